@@ -1,0 +1,66 @@
+"""Everything observable, as frozen records, and the one stream that carries them to readers.
+
+The core emits; logs, JSONL files, reports and progress bars observe. A record belongs to a track (a device,
+or a device's side of the cloud), is numbered within it, and is stamped with simulation time. The digest is
+taken per track, so that it does not depend on how tracks that share an instant interleave. Nothing may enter
+a record that differs between transports: no port, no wall time, no address.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b, sha256
+from typing import Any
+
+Observer = Callable[["Record"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One observable event: `at_us` simulation time, `track` whose, `seq` its number there, `kind`, `data` (JSON)."""
+
+    at_us: int
+    track: str
+    seq: int
+    kind: str
+    data: dict[str, Any]
+
+    def to_json(self) -> str:
+        """One line of a trace file, keys in fixed order."""
+        return _compact({"t_us": self.at_us, "track": self.track, "seq": self.seq, "kind": self.kind, **self.data})
+
+
+class Trace:
+    """The stream: numbers and hashes records per track and hands each to every observer, in order."""
+
+    def __init__(self, now_us: Callable[[], int]) -> None:
+        self._now_us = now_us
+        self._tracks: dict[str, tuple[int, Any]] = {}
+        self._observers: list[Observer] = []
+
+    def observe(self, observer: Observer) -> None:
+        """Every later record is handed to `observer`; it must not change the model."""
+        self._observers.append(observer)
+
+    def emit(self, track: str, kind: str, **data: Any) -> None:
+        """Record that `kind` happened on `track` now. `data` must be plain JSON values."""
+        seq, digest = self._tracks.get(track) or (0, blake2b(digest_size=16))
+        record = Record(self._now_us(), track, seq, kind, data)
+        digest.update(_compact([record.at_us, kind, data]).encode())
+        self._tracks[track] = (seq + 1, digest)
+        for observer in self._observers:
+            observer(record)
+
+    def hashes(self) -> dict[str, str]:
+        """Digest of each track so far, tracks sorted by name."""
+        return {name: self._tracks[name][1].hexdigest() for name in sorted(self._tracks)}
+
+    def digest(self) -> str:
+        """One hash over all tracks; equal runs have equal digests on every transport."""
+        return sha256(_compact(list(self.hashes().items())).encode()).hexdigest()[:32]
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
