@@ -1,0 +1,136 @@
+"""The one clock. SimPy owns time; it counts whole microseconds from the start of the run.
+
+Three modes of one schedule: `memory` steps SimPy alone; `virtual` runs real sockets and jumps whenever no byte
+is in flight; `paced` is `virtual` held back to wall time × speed. Nothing in the model reads any other clock.
+
+Timers are scheduled objects with a callback (no process, no generator): about twice as cheap as a SimPy timeout.
+Arrivals from a network enter through `handover`, after everything else of their instant, so that the order does
+not depend on the transport.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+import simpy
+from simpy.events import NORMAL, URGENT
+
+if TYPE_CHECKING:
+    from sim.kernel.simloop import SimLoop
+
+EPOCH_S = 1_767_225_600
+"""Wall time of the start of every run: 2026-01-01T00:00:00Z, so that signed URLs and timestamps repeat."""
+
+Mode = Literal["memory", "virtual", "paced"]
+Story = Generator[simpy.Event, Any, Any]
+"""A device story: yields SimPy events, returns its outcome."""
+
+_LATE = 2  # SimPy knows URGENT 0 and NORMAL 1; arrivals come after both
+
+
+class Timer:
+    """A scheduled call. It looks like an event to SimPy and costs four attributes."""
+
+    __slots__ = ("_ok", "args", "callbacks", "fn")
+    _value = None
+
+    def __init__(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
+        self.fn: Callable[..., object] | None = fn
+        self.args = args
+        self._ok = True
+        self.callbacks: Any = _FIRE
+
+    def cancel(self) -> None:
+        """The call will not be made; harmless when it already was."""
+        self.fn = None
+        self.args = ()
+
+
+def _fire(timer: Timer) -> None:
+    if timer.fn is not None:
+        timer.fn(*timer.args)
+
+
+_FIRE = (_fire,)
+
+
+class Clock:
+    """Time for one run. `speed` matters in paced mode only: virtual seconds per wall second."""
+
+    def __init__(self, mode: Mode = "memory", speed: float = 1.0) -> None:
+        self.mode: Mode = mode
+        self.env = simpy.Environment(initial_time=0)
+        self._stopped = False
+        self._loop: SimLoop | None = None
+        if mode != "memory":
+            from sim.kernel.simloop import SimLoop
+
+            self._loop = SimLoop(self.env, speed if mode == "paced" else None)
+
+    @property
+    def now_us(self) -> int:
+        """Microseconds since the start of the run."""
+        return int(self.env.now)
+
+    @property
+    def epoch_s(self) -> int:
+        """Now as Unix time in whole seconds."""
+        return EPOCH_S + self.now_us // 1_000_000
+
+    @property
+    def loop(self) -> SimLoop:
+        """The asyncio loop of virtual and paced mode; memory mode has none."""
+        assert self._loop is not None, "memory mode has no event loop"
+        return self._loop
+
+    def after(self, delay_us: int, fn: Callable[..., object], *args: Any) -> Timer:
+        """Call `fn(*args)` in `delay_us` microseconds."""
+        timer = Timer(fn, args)
+        self.env.schedule(timer, NORMAL, delay_us)  # type: ignore[arg-type]
+        return timer
+
+    def handover(self, fn: Callable[..., object], *args: Any) -> None:
+        """Call `fn(*args)` at this instant, after everything else that is due now."""
+        self.env.schedule(Timer(fn, args), _LATE, 0)  # type: ignore[arg-type]
+
+    def timeout(self, delay_us: int) -> simpy.Event:
+        """An event for a story to yield."""
+        return self.env.timeout(delay_us)
+
+    def stop_at(self, at_us: int) -> None:
+        """End the run when the clock shows `at_us` (or now, if that has passed), before anything else of that instant."""
+        self.env.schedule(Timer(self._stop, ()), URGENT, max(0, at_us - self.now_us))  # type: ignore[arg-type]
+
+    def run(self, until_us: int | None = None) -> None:
+        """Let time pass until `until_us` or an earlier `stop_at`. Errors of the model come out here."""
+        self._stopped = False
+        if until_us is not None:
+            self.stop_at(until_us)
+        if self._loop is not None:
+            self._loop.run_simulation()
+            return
+        step, env = self.env.step, self.env
+        while not self._stopped and env._queue:
+            step()
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Time stands still inside, while sockets go on (virtual and paced mode)."""
+        self.loop.holds += 1
+        try:
+            yield
+        finally:
+            self.loop.holds -= 1
+
+    def close(self) -> None:
+        """Drop what is still scheduled and close the loop. Time may no longer pass."""
+        self.env._queue.clear()
+        if self._loop is not None:
+            self._loop.close()
+
+    def _stop(self) -> None:
+        self._stopped = True
+        if self._loop is not None:
+            self._loop.end_simulation()

@@ -1,0 +1,187 @@
+"""Script threads as greenlets on the simulation's hub. The only place that imports greenlet.
+
+A fiber runs until it sleeps or waits, then the hub (whoever steps SimPy) goes on. Killing throws PowerLoss into
+it; a fiber that swallows that may never act again: each later call throws once more, and after `KILL_TRIES` it
+is parked for good. `run` drives a story (a generator of SimPy events) from inside a fiber, so that the same
+story serves a script and a built-in process.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import simpy
+from greenlet import getcurrent, greenlet
+
+from sim.kernel.clock import Clock, Story, Timer
+from sim.kernel.power import PowerLoss
+
+KILL_TRIES = 8
+"""Throws of PowerLoss into one fiber before it is left parked."""
+
+
+class Signal:
+    """Something fibers wait for. `notify` wakes the first waiter, `notify_all` all, in order of arrival."""
+
+    __slots__ = ("_clock", "_waiting")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._waiting: deque[_Wait] = deque()
+
+    def notify(self) -> bool:
+        """Wake the fiber that waits longest; False when nobody waits."""
+        while self._waiting:
+            if self._waiting.popleft().wake(True):
+                return True
+        return False
+
+    def notify_all(self) -> None:
+        """Wake everybody who waits now."""
+        for _ in range(len(self._waiting)):
+            self._waiting.popleft().wake(True)
+
+
+class _Wait:
+    __slots__ = ("clock", "fiber", "open", "timer")
+
+    def __init__(self, fiber: Fiber, clock: Clock) -> None:
+        self.fiber = fiber
+        self.clock = clock
+        self.open = True
+        self.timer: Timer | None = None
+
+    def wake(self, value: object) -> bool:
+        if not self.open or self.fiber.dead:
+            return False
+        self.open = False
+        if self.timer is not None:
+            self.timer.cancel()
+        self.clock.after(0, self.fiber._resume, value)
+        return True
+
+
+class Fiber:
+    """One thread of a script. `on_end(error)` is called in the fiber when it ends; error is None if it returned."""
+
+    __slots__ = ("_clock", "_fn", "_glet", "_kills", "_on_end", "dead", "ended", "name")
+
+    def __init__(
+        self,
+        clock: Clock,
+        fn: Callable[[], object],
+        on_end: Callable[[BaseException | None], None],
+        name: str = "",
+    ) -> None:
+        self._clock = clock
+        self._fn = fn
+        self._on_end = on_end
+        self._kills = 0
+        self._glet = greenlet(self._body)
+        self.dead = False
+        self.ended = False
+        self.name = name
+        clock.after(0, self._resume, None)
+
+    def sleep(self, delay_us: int) -> None:
+        """Let time pass. Only from inside this fiber, as all calls below but `kill`."""
+        self.check()
+        self._clock.after(delay_us, self._resume, None)
+        self._park()
+
+    def wait(self, signal: Signal, timeout_us: int | None = None) -> bool:
+        """Wait until the signal wakes this fiber: True; False when the time is over first."""
+        self.check()
+        waiting = _Wait(self, self._clock)
+        signal._waiting.append(waiting)
+        if timeout_us is not None:
+            waiting.timer = self._clock.after(timeout_us, waiting.wake, False)
+        return bool(self._park())
+
+    def run(self, story: Story) -> Any:
+        """Drive a story to its end and give its return value; its exceptions come out here."""
+        self.check()
+        value: object = None
+        try:
+            while True:
+                try:
+                    event = story.send(value)
+                except StopIteration as stop:
+                    return stop.value
+                value = self._await(event)
+        finally:
+            story.close()
+
+    def park(self) -> None:
+        """Never go on."""
+        while True:
+            self._park()
+
+    def check(self) -> None:
+        """PowerLoss when this fiber was killed: a dead thread may not act on the world."""
+        if self.dead:
+            self._die()
+
+    def kill(self) -> None:
+        """End this fiber. From inside another fiber it takes effect when that one yields."""
+        if self.dead or self.ended:
+            return
+        self.dead = True
+        if self._glet.dead or not self._glet:
+            self.ended = True
+        elif current() is None:
+            self._throw()
+        else:
+            self._clock.after(0, self._throw)
+
+    def _await(self, event: simpy.Event) -> object:
+        if event.callbacks is None:
+            return event.value
+        event.callbacks.append(lambda ev: self._resume(ev.value))
+        return self._park()
+
+    def _body(self) -> None:
+        error: BaseException | None = None
+        try:
+            self._fn()
+        except BaseException as exc:  # noqa: BLE001 - whatever a script throws ends this thread only
+            error = exc
+        self.ended = True
+        self._on_end(error)
+
+    def _resume(self, value: object) -> None:
+        if not self.dead and not self.ended:
+            self._switch(value)
+
+    def _switch(self, value: object) -> None:
+        glet = self._glet
+        hub = getcurrent()
+        if glet.parent is not hub:
+            glet.parent = hub
+        glet.fiber = self
+        glet.switch(value) if glet else glet.switch()
+
+    def _throw(self) -> None:
+        if not self.ended:
+            self._glet.parent = getcurrent()
+            self._glet.throw(PowerLoss)
+
+    def _park(self) -> object:
+        value = self._glet.parent.switch()
+        if self.dead:
+            self._die()
+        return value
+
+    def _die(self) -> None:
+        self._kills += 1
+        if self._kills <= KILL_TRIES:
+            raise PowerLoss
+        while True:
+            self._glet.parent.switch()
+
+
+def current() -> Fiber | None:
+    """The fiber that runs now; None in the hub."""
+    return getattr(getcurrent(), "fiber", None)

@@ -1,0 +1,300 @@
+"""An asyncio loop whose time is SimPy's, so that brokers, servers and TLS run in virtual time as they are.
+
+Time may pass in one place only: the selector, when asyncio has nothing ready. There, in this order: handle I/O
+that is there (time stands still); wait for executor jobs and holds; wait while bytes are in flight between two
+sockets of this process; hand buffered arrivals to SimPy (`on_quiet`); then go to the next event or timer, by
+jumping (virtual) or by waiting in the real selector (paced). Code that runs in a data_received handler may
+buffer, and nothing else: that is what makes runs repeat.
+
+Private asyncio API used here, checked by tests on every supported Python: `_SelectorSocketTransport` (its
+`_read_ready__*`, `_force_close`, `_call_connection_lost`), `_make_socket_transport`, `_make_ssl_transport`,
+`_ready`, `_scheduled`; and `Environment._now`, `_queue` of SimPy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import time
+from asyncio import selector_events, sslproto
+from collections.abc import Callable
+from typing import Any
+
+import simpy
+
+from sim.kernel.inflight import InFlight
+
+DRAIN_LIMIT_S = 2.0
+"""Wall time that bytes may take between two sockets of this process before the run is called stuck."""
+
+SPIN_S = 0.001
+HOLD_POLL_S = 0.05
+IDLE_POLL_S = 1.0
+PACED_BATCH = 2000
+"""Events handled in paced mode before outside traffic gets a look-in."""
+
+
+class _Transport(selector_events._SelectorSocketTransport):  # type: ignore[name-defined,misc]
+    """A socket transport that tells the ledger each byte it writes and reads."""
+
+    def __init__(self, loop: SimLoop, sock: Any, *args: Any, **kwargs: Any) -> None:
+        self._ledger = loop.in_flight
+        try:
+            key: object = frozenset((sock.getsockname()[:2], sock.getpeername()[:2]))
+        except OSError:
+            key = object()
+        self._ledger.attach(self, key, time.monotonic())
+        super().__init__(loop, sock, *args, **kwargs)
+
+    def _read_ready__data_received(self) -> None:
+        if self._conn_lost:
+            return
+        try:
+            data = self._sock.recv(self.max_size)
+        except (BlockingIOError, InterruptedError):
+            return
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:  # noqa: BLE001 - asyncio's own rule for transports
+            self._fatal_error(exc, "Fatal read error on socket transport")
+            return
+        self._ledger.received(self, len(data))
+        if not data:
+            self._read_ready__on_eof()
+        else:
+            self._protocol.data_received(data)
+
+    def _read_ready__get_buffer(self) -> None:
+        if self._conn_lost:
+            return
+        try:
+            count = self._sock.recv_into(self._protocol.get_buffer(-1))
+        except (BlockingIOError, InterruptedError):
+            return
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:  # noqa: BLE001 - asyncio's own rule for transports
+            self._fatal_error(exc, "Fatal read error on socket transport")
+            return
+        self._ledger.received(self, count)
+        if not count:
+            self._read_ready__on_eof()
+        else:
+            self._protocol.buffer_updated(count)
+
+    def write(self, data: Any) -> None:
+        if data and not self._conn_lost and not self._eof:
+            self._ledger.sent(self, len(data))
+        super().write(data)
+
+    def writelines(self, chunks: Any) -> None:
+        self.write(b"".join(chunks))
+
+    def resume_reading(self) -> None:
+        self._ledger.touched += 1
+        super().resume_reading()
+
+    def write_eof(self) -> None:
+        if not self._eof:
+            self._ledger.closed(self)
+        super().write_eof()
+
+    def close(self) -> None:
+        if not self._closing:
+            self._ledger.closed(self)
+        super().close()
+
+    def _force_close(self, exc: BaseException | None) -> None:
+        self._ledger.closed(self)
+        super()._force_close(exc)
+
+    def _call_connection_lost(self, exc: BaseException | None) -> None:
+        try:
+            super()._call_connection_lost(exc)
+        finally:
+            self._ledger.lost(self)
+
+
+class _Selector(selectors.DefaultSelector):
+    loop: SimLoop
+
+    def select(self, timeout: float | None = None) -> Any:
+        return self.loop._select(super().select, timeout)
+
+
+class SimLoop(asyncio.SelectorEventLoop):
+    """`time()` is the simulation's time in seconds. `speed` None jumps; a number paces."""
+
+    def __init__(self, env: simpy.Environment, speed: float | None = None) -> None:
+        self.env = env
+        self.in_flight = InFlight()
+        self.on_quiet: Callable[[], None] | None = None
+        self.holds = 0
+        self.stuck: list[str] = []
+        self.jumps = 0
+        self.latest_s = 0.0
+        self._speed = speed
+        self._executor_jobs = 0
+        self._running_sim = False
+        self._end: asyncio.Future[None] | None = None
+        self._anchor_wall_s = time.monotonic()
+        self._anchor_us = env.now
+        selector = _Selector()
+        selector.loop = self
+        super().__init__(selector)
+        self._clock_resolution = 1e-6
+
+    def time(self) -> float:
+        return self.env.now / 1_000_000
+
+    @property
+    def speed(self) -> float | None:
+        """Virtual seconds per wall second; None jumps. Setting it starts a new pace from now."""
+        return self._speed
+
+    @speed.setter
+    def speed(self, value: float | None) -> None:
+        self._speed = value
+        self._re_anchor()
+
+    def run_simulation(self) -> None:
+        """Let simulation time pass until `end_simulation`."""
+        self._end = self.create_future()
+        self._running_sim = True
+        self._re_anchor()
+        try:
+            self.run_until_complete(self._end)
+        finally:
+            self._running_sim = False
+
+    def end_simulation(self) -> None:
+        """Called from a simulation event: no later event of this run happens."""
+        self._running_sim = False
+        if self._end is not None and not self._end.done():
+            self._end.set_result(None)
+
+    def close(self) -> None:
+        """Cancel what still runs, close every connection, and the loop."""
+        if self.is_closed():
+            return
+        self.on_quiet = None
+        tasks = asyncio.all_tasks(self)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            self.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        while ends := self.in_flight.ends():
+            for end in ends:
+                end.abort()
+            self.run_until_complete(asyncio.sleep(0))
+        self.run_until_complete(self.shutdown_default_executor())
+        super().close()
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
+        future = super().run_in_executor(executor, func, *args)
+        self._executor_jobs += 1
+        future.add_done_callback(self._executor_job_done)
+        return future
+
+    def _executor_job_done(self, _future: object) -> None:
+        self._executor_jobs -= 1
+
+    def _make_socket_transport(
+        self, sock: Any, protocol: Any, waiter: Any = None, *, extra: Any = None, server: Any = None
+    ) -> Any:
+        return _Transport(self, sock, protocol, waiter, extra, server)
+
+    def _make_ssl_transport(
+        self, rawsock: Any, protocol: Any, sslcontext: Any, waiter: Any = None, *, extra: Any = None,
+        server: Any = None, **options: Any,
+    ) -> Any:  # fmt: skip
+        accepted = ("server_side", "server_hostname", "ssl_handshake_timeout", "ssl_shutdown_timeout")
+        ssl_protocol = sslproto.SSLProtocol(
+            self,
+            protocol,
+            sslcontext,
+            waiter,
+            **{name: options[name] for name in accepted if name in options},
+        )
+        _Transport(self, rawsock, ssl_protocol, extra=extra, server=server)
+        return ssl_protocol._app_transport
+
+    # -- the clock
+
+    def _select(self, select: Callable[[float | None], Any], timeout: float | None) -> Any:
+        events = select(0)
+        if events or timeout == 0:
+            return events
+        if self._executor_jobs or self.holds:
+            return select(HOLD_POLL_S)
+        events = self._drain(select)
+        if events:
+            return events
+        if self.on_quiet is not None:
+            self.on_quiet()
+        now_us = int(self.env.now)
+        timer_us = None if timeout is None else now_us + max(1, round(timeout * 1_000_000))
+        queue = self.env._queue
+        event_us = int(queue[0][0]) if queue and self._running_sim else None
+        due = [t for t in (event_us, timer_us) if t is not None]
+        if not due:
+            return select(IDLE_POLL_S)
+        until_us = min(due)
+        if self._speed is not None and self._running_sim:
+            events = self._wait(select, until_us)
+            if events is not None:
+                return events
+        self.jumps += 1
+        if timer_us is not None and (event_us is None or timer_us < event_us):
+            self.env._now = timer_us
+        else:
+            self._step(timer_us)
+        return []
+
+    def _drain(self, select: Callable[[float | None], Any]) -> Any:
+        """Wait for the kernel while bytes are between two of our sockets; I/O events when they show up."""
+        limit_s = time.monotonic() + DRAIN_LIMIT_S
+        while self.in_flight.busy(time.monotonic()):
+            events = select(SPIN_S)
+            if events:
+                return events
+            if time.monotonic() > limit_s:
+                self.stuck.extend(self.in_flight.give_up())
+                break
+        return []
+
+    def _wait(self, select: Callable[[float | None], Any], until_us: int) -> Any:
+        """Paced: None when `until_us` is due, else what the selector saw before that."""
+        assert self._speed is not None
+        due_s = self._anchor_wall_s + (until_us - self._anchor_us) / 1e6 / self._speed
+        left_s = due_s - time.monotonic()
+        if left_s > 0:
+            events = select(left_s)
+            if events:
+                return events
+            if time.monotonic() < due_s - 1e-4:
+                return []
+        self.latest_s = max(self.latest_s, time.monotonic() - due_s)
+        return None
+
+    def _step(self, timer_us: int | None) -> None:
+        """Handle events until something touched a socket or asyncio, and its instant is over."""
+        env, ledger, ready, scheduled = self.env, self.in_flight, self._ready, self._scheduled  # type: ignore[attr-defined]
+        touched, queue, handled = ledger.touched, env._queue, 0
+        while queue and self._running_sim:
+            due_us = queue[0][0]
+            if due_us != env.now:
+                if timer_us is not None and due_us > timer_us:
+                    return
+                if handled and (self._speed is not None or ready or ledger.touched != touched):
+                    return
+                if scheduled and due_us / 1e6 > scheduled[0]._when:
+                    return
+            env.step()
+            handled += 1
+            if handled >= PACED_BATCH and self._speed is not None:
+                return
+
+    def _re_anchor(self) -> None:
+        self._anchor_wall_s = time.monotonic()
+        self._anchor_us = self.env.now
