@@ -71,10 +71,10 @@ class InFlight:
         else:
             self._half.pop(connection, None)
 
-    def label(self, end: Any, name: str) -> None:
-        """Name the connection of `end` for messages to people."""
-        if end in self._by_end:
-            self._by_end[end].label = name
+    def label(self, key: object, name: str) -> None:
+        """Name the connection with this key for messages to people."""
+        if key in self._by_key:
+            self._by_key[key].label = name
 
     def sent(self, end: Any, count: int) -> None:
         """`end` wrote `count` bytes."""

@@ -34,16 +34,20 @@ PACED_BATCH = 2000
 """Events handled in paced mode before outside traffic gets a look-in."""
 
 
+def connection_key(sock: Any) -> object:
+    """What both ends of a connection call it."""
+    try:
+        return frozenset((sock.getsockname()[:2], sock.getpeername()[:2]))
+    except OSError:
+        return object()
+
+
 class _Transport(selector_events._SelectorSocketTransport):  # type: ignore[name-defined,misc]
     """A socket transport that tells the ledger each byte it writes and reads."""
 
     def __init__(self, loop: SimLoop, sock: Any, *args: Any, **kwargs: Any) -> None:
         self._ledger = loop.in_flight
-        try:
-            key: object = frozenset((sock.getsockname()[:2], sock.getpeername()[:2]))
-        except OSError:
-            key = object()
-        self._ledger.attach(self, key, time.monotonic())
+        self._ledger.attach(self, connection_key(sock), time.monotonic())
         super().__init__(loop, sock, *args, **kwargs)
 
     def _read_ready__data_received(self) -> None:

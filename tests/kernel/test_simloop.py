@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from sim.kernel.clock import Clock
+from sim.kernel.simloop import connection_key
 
 
 @pytest.fixture
@@ -149,7 +150,7 @@ def test_bytes_that_never_arrive_are_named(clock):
     port = serve(clock)
     client = Buffer(inbox, "a")
     loop.run_until_complete(loop.create_connection(lambda: client, "127.0.0.1", port))
-    loop.in_flight.label(client.transport, "MQTT of device a")
+    loop.in_flight.label(connection_key(client.transport.get_extra_info("socket")), "MQTT of device a")
     loop.in_flight.sent(client.transport, 7)
     clock.run(1_000_000)
     assert loop.stuck == ["MQTT of device a: 7 bytes never arrived"]

@@ -1,0 +1,22 @@
+"""The modules a script can import from the firmware: one file each, `make(runtime)` builds it for one boot.
+
+Name as scripts import it → file here. A name that is missing is an ImportError, as on the device.
+"""
+
+FIRMWARE_MODULES = {
+    "_thread": "thread",
+    "app_fota": "app_fota",
+    "checkNet": "check_net",
+    "fota": "fota",
+    "gc": "gc",
+    "log": "log",
+    "misc": "misc",
+    "modem": "modem",
+    "sys": "sys",
+    "uio": "uio",
+    "ujson": "ujson",
+    "umqtt": "umqtt",
+    "uos": "uos",
+    "usys": "sys",
+    "utime": "utime",
+}

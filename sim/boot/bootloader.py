@@ -1,0 +1,244 @@
+"""The bootloader: applies a requested update in place, one block at a time, so that power may go at any moment.
+
+Rules. Everything it knows it reads from flash when it starts; nothing survives in RAM, so start and resume are one
+code path. A differential block is put together in scratch, READY is noted, the target is rewritten from scratch and
+checked, DONE is noted: at every moment either the old block's readers are intact or scratch holds the new block. A
+block of a full package reads nothing old and is simply written again. Nothing is written before the package passed
+`verify`. It never waits: flash time adds up in the part, decoding time is told with each step, the caller lets both
+pass. Whoever stops it between two steps loses nothing.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from sim.boot.decision import BootAction, BootFacts, PackageState, decide
+from sim.boot.journal import Journal, JournalState, Phase, Record, RecordKind
+from sim.errors import PackageError
+from sim.flash.partition import Region
+from sim.pack.codes import PackageCode
+from sim.pack.container import HEADER_BYTES, SECTOR_BYTES, BlockEntry, Head, corrupt
+from sim.pack.firmware import HEADER_BYTES as IMAGE_HEADER_BYTES
+from sim.pack.firmware import read_header
+from sim.pack.patch import decode_block
+from sim.pack.verify import VerifiedPack, measure, verify, verify_resumed
+from sim.units import US_PER_S
+
+# ESTIMATE: no vendor publishes a figure; LZMA at 600 MHz gives 40 to 80 KB/s of new image.
+DECODE_BYTES_PER_S = 60_000
+
+_CHUNK_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class BootLayout:
+    """What the bootloader may touch. `images`: partition name → the whole partition; `journal` two sectors at least;
+    `scratch` one block at least, used as a ring of as many as fit; `package` where packages are staged."""
+
+    family: str
+    images: Mapping[str, Region]
+    journal: Region
+    scratch: Region
+    package: Region
+
+
+@dataclass(frozen=True, slots=True)
+class BootStep:
+    """Something that is now done for good.
+
+    `kind`: images, package (checked); scratch, ready, target, done (of step `step` out of `steps`, in `partition`);
+    complete; clear. `apply_us` is the processor's time for it, besides the flash's.
+    """
+
+    kind: str
+    step: int = 0
+    steps: int = 0
+    partition: str = ""
+    apply_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BootOutcome:
+    """How a boot ended. `action`: run (start `version`), reset (boot again), bricked. When a request was refused or
+    an update failed, `code` and `reason` say why."""
+
+    action: str
+    version: str | None
+    code: int = 0
+    reason: str = ""
+
+
+def request_update(layout: BootLayout, pack: VerifiedPack) -> None:
+    """Ask for `pack`, which lies at the start of `layout.package`, to be applied at the next boot.
+
+    PackageError 511 when scratch cannot hold one of its blocks.
+    """
+    _check_scratch(layout, pack.manifest.head)
+    header_crc32 = zlib.crc32(pack.read(0, HEADER_BYTES))
+    Journal(layout.journal).append(Record(RecordKind.REQUEST, pack.manifest.size_bytes, header_crc32))
+
+
+def installed_version(images: Mapping[str, Region]) -> str | None:
+    """The version that all image partitions carry, or None: an image is missing or damaged, or versions differ."""
+    versions = {_image_version(region) for region in images.values()}
+    return versions.pop() if len(versions) == 1 else None
+
+
+def apply_us(size_bytes: int) -> int:
+    """Processor time to decode so much of a new image."""
+    return size_bytes * US_PER_S // DECODE_BYTES_PER_S
+
+
+class Bootloader:
+    """One power-on's worth of bootloader."""
+
+    def __init__(self, layout: BootLayout, public_key: Ed25519PublicKey) -> None:
+        self._layout = layout
+        self._public_key = public_key
+
+    def run(self) -> Generator[BootStep, None, BootOutcome]:
+        """Boot. Yields after every step that a power cut cannot undo; the generator's value is the outcome."""
+        journal = Journal(self._layout.journal)
+        version = installed_version(self._layout.images)
+        yield BootStep("images")
+        pack, refusal = None, None
+        if journal.state.phase in (Phase.REQUESTED, Phase.APPLYING):
+            try:
+                pack = self._verified(journal.state, version)
+            except PackageError as error:
+                refusal = error
+            yield BootStep("package")
+        action = decide(BootFacts(journal.state.phase, version is not None, _package_state(pack, refusal)))
+        if action is BootAction.APPLY and pack is not None:
+            try:
+                yield from self._apply(journal, pack)
+                return BootOutcome("reset", pack.manifest.identity.target_version)
+            except PackageError as error:
+                refusal = error
+            version = installed_version(self._layout.images)
+            action = decide(BootFacts(journal.state.phase, version is not None, PackageState.REFUSED))
+        if action in (BootAction.DROP, BootAction.CONFIRM):
+            journal.append(Record(RecordKind.CLEAR))
+            yield BootStep("clear")
+        return _outcome(action, version, refusal)
+
+    def _verified(self, state: JournalState, version: str | None) -> VerifiedPack:
+        """The package that the journal asks for, checked again: who knows what happened to it since."""
+        layout, area = self._layout, self._layout.package
+        if state.package_bytes > area.size_bytes or zlib.crc32(area.read(0, HEADER_BYTES)) != state.header_crc32:
+            raise corrupt("the staged package is not the requested one")
+        if state.phase is Phase.REQUESTED:
+            pack = verify(
+                area.read,
+                state.package_bytes,
+                family=layout.family,
+                running_version=version,
+                images=layout.images,
+                public_key=self._public_key,
+            )
+        else:
+            pack = verify_resumed(
+                area.read,
+                state.package_bytes,
+                family=layout.family,
+                images=layout.images,
+                public_key=self._public_key,
+            )
+        _check_scratch(layout, pack.manifest.head)
+        return pack
+
+    def _apply(self, journal: Journal, pack: VerifiedPack) -> Iterator[BootStep]:
+        """Do the steps that are not done, check the images, note that all is complete."""
+        for step in range(journal.state.next_step, len(pack.manifest.index)):
+            yield from self._replace_block(journal, pack, step)
+        targets = pack.manifest.head.targets
+        crcs, digest = measure(self._layout.images, {target.partition: target.new_bytes for target in targets})
+        for target in targets:
+            if crcs[target.partition] != target.new_crc32:
+                raise _failed(f"{target.partition} is not the promised image")
+        if digest != pack.manifest.identity.new_sha256:
+            raise _failed("the images together are not the promised firmware")
+        journal.append(Record(RecordKind.COMPLETE))
+        yield BootStep("complete", len(pack.manifest.index), len(pack.manifest.index))
+
+    def _replace_block(self, journal: Journal, pack: VerifiedPack, step: int) -> Iterator[BootStep]:
+        """Step number `step`, from wherever it was interrupted."""
+        entry, steps = pack.manifest.index[step], len(pack.manifest.index)
+        partition = pack.manifest.head.targets[entry.target].partition
+        if pack.manifest.differential:
+            if journal.state.ready_crc32 is None:
+                yield from self._prepare_scratch(journal, pack, step)
+            block = self._scratch_slot(pack.manifest.head, step).read(0, entry.sectors * SECTOR_BYTES)
+            if zlib.crc32(block) != journal.state.ready_crc32:
+                raise _failed(f"the intermediate block of step {step} is damaged")
+            decode_us = 0
+        else:
+            block, decode_us = self._decoded(pack, entry), apply_us(entry.sectors * SECTOR_BYTES)
+        region, at = self._layout.images[partition], entry.first_sector * SECTOR_BYTES
+        region.rewrite(at, block)
+        if _crc32(region, at, len(block)) != zlib.crc32(block):
+            raise _failed(f"step {step} could not be written to {partition}")
+        yield BootStep("target", step, steps, partition, decode_us)
+        journal.append(Record(RecordKind.DONE, step))
+        yield BootStep("done", step, steps, partition)
+
+    def _prepare_scratch(self, journal: Journal, pack: VerifiedPack, step: int) -> Iterator[BootStep]:
+        entry, steps = pack.manifest.index[step], len(pack.manifest.index)
+        partition = pack.manifest.head.targets[entry.target].partition
+        block = self._decoded(pack, entry)
+        self._scratch_slot(pack.manifest.head, step).rewrite(0, block)
+        yield BootStep("scratch", step, steps, partition, apply_us(len(block)))
+        journal.append(Record(RecordKind.READY, step, zlib.crc32(block)))
+        yield BootStep("ready", step, steps, partition)
+
+    def _decoded(self, pack: VerifiedPack, entry: BlockEntry) -> bytes:
+        target = pack.manifest.head.targets[entry.target]
+        old = self._layout.images[target.partition]
+        return decode_block(pack.block(entry), entry.sectors * SECTOR_BYTES, target.old_bytes, old.read)
+
+    def _scratch_slot(self, head: Head, step: int) -> Region:
+        # Small blocks take turns, so that scratch does not wear out before the images do.
+        slots = self._layout.scratch.size_bytes // head.block_bytes
+        return self._layout.scratch.sub(step % slots * head.block_bytes, head.block_bytes)
+
+
+def _package_state(pack: VerifiedPack | None, refusal: PackageError | None) -> PackageState:
+    if pack is not None:
+        return PackageState.USABLE
+    return PackageState.UNASKED if refusal is None else PackageState.REFUSED
+
+
+def _outcome(action: BootAction, version: str | None, refusal: PackageError | None) -> BootOutcome:
+    code, reason = (refusal.code, str(refusal)) if refusal else (0, "")
+    if action is BootAction.BRICKED:
+        return BootOutcome("bricked", None, code or PackageCode.UPGRADE_FAILED, reason or "no whole firmware in flash")
+    return BootOutcome("run", version, code, reason)
+
+
+def _check_scratch(layout: BootLayout, head: Head) -> None:
+    missing = head.scratch_sectors * SECTOR_BYTES - layout.scratch.size_bytes
+    if missing > 0:
+        raise PackageError(PackageCode.NO_SPACE, f"a block of the package exceeds the scratch area by {missing} B")
+
+
+def _image_version(region: Region) -> str | None:
+    header = read_header(region.read(0, IMAGE_HEADER_BYTES))
+    if header is None or header.length_bytes > region.size_bytes:
+        return None
+    body_bytes = header.length_bytes - IMAGE_HEADER_BYTES
+    return header.version if _crc32(region, IMAGE_HEADER_BYTES, body_bytes) == header.crc32 else None
+
+
+def _crc32(region: Region, address: int, length: int) -> int:
+    crc32 = 0
+    for at in range(address, address + length, _CHUNK_BYTES):
+        crc32 = zlib.crc32(region.read(at, min(_CHUNK_BYTES, address + length - at)), crc32)
+    return crc32
+
+
+def _failed(what: str) -> PackageError:
+    return PackageError(PackageCode.UPGRADE_FAILED, f"upgrade failed: {what}")

@@ -1,0 +1,74 @@
+"""`qpyota check`: everything that can be said of scenario files without running them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sim.cli.exits import Exit
+from sim.cli.output import json_option, print_json
+from sim.errors import Problem, SpecError
+from sim.units import format_duration
+
+if TYPE_CHECKING:
+    from sim.scenario.schema import Scenario
+
+
+@click.command()
+@click.argument("scenarios", nargs=-1, required=True)
+@json_option
+def check(scenarios: tuple[str, ...], as_json: bool) -> Exit:
+    """Check SCENARIOS and print what each would do; all errors of all files at once."""
+    from sim.scenario.loader import find_scenario, load_scenario
+
+    found: list[Scenario] = []
+    problems: list[Problem] = []
+    for name in scenarios:
+        try:
+            found.append(load_scenario(find_scenario(name)))
+        except SpecError as error:
+            if not error.problems:
+                raise
+            problems += error.problems
+    if problems:
+        raise SpecError(problems)
+    if as_json:
+        print_json({"scenarios": [_plan(scenario) for scenario in found]})
+    else:
+        for scenario in found:
+            _print_plan(scenario)
+    return Exit.PASSED
+
+
+def _plan(scenario: Scenario) -> dict[str, Any]:
+    return {
+        "file": str(scenario.source),
+        "name": scenario.name,
+        "devices": sum(entry.count for entry in scenario.fleet),
+        "packages": list(scenario.packages),
+        "objects": {bucket: list(keys) for bucket, keys in scenario.cloud.buckets.items()},
+        "jobs": {job.job_id: list(job.targets) for job in scenario.jobs},
+        "faults": len(scenario.faults),
+        "expects": len(scenario.expect),
+        "seed": scenario.seed,
+        "duration_s": scenario.duration_us / 1_000_000,
+    }
+
+
+def _print_plan(scenario: Scenario) -> None:
+    click.echo(f"{click.style('ok', fg='green')} {scenario.source}: {scenario.name}, seed {scenario.seed}")
+    for entry in scenario.fleet:
+        who = entry.name or f"{entry.count} in group {entry.group}"
+        click.echo(f"   device   {who}: {entry.model}, {entry.firmware}, umqtt {entry.umqtt}")
+    for name, package in scenario.packages.items():
+        base = f"{package.from_version} -> " if package.from_version else ""
+        click.echo(f"   package  {name}: {package.method}, {base}{package.to_version}")
+    for bucket, keys in scenario.cloud.buckets.items():
+        click.echo(f"   bucket   {bucket}: {', '.join(keys)}")
+    for job in scenario.jobs:
+        click.echo(f"   job      {job.job_id}: at {format_duration(job.at_us)}, for {', '.join(job.targets)}")
+    for fault in scenario.faults:
+        click.echo(f"   fault    {', '.join(sorted(fault.model_fields_set))}")
+    limit = format_duration(scenario.duration_us)
+    click.echo(f"   expects  {len(scenario.expect)}, after at most {limit} of simulated time")

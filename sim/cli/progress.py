@@ -1,0 +1,126 @@
+"""What a person sees while a run goes on: a live table on a terminal, plain lines elsewhere.
+
+Reads the trace and nothing else. Goes to stderr, so that stdout holds the verdict only.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sim.cloud.account import TRACK_SUFFIX
+from sim.trace import Observer, Record
+from sim.units import format_duration
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sim.scenario.schema import Scenario
+
+MOST_DEVICES = 20  # shown one by one; larger fleets are counted
+REFRESH_PER_S = 8
+
+_PHASES = {
+    "download": "downloads firmware",
+    "verify": "verifies the package",
+    "apply": "bootloader applies the package",
+    "app_download": "downloads application files",
+    "app_copy": "copies application files into place",
+}
+_TEXTS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "power.on": lambda _: "power on",
+    "power.cut": lambda data: f"POWER CUT in phase {data['phase']}",
+    "reset": lambda data: f"resets: {data['reason']}",
+    "boot": lambda data: f"runs {data['version']}",
+    "bricked": lambda data: f"BRICKED: {data['reason']}",
+    "phase": lambda data: _PHASES.get(data["phase"], ""),
+    "update.requested": lambda data: f"package for {data['version']} verified, {data['bytes']} bytes",
+    "update.refused": lambda data: f"package refused, code {data['code']}: {data['reason']}",
+    "app.copied": lambda data: f"new {data['file']}",
+    "app.failed": lambda data: f"application files not copied: {data['reason']}",
+    "traceback": lambda data: f"script error in {data['thread']}: {data['error']}: {data['text']}",
+    "execution": lambda data: f"job {data['job']}: {data['new']} {_details(data['details'])}".rstrip(),
+}
+
+
+@contextmanager
+def progress(scenario: Scenario) -> Iterator[Observer]:
+    """An observer that shows the run of `scenario` until the block ends."""
+    names = [name for entry in scenario.fleet for name in entry.devices()]
+    if sys.stderr.isatty():
+        with _live(names) as observer:
+            yield observer
+    else:
+        yield _plain(len(names))
+
+
+def told(record: Record) -> str:
+    """A record in words; empty when it is not worth a line."""
+    text = _TEXTS.get(record.kind)
+    return text(record.data) if text else ""
+
+
+def _device(record: Record) -> str:
+    """Whose record it is; what the cloud did for a thing counts as its device's."""
+    return record.track.removesuffix(TRACK_SUFFIX)
+
+
+def _details(details: dict[str, str]) -> str:
+    return " ".join(f"{key}={value}" for key, value in details.items())
+
+
+def _plain(devices: int) -> Observer:
+    def observe(record: Record) -> None:
+        text = told(record)
+        if text and devices <= MOST_DEVICES:
+            click.echo(f"{format_duration(record.at_us):>12}  {_device(record)}  {text}", err=True)
+
+    return observe
+
+
+@contextmanager
+def _live(names: list[str]) -> Iterator[Observer]:
+    from rich.console import Console
+    from rich.live import Live
+
+    board = _Board(names)
+    with Live(console=Console(stderr=True), get_renderable=board.render, refresh_per_second=REFRESH_PER_S):
+        yield board.observe
+
+
+class _Board:
+    """The last thing each device did, and how many do what."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._last = dict.fromkeys(names, "off")
+        self._jobs: dict[tuple[str, str], str] = {}
+        self._at_us = 0
+
+    def observe(self, record: Record) -> None:
+        """Take note of a record."""
+        self._at_us = record.at_us
+        if record.kind == "execution":
+            self._jobs[_device(record), record.data["job"]] = record.data["new"]
+        elif text := told(record):
+            self._last[record.track] = text
+
+    def render(self) -> Table:
+        """The table as it stands."""
+        from rich.table import Table
+
+        table = Table(box=None, title=f"simulated {format_duration(self._at_us)}", title_justify="left")
+        rows = self._last.items() if len(self._last) <= MOST_DEVICES else self._counted()
+        for column in ("device", "does", "jobs"):
+            table.add_column(column)
+        for name, text in list(rows):
+            jobs = [f"{job} {status}" for (thing, job), status in list(self._jobs.items()) if thing == name]
+            table.add_row(name, text, ", ".join(jobs))
+        return table
+
+    def _counted(self) -> list[tuple[str, str]]:
+        doing = sorted(self._last.values())
+        return [(f"{doing.count(text)} devices", text) for text in dict.fromkeys(doing)][:MOST_DEVICES]

@@ -1,0 +1,105 @@
+"""`qpyota run`: one scenario from the command line to its verdict."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sim.cli.exits import Exit, exit_of
+from sim.cli.output import json_option, mark, print_json
+from sim.errors import MachineError
+from sim.scenario.result import RunOptions, RunResult
+
+if TYPE_CHECKING:
+    from sim.trace import Observer
+
+
+@dataclass(frozen=True, slots=True)
+class _Show:
+    """What the user wants to see of a run."""
+
+    as_json: bool
+    quiet: bool
+    trace: Path | None
+
+
+@click.command()
+@click.argument("scenario")
+@click.option("--seed", type=click.IntRange(0), help="Root of all randomness.  [default: the scenario's]")
+@click.option(
+    "--transport",
+    type=click.Choice(["memory", "virtual", "paced"]),
+    default="virtual",
+    show_default=True,
+    help="In process, real sockets in virtual time, or real sockets on the wall clock.",
+)
+@click.option("--speed", type=click.FloatRange(0, min_open=True), help="Simulated per wall second, for paced.")
+@click.option("--plain/--tls", default=False, help="MQTT and HTTP without or with TLS.  [default: tls]")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="MQTT port.  [default: any free one]")
+@click.option("--umqtt", type=click.Choice(["current", "2021", "upstream"]), help="MQTT client of all devices.")
+@click.option("--trace", type=click.Path(dir_okay=False, path_type=Path), help="Write the trace as JSON lines.")
+@click.option("--quiet", "-q", is_flag=True, help="Print the verdict only.")
+@json_option
+def run(scenario: str, **values: Any) -> Exit:
+    """Run SCENARIO, a file or the name of one that ships with qpyota, and judge its expects."""
+    if values["speed"] is not None and values["transport"] != "paced":
+        raise click.UsageError("--speed needs --transport paced; the others run as fast as they can")
+    options = RunOptions(
+        seed=values["seed"],
+        transport=values["transport"],
+        tls=not values["plain"],
+        speed=values["speed"],
+        port=values["port"],
+        umqtt=values["umqtt"],
+    )
+    show = _Show(values["as_json"], values["quiet"], values["trace"])
+    result = _run(scenario, options, show)
+    if show.as_json:
+        print_json(result.to_json())
+    else:
+        print_verdict(result)
+    return exit_of(result)
+
+
+def _run(name: str, options: RunOptions, show: _Show) -> RunResult:
+    from sim.scenario.loader import find_scenario, load_scenario
+    from sim.scenario.runner import run_scenario
+
+    scenario = load_scenario(find_scenario(name))
+    with ExitStack() as stack:
+        observers: list[Observer] = []
+        if show.trace is not None:
+            observers.append(_trace_writer(show.trace, stack))
+        if not (show.as_json or show.quiet):
+            from sim.cli.progress import progress
+
+            observers.append(stack.enter_context(progress(scenario)))
+        return run_scenario(scenario, options, observers)
+
+
+def _trace_writer(path: Path, stack: ExitStack) -> Observer:
+    try:
+        file = stack.enter_context(path.open("w", encoding="utf-8"))
+    except OSError as error:
+        raise MachineError(f"the trace cannot be written: {path}: {error.strerror}") from None
+    return lambda record: print(record.to_json(), file=file)
+
+
+def print_verdict(result: RunResult) -> None:
+    """The verdict for people: expects, executions, what went wrong, and how to see it again."""
+    for expect in result.expects:
+        click.echo(f"  {mark(expect.passed)} {expect.expr}")
+        if expect.detail:
+            click.echo(f"      {expect.detail}")
+    for problem in result.problems:
+        click.echo(f"  {click.style('!', fg='yellow')} {problem}")
+    counted = ", ".join(f"{count} {status}" for status, count in sorted(result.executions.items()))
+    click.echo(f"devices {result.devices}   executions {counted or 'none'}   trace {result.trace_hash}")
+    click.echo(f"simulated {result.virtual_s:.1f} s in {result.wall_s:.2f} s")
+    verdict = "PASSED" if result.passed else ("INCOMPLETE" if result.problems else "FAILED")
+    colour = "green" if result.passed else "red"
+    click.echo(f"{click.style(verdict, fg=colour, bold=True)} {result.scenario}   replay: {result.replay}")

@@ -1,0 +1,371 @@
+"""The embedded broker: amqtt on sockets, made AWS-like. What it decides is in sim.mqtt.switchboard.
+
+amqtt brings the listener, the life cycle and the packet classes. Its client loop is replaced: it answers `$`
+topics by dropping the client's loop, never drops a silent client, loses messages while others subscribe,
+touches a session before it has authenticated the newcomer, and takes packets of any size.
+
+Rules: one task per connection, one packet after the other; what a client gets is written at once and in
+order, with no task or time in between, so that the broker also runs on simulation time. Whatever amqtt cannot
+write back byte for byte was malformed, and ends the connection.
+
+Private API of amqtt 0.12.1 used here: Broker._start_listeners, ._session_monitor, ._broadcast_loop,
+._broadcast_shutdown_waiter, ._servers, broker.Server; amqtt.mqtt.packet_class and the packets' from_stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.metadata import version
+from typing import Any
+
+from amqtt.adapters import BufferReader
+from amqtt.broker import Broker, Server
+from amqtt.errors import AMQTTError, CodecError, MQTTError, NoDataError
+from amqtt.mqtt import packet_class
+from amqtt.mqtt.connack import ConnackPacket
+from amqtt.mqtt.connect import ConnectPacket
+from amqtt.mqtt.packet import CONNECT, PUBLISH, PUBREL, SUBSCRIBE, UNSUBSCRIBE, MQTTFixedHeader
+from amqtt.mqtt.pingresp import PingRespPacket
+from amqtt.mqtt.puback import PubackPacket
+from amqtt.mqtt.publish import PublishPacket
+from amqtt.mqtt.suback import SubackPacket
+from amqtt.mqtt.unsuback import UnsubackPacket
+
+from sim.cloud.listen import BACKLOG, listening_socket
+from sim.errors import MachineError
+from sim.mqtt.switchboard import (
+    MAX_PACKET_BYTES,
+    Accepted,
+    Authorise,
+    Delivery,
+    Greeting,
+    OnRequest,
+    Switchboard,
+    patience_us,
+)
+from sim.ports import Will
+
+AMQTT_VERSION = "0.12.1"
+
+OUTBOX_LIMIT_BYTES = 4 * 1024 * 1024
+"""Bytes that may wait for a client that does not read; then its connection is cut."""
+
+CONNECT_PATIENCE_S = 30.0
+"""ESTIMATE: how long a new connection may stay without CONNECT; brokers use 10 to 60 s."""
+
+READ_BYTES = 64 * 1024
+BAD_PROTOCOL = 1
+
+_FLAGS = {PUBREL: 2, SUBSCRIBE: 2, UNSUBSCRIBE: 2}
+"""Low bits of the first byte that MQTT fixes; 0 for the rest."""
+
+
+class MalformedError(Exception):
+    """A client broke MQTT; its connection is closed."""
+
+
+class AwsBroker:
+    """The broker as the cloud uses it. `on_request` is called in the network phase and may only buffer."""
+
+    def __init__(self, on_request: OnRequest, *, authorise: Authorise) -> None:
+        installed = version("amqtt")
+        if installed != AMQTT_VERSION:
+            raise MachineError(
+                f"the embedded broker needs amqtt {AMQTT_VERSION}, but {installed} is installed; "
+                f"run: pip install amqtt=={AMQTT_VERSION}"
+            )
+        self._board = Switchboard(on_request, authorise)
+        self._broker: _Broker | None = None
+        for name in ("amqtt", "transitions"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+    async def start(self, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> int:
+        """Listen and return the port, which the system chooses when `port` is 0. MachineError when it is taken."""
+        sock = listening_socket(host, port)
+        self._broker = _Broker(self._board, sock, tls)
+        await self._broker.start()
+        return int(sock.getsockname()[1])
+
+    async def stop(self) -> None:
+        """Close every connection and the listener; nothing is left running."""
+        broker, self._broker = self._broker, None
+        if broker is not None:
+            await broker.stop()
+
+    def reply(self, connection: str, topic: str, payload: bytes) -> None:
+        """To that very connection, subscribed or not, one copy, QoS 0; dropped when the connection is gone."""
+        self._board.reply(connection, topic, payload)
+
+    def publish(self, topic: str, payload: bytes, qos: int = 0) -> None:
+        """To ordinary subscribers."""
+        self._board.announce(topic, payload, qos)
+
+
+class _Broker(Broker):  # type: ignore[misc]  # amqtt is not typed for us
+    def __init__(self, board: Switchboard, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
+        super().__init__({"listeners": {"default": {"type": "tcp"}}, "plugins": {}})
+        self._board = board
+        self._sock = sock
+        self._tls = tls
+        self._clients: dict[_Client, asyncio.Task[Any]] = {}
+
+    async def stop(self) -> None:
+        self._servers["default"].instance.close()
+        while self._clients:
+            for client in self._clients:
+                client.cut()
+            await asyncio.wait(self._clients.values())
+        await self.shutdown()
+
+    async def stream_connected(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
+    ) -> None:
+        task = asyncio.current_task()
+        assert task is not None, listener_name
+        client = _Client(self._board, reader, writer)
+        self._clients[client] = task
+        try:
+            await client.serve()
+        finally:
+            del self._clients[client]
+
+    async def _start_listeners(self) -> None:
+        server = await asyncio.start_server(self._accepted, sock=self._sock, ssl=self._tls, backlog=BACKLOG)
+        self._servers["default"] = Server("default", server)
+
+    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self.stream_connected(reader, writer, "default")
+
+    async def _session_monitor(self) -> None:
+        """amqtt wakes every second to look for dead sessions; ours end when their connection does."""
+
+    async def _broadcast_loop(self) -> None:
+        await self._broadcast_shutdown_waiter  # messages are routed at once, there is no queue
+
+
+class _Client:
+    """One accepted connection: a Line of the switchboard over a stream."""
+
+    def __init__(self, board: Switchboard, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._board = board
+        self._reader = reader
+        self._writer = writer
+        self._loop = asyncio.get_running_loop()
+        self._connection = ""  # named by the switchboard, empty before CONNECT
+        self._said_disconnect = False
+        self._closing = False  # by us; what the client still sends is not read
+        self._patience_s = CONNECT_PATIENCE_S
+        self._heard_s = self._loop.time()
+        self._timer = self._loop.call_later(self._patience_s, self._check_silence)
+
+    async def serve(self) -> None:
+        """Until the connection ends, whoever ends it."""
+        try:
+            await self._read()
+        except (MalformedError, OSError):  # ssl.SSLError is an OSError
+            pass
+        finally:
+            self._over()
+            self._writer.close()
+            with suppress(OSError):
+                await self._writer.wait_closed()
+
+    def cut(self) -> None:
+        """End the connection now, without sending what waits."""
+        self._closing = True
+        self._over()
+        self._writer.transport.abort()
+
+    # -- Line
+
+    def deliver(self, delivery: Delivery) -> None:
+        self._write(
+            PublishPacket.build(
+                delivery.topic,
+                delivery.payload,
+                delivery.packet_id or None,
+                delivery.dup,
+                delivery.qos,
+                delivery.retain,
+            )
+        )
+
+    def close(self) -> None:
+        self._closing = True
+        self._timer.cancel()
+        self._writer.close()
+
+    # -- packets
+
+    async def _read(self) -> None:
+        buffer = bytearray()
+        while data := await self._reader.read(READ_BYTES):
+            buffer += data
+            for frame in _frames(buffer):
+                packet = await _decode(frame)
+                if self._closing:
+                    return
+                self._heard_s = self._loop.time()
+                self._handle(packet)
+                if self._said_disconnect:
+                    return
+
+    def _handle(self, packet: Any) -> None:
+        kind = type(packet).__name__
+        if not self._connection:
+            if not isinstance(packet, ConnectPacket):
+                raise MalformedError("the first packet is not CONNECT")
+            self._connect(packet)
+            return
+        handler = _HANDLERS.get(kind)
+        if handler is None:
+            raise MalformedError(f"{kind} from a client")
+        handler(self, packet)
+
+    def _connect(self, packet: ConnectPacket) -> None:
+        if packet.proto_level != 4:
+            self._refuse(BAD_PROTOCOL)
+            return
+        greeting = _greeting(packet, self._writer.get_extra_info("ssl_object"))
+        outcome = self._board.connect(greeting, self, self._now_us())
+        if not isinstance(outcome, Accepted):
+            self._refuse(outcome)
+            return
+        self._connection = outcome.connection
+        self._timer.cancel()
+        self._patience_s = patience_us(packet.keep_alive) / 1_000_000
+        if self._patience_s:
+            self._timer = self._loop.call_later(self._patience_s, self._check_silence)
+        self._write(ConnackPacket.build(int(outcome.session_present), 0))
+        self._board.resume(self._connection)
+
+    def _refuse(self, code: int) -> None:
+        self._write(ConnackPacket.build(0, code))
+        self.close()
+
+    def _publish(self, packet: PublishPacket) -> None:
+        payload = bytes(packet.data or b"")
+        if not self._board.publish(self._connection, packet.topic_name, payload, packet.qos, packet.retain_flag):
+            raise MalformedError("a topic that nobody may publish to")
+        if packet.qos == 1:
+            self._write(PubackPacket.build(packet.packet_id))
+
+    def _puback(self, packet: PubackPacket) -> None:
+        self._board.ack(self._connection, packet.packet_id)
+
+    def _subscribe(self, packet: Any) -> None:
+        wanted = packet.payload.topics
+        codes = self._board.subscribe(self._connection, wanted)
+        self._write(SubackPacket.build(packet.variable_header.packet_id, codes))
+        self._board.send_retained(self._connection, wanted)
+
+    def _unsubscribe(self, packet: Any) -> None:
+        self._board.unsubscribe(self._connection, packet.payload.topics)
+        self._write(UnsubackPacket.build(packet.variable_header.packet_id))
+
+    def _ping(self, _packet: Any) -> None:
+        self._write(PingRespPacket.build())
+
+    def _disconnect(self, _packet: Any) -> None:
+        self._said_disconnect = True
+
+    # -- the socket
+
+    def _write(self, packet: Any) -> None:
+        if self._writer.is_closing():
+            return
+        self._writer.write(packet.to_bytes())
+        if self._writer.transport.get_write_buffer_size() > OUTBOX_LIMIT_BYTES:
+            self._closing = True
+            self._writer.transport.abort()
+
+    def _check_silence(self) -> None:
+        due_s = self._heard_s + self._patience_s if self._connection else self._heard_s + CONNECT_PATIENCE_S
+        if self._loop.time() < due_s - 5e-7:  # simulation time counts whole microseconds
+            self._timer = self._loop.call_at(due_s, self._check_silence)
+        else:
+            self.cut()
+
+    def _over(self) -> None:
+        self._timer.cancel()
+        if self._connection:
+            self._board.gone(self._connection, self._now_us(), said_disconnect=self._said_disconnect)
+
+    def _now_us(self) -> int:
+        return round(self._loop.time() * 1_000_000)
+
+
+_HANDLERS: dict[str, Any] = {
+    "PublishPacket": _Client._publish,
+    "PubackPacket": _Client._puback,
+    "SubscribePacket": _Client._subscribe,
+    "UnsubscribePacket": _Client._unsubscribe,
+    "PingReqPacket": _Client._ping,
+    "DisconnectPacket": _Client._disconnect,
+}
+
+
+def _greeting(packet: ConnectPacket, tls: ssl.SSLObject | None) -> Greeting:
+    will = None
+    if packet.will_flag:
+        will = Will(packet.will_topic, bytes(packet.will_message), packet.will_qos, packet.will_retain_flag)
+    certificate = None if tls is None else tls.getpeercert(binary_form=True)
+    client_id = "" if packet.client_id_is_random else packet.client_id
+    return Greeting(client_id, packet.clean_session_flag, packet.username, packet.password, will, certificate)
+
+
+def _frames(buffer: bytearray) -> Iterator[bytes]:
+    """Take the whole packets off the front of `buffer`, each with its header in shortest form."""
+    while len(buffer) >= 2:
+        length, at = 0, 1
+        while True:
+            if at > 4:
+                raise MalformedError("a length of more than four bytes")
+            if at == len(buffer):
+                return
+            length |= (buffer[at] & 127) << 7 * (at - 1)
+            at += 1
+            if buffer[at - 1] < 128:
+                break
+        if length > MAX_PACKET_BYTES:
+            raise MalformedError(f"a packet of {length} bytes")
+        if len(buffer) < at + length:
+            return
+        header = MQTTFixedHeader(buffer[0] >> 4, buffer[0] & 15, length).to_bytes()
+        frame = header + bytes(buffer[at : at + length])
+        del buffer[: at + length]
+        yield frame
+
+
+async def _decode(frame: bytes) -> Any:
+    """One packet by amqtt's classes, which read leniently: whatever they cannot write back was malformed."""
+    kind, flags = frame[0] >> 4, frame[0] & 15
+    if kind != PUBLISH and flags != _FLAGS.get(kind, 0):
+        raise MalformedError(f"flags {flags} on packet type {kind}")
+    try:
+        packet = await packet_class(MQTTFixedHeader(kind)).from_stream(BufferReader(frame))
+        if kind == CONNECT:
+            _check_connect(packet)
+        same = packet.to_bytes() == frame
+    except (AMQTTError, MQTTError, NoDataError, CodecError, ValueError, TypeError) as exc:
+        raise MalformedError(str(exc)) from exc
+    if not same or getattr(packet, "packet_id", None) == 0 or (kind == PUBLISH and packet.qos == 3):
+        raise MalformedError(f"packet type {kind}")
+    return packet
+
+
+def _check_connect(packet: ConnectPacket) -> None:
+    if packet.client_id_is_random:  # amqtt has put its own in the place of an empty one
+        packet.payload.client_id = ""
+    lacking = (
+        (packet.will_flag and (packet.will_topic is None or packet.will_message is None))
+        or (packet.username_flag and packet.username is None)
+        or (packet.password_flag and (packet.password is None or not packet.username_flag))
+    )
+    if packet.proto_name != "MQTT" or packet.reserved_flag or lacking or packet.will_qos == 3:
+        raise MalformedError("a CONNECT that contradicts itself")

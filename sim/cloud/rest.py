@@ -1,0 +1,70 @@
+"""HTTP in front of the cloud's sans-IO services: aiohttp around one pure `respond`.
+
+Rules: nothing is decided here. A request is told by its absolute URL, rebuilt from the Host header and the
+target byte for byte, because signatures cover both; the scheme is https, whatever carries it. An answer has
+exactly the headers that `respond` gave, so that it is the same on every transport. No FileResponse: it sends
+past the event loop's byte counters, and simulation time would stand still.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+
+from aiohttp import web
+
+from sim.cloud.listen import BACKLOG, listening_socket
+from sim.ports import HttpRequest, HttpResponse
+
+Respond = Callable[[HttpRequest, int], HttpResponse]
+"""(request, Unix time in whole seconds) → the answer. For HEAD it gives Content-Length and an empty body."""
+
+CLOSE_PATIENCE_S = 1.0
+"""How long `stop` waits for answers that are being sent."""
+
+
+class RestServer:
+    """`now_s` is the simulation's Unix time."""
+
+    def __init__(self, respond: Respond, now_s: Callable[[], int]) -> None:
+        self._respond = respond
+        self._now_s = now_s
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> int:
+        """Listen and return the port, which the system chooses when `port` is 0. MachineError when it is taken."""
+        sock = listening_socket(host, port)
+        app = web.Application()
+        app.router.add_route("*", "/{anything:.*}", self._handle)
+        app.on_response_prepare.append(_drop_defaults)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_PATIENCE_S)
+        await self._runner.setup()
+        await web.SockSite(self._runner, sock, ssl_context=tls, backlog=BACKLOG).start()
+        return int(sock.getsockname()[1])
+
+    async def stop(self) -> None:
+        """Close every connection and the listener."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        host = request.headers.get("Host", "")
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.raw_headers}
+        asked = HttpRequest(request.method, f"https://{host}{request.raw_path}", headers)
+        answer = self._respond(asked, self._now_s())
+        return _Answer(answer)
+
+
+class _Answer(web.Response):
+    def __init__(self, answer: HttpResponse) -> None:
+        super().__init__(status=answer.status, headers=dict(answer.headers), body=answer.body)
+        self.given = {name.lower() for name in answer.headers}
+
+
+async def _drop_defaults(_request: web.Request, response: web.StreamResponse) -> None:
+    """aiohttp adds the wall clock's Date, its own Server and a Content-Type."""
+    if isinstance(response, _Answer):
+        for name in ("Date", "Server", "Content-Type"):
+            if name.lower() not in response.given:
+                response.headers.pop(name, None)

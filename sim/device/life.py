@@ -1,0 +1,60 @@
+"""One life of a device, from power-on to the next reset or power cut. What belongs to a life ends with it.
+
+Stories (SimPy processes) and timers are started through a life. When it ends they are closed at their next yield
+and never act again; a story that ended its own life, by losing power in a flash operation, just unwinds.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Generator
+from typing import Any
+
+from sim.kernel.clock import Clock, Story, Timer
+from sim.kernel.power import PowerLoss
+
+
+class Life:
+    """`on_power_loss` is called, at the same instant, when a story of this life lost power under its hands."""
+
+    def __init__(self, clock: Clock, on_power_loss: Callable[[], None]) -> None:
+        self._clock = clock
+        self._on_power_loss = on_power_loss
+        self._stories: dict[int, Generator[Any, Any, None]] = {}
+        self._started = 0
+        self.alive = True
+
+    def spawn(self, story: Story) -> None:
+        """Run a story as a process of this life."""
+        self._started += 1
+        guarded = self._stories[self._started] = self._guard(self._started, story)
+        self._clock.env.process(guarded)
+
+    def after(self, delay_us: int, fn: Callable[..., object], *args: Any) -> Timer:
+        """Call `fn` later, unless this life is over by then."""
+        return self._clock.after(delay_us, self._if_alive, fn, args)
+
+    def end(self) -> None:
+        """Nothing of this life happens any more."""
+        self.alive = False
+        stories, self._stories = self._stories, {}
+        for story in stories.values():
+            if inspect.getgeneratorstate(story) != inspect.GEN_RUNNING:
+                story.close()
+
+    def power_lost(self) -> None:
+        """Power went inside a flash operation of this life."""
+        if self.alive:
+            self._clock.after(0, self._if_alive, self._on_power_loss, ())
+
+    def _guard(self, number: int, story: Story) -> Generator[Any, Any, None]:
+        try:
+            yield from story
+        except PowerLoss:
+            self.power_lost()
+        finally:
+            self._stories.pop(number, None)
+
+    def _if_alive(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
+        if self.alive:
+            fn(*args)

@@ -1,0 +1,271 @@
+"""One emulated module: power, flash, boot sequence, radio, and the program that runs on it.
+
+State lives in flash and in the current life only. A reset or a power cut ends the life at once; the next one
+starts from flash alone, so starting and resuming are the same path. The module does not know which transport
+carries its radio, nor whether its program is a script or built in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from sim.boot.bootloader import BootLayout, Bootloader
+from sim.device.identity import DeviceIdentity
+from sim.device.life import Life
+from sim.device.model import ModelSpec
+from sim.device.radio import HttpLink, Radio
+from sim.flash.filesystem import FileSystem
+from sim.flash.mounts import Mounts
+from sim.flash.nor import Nor
+from sim.kernel.clock import Clock, Story
+from sim.ports import Network
+from sim.trace import Trace
+from sim.update.app_files import apply_staged
+
+RESET_US = 200_000
+"""ESTIMATE: time from a reset request to the first instruction of the bootloader; no public figure."""
+
+REASON_POWER_KEY, REASON_RESET = 1, 2
+"""`Power.powerOnReason()`; no value says "after an upgrade"."""
+
+READ_ONLY_MOUNTS = frozenset({"/bak"})
+
+
+class Program(Protocol):
+    """What runs after boot: a script runtime or a built-in agent."""
+
+    def start(self) -> None: ...
+    def kill(self) -> None:
+        """Power is gone: no thread of it may act again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a device is made of, apart from its flash content."""
+
+    name: str
+    model: ModelSpec
+    identity: DeviceIdentity
+    public_key: Ed25519PublicKey
+    seed: int
+
+
+class Module:
+    """A device named `setting.name`. `program` makes what runs at each boot."""
+
+    def __init__(
+        self, clock: Clock, trace: Trace, network: Network, setting: Setting, program: Callable[[Module], Program]
+    ) -> None:
+        self.clock = clock
+        self.setting = setting
+        self.name = setting.name
+        self.model = setting.model
+        self._trace = trace
+        self.public_key = setting.public_key
+        self.nor = Nor(setting.model.part)
+        self.regions = setting.model.regions(self.nor)
+        self.layout: BootLayout = self.regions.boot_layout
+        self.radio = Radio(clock, setting.model.radio, network, setting.name, setting.seed, self.trace)
+        self.state = "off"
+        self.phase = "idle"
+        self.progress = 0.0
+        self.boots = 0
+        self.resets = 0
+        self.version = ""
+        self.power_on_reason = REASON_POWER_KEY
+        self._phase_watchers: list[Callable[[str, float], None]] = []
+        self._op_watchers: list[Callable[[str, int], None]] = []
+        self.power_returns_us: int | None = None
+        self._make_program = program
+        self._program: Program | None = None
+        self._mounts: Mounts | None = None
+        self._life: Life | None = None
+        self._flash_us = 0
+
+    # -- what updates and programs see of the device
+
+    @property
+    def mounts(self) -> Mounts:
+        assert self._mounts is not None, "no file system before boot"
+        return self._mounts
+
+    @property
+    def life(self) -> Life:
+        assert self._life is not None, "the device is off"
+        return self._life
+
+    @property
+    def bricked(self) -> bool:
+        """No bootable image and no recovery path."""
+        return self.state == "bricked"
+
+    def http(self) -> HttpLink:
+        return self.radio.http()
+
+    def flash_time(self) -> Story:
+        """Let the time pass that flash has used since the last call."""
+        used_us, self._flash_us = self.nor.busy_us - self._flash_us, self.nor.busy_us
+        if used_us:
+            yield self.clock.timeout(used_us)
+
+    def take_flash_time_us(self) -> int:
+        """The same time as a number, for a script thread to sleep."""
+        used_us, self._flash_us = self.nor.busy_us - self._flash_us, self.nor.busy_us
+        return used_us
+
+    def enter_phase(self, phase: str, progress: float = 0.0) -> None:
+        """Say where an update stands, for the trace and for those who watch phases."""
+        if phase != self.phase:
+            self.trace("phase", phase=phase)
+        self.phase = phase
+        self.progress = progress
+        for watcher in self._phase_watchers:
+            watcher(phase, progress)
+
+    def watch_phases(self, watcher: Callable[[str, float], None]) -> None:
+        """Call `watcher(phase, progress)` whenever an update says where it stands."""
+        self._phase_watchers.append(watcher)
+
+    def watch_ops(self, watcher: Callable[[str, int], None]) -> None:
+        """Call `watcher(kind, address)` before each flash operation; it may arm a cut on that very operation."""
+        self._op_watchers.append(watcher)
+        self.nor.on_op = self._before_op
+
+    def _before_op(self, kind: str, address: int) -> None:
+        for watcher in self._op_watchers:
+            watcher(kind, address)
+
+    def trace(self, kind: str, **data: Any) -> None:
+        """Record something observable of this device."""
+        self._trace.emit(self.name, kind, **data)
+
+    # -- power
+
+    def power_on(self) -> None:
+        """Apply power; the bootloader runs at once."""
+        assert self.state == "off", f"{self.name} is already on"
+        self.trace("power.on")
+        self.power_on_reason = REASON_POWER_KEY
+        self._begin()
+
+    def power_cut(self) -> None:
+        """Power goes at this instant; a flash operation in flight was torn by whoever armed it."""
+        if self.state == "off":
+            return
+        self.trace("power.cut", phase=self.phase)
+        self._end()
+        self.state = "off"
+        if self.power_returns_us is not None:
+            self.clock.after(self.power_returns_us, self._power_back)
+
+    def power_down(self) -> None:
+        """The firmware switches the module off; it stays off until somebody powers it on."""
+        self.trace("power.down")
+        self._end()
+        self.state = "off"
+
+    def reset(self, reason: str) -> None:
+        """Restart at this instant: all RAM is lost, connections fall silent."""
+        self.trace("reset", reason=reason)
+        self.resets += 1
+        self.power_on_reason = REASON_RESET
+        self._end()
+        self.state = "resetting"
+        self.clock.after(RESET_US, self._begin_after_reset, self._life)
+
+    def _power_back(self) -> None:
+        if self.state == "off":
+            self.power_on()
+
+    def _begin_after_reset(self, ended: Life | None) -> None:
+        if self.state == "resetting" and self._life is ended:
+            self._begin()
+
+    def _begin(self) -> None:
+        self.nor.power_on()
+        self._flash_us = self.nor.busy_us
+        self.phase, self.progress = "idle", 0.0
+        self.state = "bootloader"
+        self._life = Life(self.clock, self.power_cut)
+        self._life.spawn(self._boot())
+
+    def _end(self) -> None:
+        if self._life is not None:
+            self._life.end()
+        program, self._program = self._program, None
+        if program is not None:
+            program.kill()
+        self.radio.power_off()
+        if self._mounts is not None:
+            for volume in self._mounts.volumes():
+                volume.abandon()
+            self._mounts = None
+
+    # -- boot
+
+    def _boot(self) -> Story:
+        """Bootloader, then either a reset, the end, or the firmware."""
+        yield self.clock.timeout(self.model.timings.bootloader_us)
+        outcome = yield from self._run_bootloader()
+        if outcome.code:
+            self.trace("update.refused", code=outcome.code, reason=outcome.reason)
+        if outcome.action == "reset":
+            self.life.after(0, self.reset, "update applied")
+        elif outcome.action == "bricked":
+            self.state = "bricked"
+            self.trace("bricked", reason=outcome.reason)
+        else:
+            yield from self._run_firmware(outcome.version)
+
+    def _run_bootloader(self) -> Story:
+        steps = Bootloader(self.layout, self.public_key).run()
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as stop:
+                yield from self.flash_time()
+                return stop.value
+            if step.kind == "package" or self.phase == "apply":
+                self.enter_phase("apply", step.step / step.steps if step.steps else 0.0)
+            yield from self.flash_time()
+            if step.apply_us:
+                yield self.clock.timeout(step.apply_us)
+
+    def _run_firmware(self, version: str) -> Story:
+        """What `_boot.py` does, in its order: volumes, application files, then the program."""
+        self.enter_phase("idle")
+        self.version = version
+        self.radio.power_on(self.model.timings.attach_us)
+        yield self.clock.timeout(self.model.timings.boot_us)
+        self._mounts = self._mount()
+        yield from self.flash_time()
+        yield from apply_staged(self)
+        yield from self.flash_time()
+        self.boots += 1
+        self.state = "running"
+        self.trace("boot", version=version, boot=self.boots)
+        self._program = self._make_program(self)
+        self._program.start()
+
+    def _mount(self) -> Mounts:
+        volumes: dict[str, FileSystem] = {}
+        for point, region in self.regions.volumes.items():
+            volume = FileSystem(region)
+            try:
+                volume.mount()
+            except OSError as error:
+                self.trace("mount.failed", point=point, errno=error.errno)
+                volume.format()
+                volume.mount()
+            volumes[point] = volume
+        return Mounts(volumes, READ_ONLY_MOUNTS)
+
+    def discard(self) -> None:
+        """The run is over: free what the libraries under the file systems hold."""
+        if self.state != "off":
+            self._end()
+            self.state = "off"

@@ -1,0 +1,161 @@
+"""Shared storage of flash contents: equal sectors and equal chunks exist once in the process.
+
+A flash is a sequence of chunks of 64 sectors. A sealed chunk is immutable and interned together with its erase
+counts, so that a fleet on one image pays for it once; a chunk being written is an open copy of it. Interning is
+invisible: nothing may depend on two equal values being one object, except that chunks, being interned, compare
+by identity. Values that nobody holds any more are dropped.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from functools import lru_cache
+from sys import getrefcount
+from typing import NamedTuple
+from weakref import WeakValueDictionary
+
+SECTORS_PER_CHUNK = 64
+SPLIT_MEMO_BYTES = 32 << 20  # images and packages whose cutting into sectors is remembered; oldest go first
+_FIRST_SWEEP = 4096  # sectors in the pool before it first looks for unused ones
+
+
+class Chunk:
+    """Up to 64 sealed sectors and how often each was erased. Made only by `seal`."""
+
+    __slots__ = ("__weakref__", "erases", "sectors")
+
+    def __init__(self, sectors: tuple[bytes, ...], erases: tuple[int, ...]) -> None:
+        self.sectors = sectors
+        self.erases = erases
+
+
+class OpenChunk:
+    """A chunk being written: private lists of what a `Chunk` holds in tuples."""
+
+    __slots__ = ("erases", "sectors")
+
+    def __init__(self, chunk: Chunk) -> None:
+        self.sectors = list(chunk.sectors)
+        self.erases = list(chunk.erases)
+
+
+class Run(NamedTuple):
+    """Data cut at sector borders within one chunk: its sectors, and how many pages of them are not blank."""
+
+    sectors: tuple[bytes, ...]
+    programs: int
+
+
+class _SectorPool:
+    """One object for each distinct sector. Sweeps out unused ones whenever it has doubled."""
+
+    def __init__(self) -> None:
+        self._sectors: dict[bytes, bytes] = {}
+        self._sweep_at = _FIRST_SWEEP
+
+    def __len__(self) -> int:
+        return len(self._sectors)
+
+    def one(self, sector: bytes) -> bytes:
+        known = self._sectors.setdefault(sector, sector)
+        if len(self._sectors) > self._sweep_at:
+            self.sweep()
+        return known
+
+    def sweep(self) -> None:
+        for sector in _only_pooled(self._sectors):
+            del self._sectors[sector]
+        self._sweep_at = max(_FIRST_SWEEP, 2 * len(self._sectors))
+
+
+def _only_pooled(sectors: dict[bytes, bytes]) -> list[bytes]:
+    return [sector for sector in sectors if getrefcount(sector) <= _POOL_REFERENCES]
+
+
+def _count_pool_references() -> int:
+    """What `getrefcount` says, in the very form of `_only_pooled`, of a sector that only the pool holds."""
+    pool = {sector: sector for sector in (bytes(range(256)) * 16,)}
+    counts = [getrefcount(sector) for sector in pool]
+    return counts[0]
+
+
+_POOL_REFERENCES = _count_pool_references()
+_sectors = _SectorPool()
+_chunks: WeakValueDictionary[tuple[tuple[bytes, ...], tuple[int, ...]], Chunk] = WeakValueDictionary()
+_splits: OrderedDict[tuple[int, int, int, int], tuple[bytes, tuple[Run, ...]]] = OrderedDict()
+_split_bytes = 0
+
+
+@lru_cache(maxsize=32)
+def erased_sector(sector_bytes: int) -> bytes:
+    """The one erased sector of this size."""
+    return _sectors.one(b"\xff" * sector_bytes)
+
+
+def seal(sectors: Iterable[bytes], erases: Iterable[int]) -> Chunk:
+    """The one chunk that holds these sectors and erase counts."""
+    return _seal(tuple(map(_sectors.one, sectors)), tuple(erases))
+
+
+def seal_rewritten(sectors: tuple[bytes, ...], erases: Iterable[int]) -> Chunk:
+    """As `seal`, for sectors that come from `split`, each erased once more than `erases` says."""
+    return _seal(sectors, _once_more(tuple(erases)))
+
+
+@lru_cache(maxsize=64)
+def blank_chunks(sectors: int, sector_bytes: int) -> tuple[Chunk, ...]:
+    """The chunks of a new flash: all erased, never worn."""
+    blank = erased_sector(sector_bytes)
+    counts = [min(SECTORS_PER_CHUNK, sectors - first) for first in range(0, sectors, SECTORS_PER_CHUNK)]
+    return tuple(seal([blank] * count, [0] * count) for count in counts)
+
+
+def split(data: bytes, slot: int, sector_bytes: int, page_bytes: int) -> tuple[Run, ...]:
+    """Cut data at the sectors of the chunks it falls into, the first sector being number `slot` of its chunk.
+
+    The last sector is filled up with 0xFF. The result is remembered by the identity of `data`.
+    """
+    global _split_bytes
+    name = (id(data), slot, sector_bytes, page_bytes)
+    known = _splits.get(name)
+    if known is not None:
+        return known[1]
+    runs = tuple(_runs(data, slot, sector_bytes, page_bytes))
+    _splits[name] = (data, runs)  # holding `data` keeps its id from being used again
+    _split_bytes += len(data)
+    while _split_bytes > SPLIT_MEMO_BYTES:
+        _split_bytes -= len(_splits.popitem(last=False)[1][0])
+    return runs
+
+
+def _runs(data: bytes, slot: int, sector_bytes: int, page_bytes: int) -> Iterable[Run]:
+    start = 0
+    while start < len(data):
+        end = start + (SECTORS_PER_CHUNK - slot) * sector_bytes
+        block = data[start:end]
+        block += b"\xff" * (-len(block) % sector_bytes)
+        pieces = [block[at : at + sector_bytes] for at in range(0, len(block), sector_bytes)]
+        yield Run(tuple(map(_sectors.one, pieces)), _programs(block, page_bytes))
+        start, slot = end, 0
+
+
+def _programs(block: bytes, page_bytes: int) -> int:
+    """How many pages of the block are not blank."""
+    blank = b"\xff" * page_bytes
+    if blank not in block:
+        return len(block) // page_bytes
+    return sum(block[at : at + page_bytes] != blank for at in range(0, len(block), page_bytes))
+
+
+def _seal(sectors: tuple[bytes, ...], erases: tuple[int, ...]) -> Chunk:
+    name = (sectors, erases)
+    known = _chunks.get(name)
+    if known is None:
+        known = _chunks[name] = Chunk(sectors, erases)
+    return known
+
+
+@lru_cache(maxsize=1024)
+def _once_more(erases: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(count + 1 for count in erases)

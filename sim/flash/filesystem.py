@@ -1,0 +1,424 @@
+"""littlefs volumes on emulated flash, guarded so that nothing a script or a power cut does can end the process.
+
+The volume is real littlefs: 4 KiB blocks, read and program size 256 bytes. The on-disk format is littlefs v2
+(the only one with a Python binding); most QuecPython families use v1. It stands in for v1 in behaviour, but an
+image is not interchangeable with that of such a device.
+
+Rules of the guard. Only the low-level module is used. A callback never raises, since C would take that for
+success: it notes the failure, answers LFS_ERR_IO, and the call that caused it raises the noted failure when C
+has returned. After a failure, as after `abandon`, flash is not touched again: every handle is closed once, the
+volume is unmounted once, and the object can be mounted anew. Calls that would trip a C assertion (reading a file
+open for writing only, and the like) are refused before they reach C. A mount always completes what a power cut
+left pending, because without that a sibling of a half-renamed file can be missing from its folder.
+
+What a cut leaves: each file is wholly old or wholly new, or, when it was being created, possibly empty.
+
+Paths are relative to the volume, with or without a leading slash. Errors are OSError with the errno a device
+gives; a volume that cannot be mounted is ENODEV.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from littlefs import lfs
+from littlefs.errors import LittleFSError
+
+from sim.errors import FlashError
+from sim.flash.nor import Nor
+from sim.flash.part import FlashPart
+from sim.flash.partition import Partition, Region
+from sim.kernel.power import PowerLoss
+
+__all__ = ["File", "FileSystem", "build_volume"]
+
+PAGE_BYTES = 256
+CACHE_BYTES = 1024  # four pages, as MicroPython's VfsLfs chooses it
+LOOKAHEAD_BYTES = 32  # one bit a block: 256 blocks, 1 MiB, in one scan
+MAX_FILE_BYTES = 2**31 - 1  # what littlefs can count
+_IO_ERROR = -5
+_CORRUPT = -84
+_UTF8 = "utf-8"
+
+_READ, _WRITE, _BOTH, _CREATE, _TRUNCATE, _APPEND = (
+    lfs.LFSFileFlag[name] for name in ("rdonly", "wronly", "rdwr", "creat", "trunc", "append")
+)
+_MODES = {
+    "r": _READ,
+    "r+": _BOTH,
+    "w": _WRITE | _CREATE | _TRUNCATE,
+    "w+": _BOTH | _CREATE | _TRUNCATE,
+    "a": _WRITE | _CREATE | _APPEND,
+    "a+": _BOTH | _CREATE | _APPEND,
+}
+_T = TypeVar("_T")
+
+
+class _Blocks:
+    """The flash as littlefs calls it. After the first failure it does nothing more."""
+
+    def __init__(self, region: Region) -> None:
+        self._region = region
+        self._block_bytes = region.nor.part.sector_bytes
+        self.failure: BaseException | None = None
+
+    def read(self, _config: object, block: int, offset: int, size: int) -> bytes:
+        if self.failure is None:
+            try:
+                return self._region.read(block * self._block_bytes + offset, size)
+            except BaseException as failure:  # noqa: BLE001  C cannot be told; `_call` raises it
+                self.failure = failure
+        return b"\xff" * size
+
+    def prog(self, _config: object, block: int, offset: int, data: bytes) -> int:
+        return self._change(self._region.program, block * self._block_bytes + offset, data)
+
+    def erase(self, _config: object, block: int) -> int:
+        return self._change(self._region.erase, block * self._block_bytes)
+
+    def sync(self, _config: object) -> int:
+        return 0 if self.failure is None else _IO_ERROR
+
+    def _change(self, command: Callable[..., None], *args: Any) -> int:
+        if self.failure is None:
+            try:
+                command(*args)
+            except FlashError:  # cells that were damaged from outside and are not blank: littlefs takes others
+                return _CORRUPT
+            except BaseException as failure:  # noqa: BLE001  C cannot be told; `_call` raises it
+                self.failure = failure
+        return 0 if self.failure is None else _IO_ERROR
+
+
+class File:
+    """An open file. Made by `FileSystem.open`; what was written is on flash after `flush` or `close`."""
+
+    __slots__ = ("_handle", "_mode", "_volume", "path")
+
+    def __init__(self, volume: FileSystem, path: str, mode: str, handle: lfs.LFSFile) -> None:
+        self._volume = volume
+        self._mode = mode
+        self._handle: lfs.LFSFile | None = handle
+        self.path = path
+
+    @property
+    def closed(self) -> bool:
+        return self._handle is None
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes from the position on; all of them when negative."""
+        if self._mode in ("w", "a"):
+            raise OSError(errno.EBADF, f"{self.path} is open for writing only")
+        left = max(0, self._call(lfs.file_size) - self.tell())
+        return self._call(lfs.file_read, left if size < 0 else min(size, left))
+
+    def write(self, data: bytes) -> int:
+        """All of `data` at the position (at the end when appending); the number of bytes."""
+        self._check_writable()
+        return self._call(lfs.file_write, bytes(data))
+
+    def seek(self, position: int, whence: int = 0) -> int:
+        """Move to `position` from the start (0), from here (1) or from the end (2); the new position."""
+        if whence not in (0, 1, 2) or abs(position) > MAX_FILE_BYTES:
+            raise OSError(errno.EINVAL, f"{self.path}: seek to {position} from {whence}")
+        return self._call(lfs.file_seek, position, whence)
+
+    def tell(self) -> int:
+        return self._call(lfs.file_tell)
+
+    def truncate(self, size: int) -> None:
+        """Cut off or fill up with zeroes."""
+        self._check_writable()
+        if not 0 <= size <= MAX_FILE_BYTES:
+            raise OSError(errno.EINVAL, f"{self.path}: truncate to {size}")
+        self._call(lfs.file_truncate, size)
+
+    def flush(self) -> None:
+        """Put what was written on flash."""
+        self._call(lfs.file_sync)
+
+    def close(self) -> None:
+        """Put what was written on flash and give the file back; nothing if it is closed."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            self._volume._forget(self)
+            self._volume._call(self.path, lfs.file_close, handle)
+
+    def _check_writable(self) -> None:
+        if self._mode == "r":
+            raise OSError(errno.EBADF, f"{self.path} is open for reading only")
+
+    def _call(self, function: Callable[..., _T], *args: Any) -> _T:
+        if self._handle is None:
+            raise OSError(errno.EBADF, f"{self.path} is closed")
+        return self._volume._call(self.path, function, self._handle, *args)
+
+
+class FileSystem:
+    """One littlefs volume in a region of flash; not mounted at first."""
+
+    def __init__(self, region: Region) -> None:
+        if region.size_bytes < 2 * region.nor.part.sector_bytes:
+            raise FlashError(f"{region.name} is too small for a file system: {region.size_bytes} bytes")
+        self._region = region
+        self._files: list[File] = []
+        self._mounted: tuple[lfs.LFSFilesystem, lfs.LFSConfig, _Blocks] | None = None
+
+    # -- the volume -----------------------------------------------------------------------------------------
+
+    @property
+    def mounted(self) -> bool:
+        return self._mounted is not None
+
+    def format(self) -> None:
+        """Make it an empty volume. It must not be mounted."""
+        volume, config, blocks = self._new()
+        try:
+            lfs.format(volume, config)
+        except LittleFSError as error:
+            raise blocks.failure or _os_error(error, "format") from None
+        if blocks.failure is not None:
+            raise blocks.failure
+
+    def mount(self) -> None:
+        """Make it usable, completing what a power cut left pending. ENODEV if there is no volume."""
+        volume, config, blocks = self._new()
+        try:
+            lfs.mount(volume, config)  # releases what it took if it fails
+        except LittleFSError as error:
+            raise blocks.failure or OSError(errno.ENODEV, f"no littlefs volume ({_name(error)})") from None
+        self._mounted = (volume, config, blocks)
+        try:
+            self._call("mount", lfs.fs_mkconsistent)
+        except OSError:
+            self.abandon()
+            raise
+
+    def unmount(self) -> None:
+        """Close all files and let the volume go; nothing if it is not mounted."""
+        try:
+            for file in list(self._files):
+                file.close()
+        finally:
+            self._release()
+            self._region.nor.seal()
+
+    def abandon(self) -> None:
+        """Let the volume go without touching flash, as when power goes or the module resets."""
+        if self._mounted is not None:
+            blocks = self._mounted[2]
+            blocks.failure = blocks.failure or PowerLoss()
+            self._release()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_mounted"):
+            self.abandon()  # an open handle that C still knows must not be freed
+
+    def statvfs(self) -> tuple[int, int, int]:
+        """(bytes of a block, blocks, free blocks)."""
+        block_bytes = self._region.nor.part.sector_bytes
+        blocks = self._region.size_bytes // block_bytes
+        return block_bytes, blocks, max(0, blocks - self._call("/", lfs.fs_size))
+
+    # -- files ----------------------------------------------------------------------------------------------
+
+    def open(self, path: str, mode: str = "r") -> File:
+        """Open a file; `mode` is r, r+, w, w+, a or a+, always bytes."""
+        if mode not in _MODES:
+            raise OSError(errno.EINVAL, f"mode {mode!r}")
+        path = _canonical(path)
+        file = File(self, path, mode, self._call(path, lfs.file_open, path, _MODES[mode], _UTF8))
+        self._files.append(file)
+        return file
+
+    def read(self, path: str) -> bytes:
+        """All bytes of a file."""
+        file = self.open(path)
+        try:
+            return file.read()
+        finally:
+            file.close()
+
+    def write(self, path: str, data: bytes) -> None:
+        """Create or replace a file."""
+        file = self.open(path, "w")
+        try:
+            file.write(data)
+        finally:
+            file.close()
+
+    # -- names ----------------------------------------------------------------------------------------------
+
+    def stat(self, path: str) -> tuple[bool, int]:
+        """(is it a folder, size in bytes; 0 for a folder)."""
+        path = _canonical(path)
+        found = self._call(path, lfs.stat, path, _UTF8)
+        is_dir = found.type == lfs.LFSStat.TYPE_DIR
+        return is_dir, 0 if is_dir else found.size  # C leaves the size of a folder unset
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or folder of this name."""
+        try:
+            self.stat(path)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                return False
+            raise
+        return True
+
+    def is_dir(self, path: str) -> bool:
+        """Whether there is a folder of this name."""
+        return self.exists(path) and self.stat(path)[0]
+
+    def size(self, path: str) -> int:
+        """Bytes in a file."""
+        return self.stat(path)[1]
+
+    def listdir(self, path: str = "/") -> list[str]:
+        """Names in a folder, sorted."""
+        path = _canonical(path)
+        handle = self._call(path, lfs.dir_open, path, _UTF8)
+        names: list[str] = []
+        try:
+            while (entry := self._call(path, lfs.dir_read, handle, _UTF8)) is not None:
+                names.append(entry.name)
+        finally:
+            if self._mounted is not None:
+                self._call(path, lfs.dir_close, handle)
+        return sorted(name for name in names if name not in (".", ".."))
+
+    def mkdir(self, path: str) -> None:
+        """Make one folder."""
+        path = _canonical(path)
+        self._call(path, lfs.mkdir, path, _UTF8)
+
+    def makedirs(self, path: str) -> None:
+        """Make a folder and what is missing above it; nothing if it is there."""
+        parts = _canonical(path).strip("/").split("/")
+        for depth in range(1, len(parts) + 1):
+            above = "/".join(parts[:depth])
+            if not self.is_dir(above):
+                self.mkdir(above)
+
+    def remove(self, path: str) -> None:
+        """Remove a file or an empty folder. EBUSY for an open file, as on a device."""
+        path = _canonical(path)
+        self._check_not_open(path)
+        self._call(path, lfs.remove, path, _UTF8)
+
+    def rename(self, old: str, new: str) -> None:
+        """Rename or move, replacing a file or an empty folder of the new name. EBUSY if either is open."""
+        old, new = _canonical(old), _canonical(new)
+        if new.startswith(old + "/"):  # littlefs would cut the folder off from the tree
+            raise OSError(errno.EINVAL, f"{old} into itself")
+        self._check_not_open(old)
+        self._check_not_open(new)
+        self._call(f"{old} to {new}", lfs.rename, old, new, _UTF8)
+
+    # -- the guard ------------------------------------------------------------------------------------------
+
+    def _new(self) -> tuple[lfs.LFSFilesystem, lfs.LFSConfig, _Blocks]:
+        if self._mounted is not None:
+            raise OSError(errno.EBUSY, "the volume is mounted")
+        blocks = _Blocks(self._region)
+        block_bytes = self._region.nor.part.sector_bytes
+        config = lfs.LFSConfig(
+            blocks,
+            block_size=block_bytes,
+            block_count=self._region.size_bytes // block_bytes,
+            read_size=PAGE_BYTES,
+            prog_size=PAGE_BYTES,
+            cache_size=CACHE_BYTES,
+            lookahead_size=LOOKAHEAD_BYTES,
+        )
+        return lfs.LFSFilesystem(), config, blocks
+
+    def _call(self, what: str, function: Callable[..., _T], *args: Any) -> _T:
+        """Call C on the mounted volume and raise what went wrong in it, in the callbacks first of all."""
+        if self._mounted is None:
+            raise OSError(errno.ENODEV, "the volume is not mounted")
+        volume, _config, blocks = self._mounted
+        try:
+            result = function(volume, *args)
+        except LittleFSError as error:
+            if blocks.failure is None:
+                raise _os_error(error, what) from None
+        if blocks.failure is not None:
+            self.abandon()
+            raise blocks.failure
+        return result
+
+    def _release(self) -> None:
+        """Free what C holds: each open handle once, then the volume once."""
+        if self._mounted is None:
+            return
+        volume, _config, _blocks = self._mounted  # C points into all three until it has unmounted
+        self._mounted = None
+        for file in self._files:
+            handle, file._handle = file._handle, None
+            if handle is not None:
+                with suppress(LittleFSError):
+                    lfs.file_close(volume, handle)
+        self._files.clear()
+        lfs.unmount(volume)
+
+    def _forget(self, file: File) -> None:
+        self._files.remove(file)
+
+    def _check_not_open(self, path: str) -> None:
+        for file in self._files:
+            if file.path == path or file.path.startswith(path + "/"):
+                raise OSError(errno.EBUSY, f"{file.path} is open")
+
+
+def build_volume(size_bytes: int, files: Mapping[str, bytes]) -> bytes:
+    """The image of a volume of this size that holds these files, folders made as needed; same in, same out."""
+    return _build_volume(size_bytes, tuple(sorted((path, bytes(data)) for path, data in files.items())))
+
+
+@lru_cache(maxsize=16)
+def _build_volume(size_bytes: int, files: tuple[tuple[str, bytes], ...]) -> bytes:
+    part = FlashPart(
+        name="factory",
+        size_bytes=size_bytes,
+        sector_erase_us=0,
+        page_program_us=0,
+        read_us_per_kib=0,
+        endurance_cycles=0,
+    )
+    region = Region(Nor(part), Partition("volume", 0, size_bytes))
+    volume = FileSystem(region)
+    volume.format()
+    volume.mount()
+    for path, data in files:
+        above = _canonical(path).rpartition("/")[0]
+        if above:
+            volume.makedirs(above)
+        volume.write(path, data)
+    volume.unmount()
+    return region.image(0, size_bytes)
+
+
+def _canonical(path: str) -> str:
+    """`a//./b/../c` → `/a/c`; two names of one file become one."""
+    if "\0" in path:
+        raise OSError(errno.EINVAL, "NUL in a path")
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/" + "/".join(parts)
+
+
+def _os_error(error: LittleFSError, what: str) -> OSError:
+    return OSError(-error.code, f"{_name(error)} {what}")
+
+
+def _name(error: LittleFSError) -> str:
+    return "E" + error.name.removeprefix("LFS_ERR_")

@@ -1,0 +1,291 @@
+"""Serial NOR flash, byte by byte, with its wear, its time and what a power cut leaves behind.
+
+Rules. The cells are strict: an erase sets a sector to 0xFF, a program only turns 1 bits to 0, and anything else
+is a FlashError, as real cells would not hold it. One command (the erase of a sector, the program of a page) is
+one op; ops are counted over the life of the part, and a power cut falls on exactly one of them. That op counts
+in full, is left torn in one of five shapes, and raises PowerLoss; from then on every access raises it until
+`power_on`. Time is only added up, in integer microseconds: whoever drives the flash lets it pass.
+
+`rewrite` is the fast way to write whole sectors. It equals erase and program page by page in bytes, ops, wear,
+time and the place of a cut; where a cut or an observer could tell the difference, it goes page by page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sim.errors import FlashError
+from sim.flash import cells
+from sim.flash.cells import SECTORS_PER_CHUNK, Chunk, OpenChunk
+from sim.flash.part import FlashPart
+from sim.flash.torn import Torn, torn_erase, torn_program
+from sim.kernel.power import PowerLoss
+
+__all__ = ["ERASE", "PROGRAM", "Nor", "NorSnapshot", "Torn"]
+
+ERASE = "flash.erase"
+PROGRAM = "flash.program"
+OPEN_CHUNKS = 4  # chunks of one flash that may be open at a time; the next one seals them
+
+
+@dataclass(frozen=True, slots=True)
+class NorSnapshot:
+    """Contents, wear, ops and time of a flash at one moment. Chunks are interned: equal ones are one object."""
+
+    chunks: tuple[Chunk, ...]
+    ops: int
+    busy_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    at_op: int  # counted like `Nor.ops`
+    torn: Torn
+    seed: int
+
+
+class Nor:
+    """One flash part, new: erased, never worn, powered.
+
+    `ops` erases and programs so far, `busy_us` time spent on them and on reads, `dead` whether power is gone.
+    `on_op(kind, address)`, when set, is called before each op with ERASE or PROGRAM and the byte address; it
+    may arm a cut, which can then fall on that very op.
+    """
+
+    __slots__ = ("_chunks", "_cut", "_open", "busy_us", "dead", "on_op", "ops", "part")
+
+    def __init__(self, part: FlashPart) -> None:
+        self.part = part
+        self.ops = 0
+        self.busy_us = 0
+        self.dead = False
+        self.on_op: Callable[[str, int], None] | None = None
+        self._cut: _Cut | None = None
+        self._chunks: tuple[Chunk, ...] | list[Chunk | OpenChunk] = cells.blank_chunks(part.sectors, part.sector_bytes)
+        self._open: tuple[int, ...] = ()  # numbers of the open chunks; not empty only if _chunks is a list
+
+    @property
+    def size_bytes(self) -> int:
+        return self.part.size_bytes
+
+    # -- commands of the part -------------------------------------------------------------------------------
+
+    def read(self, address: int, length: int) -> bytes:
+        """Bytes as they are. Takes `read_us_per_kib` for each KiB, rounded up to a microsecond; is no op."""
+        if self.dead:
+            raise PowerLoss
+        data = self.image(address, length)
+        self.busy_us -= -length * self.part.read_us_per_kib // 1024
+        return data
+
+    def program(self, address: int, data: bytes) -> None:
+        """Turn bits to 0, page by page. FlashError if a bit would have to become 1, or beyond the part."""
+        if self.dead:
+            raise PowerLoss
+        self._check_range(address, len(data))
+        page_bytes = self.part.page_bytes
+        at = 0
+        while at < len(data):
+            step = page_bytes - (address + at) % page_bytes
+            self._program_page(address + at, data[at : at + step])
+            at += step
+
+    def erase(self, address: int, length: int | None = None) -> None:
+        """Set whole sectors to 0xFF, one op each; one sector when no length is given. FlashError if misaligned."""
+        if self.dead:
+            raise PowerLoss
+        sector_bytes = self.part.sector_bytes
+        length = sector_bytes if length is None else length
+        self._check_range(address, length)
+        if address % sector_bytes or length % sector_bytes:
+            raise FlashError(
+                f"erase of {length} bytes at 0x{address:06x} is not aligned to {sector_bytes}-byte sectors"
+            )
+        for start in range(address, address + length, sector_bytes):
+            self._erase_sector(start)
+
+    def rewrite(self, address: int, data: bytes) -> None:
+        """Erase and program the sectors from `address` (aligned) on.
+
+        The rest of the last sector stays erased, and pages of 0xFF are not programmed.
+        """
+        if self.dead:
+            raise PowerLoss
+        part, data = self.part, bytes(data)
+        if address % part.sector_bytes:
+            raise FlashError(f"rewrite at 0x{address:06x} is not aligned to {part.sector_bytes}-byte sectors")
+        self._check_range(address, len(data))
+        index, slot = divmod(address // part.sector_bytes, SECTORS_PER_CHUNK)
+        runs = cells.split(data, slot, part.sector_bytes, part.page_bytes)
+        erases = sum([len(run.sectors) for run in runs])
+        programs = sum([run.programs for run in runs])
+        cut_within = self._cut is not None and self._cut.at_op < self.ops + erases + programs
+        if cut_within or self.on_op is not None:
+            self._rewrite_page_by_page(address, data)
+            return
+        self.ops += erases + programs
+        self.busy_us += erases * part.sector_erase_us + programs * part.page_program_us
+        for run in runs:
+            self._put_rewritten(index, slot, run.sectors)
+            index, slot = index + 1, 0
+
+    # -- power ----------------------------------------------------------------------------------------------
+
+    def arm_cut(self, after_ops: int, torn: Torn, seed: int = 0) -> None:
+        """Let power go during the op that comes after `after_ops` more ones (0: the next)."""
+        self._cut = _Cut(self.ops + after_ops, torn, seed)
+
+    def disarm(self) -> None:
+        """Take back `arm_cut`."""
+        self._cut = None
+
+    def power_on(self) -> None:
+        """Power is back: the cells are what they were left as."""
+        self.dead = False
+
+    # -- outside the emulated world: no time, no ops, no wear, power or not ---------------------------------
+
+    def load(self, address: int, data: bytes) -> None:
+        """Put bytes into the cells, as the factory's programmer does."""
+        self._check_range(address, len(data))
+        sector_bytes = self.part.sector_bytes
+        at = 0
+        while at < len(data):
+            number, offset = divmod(address + at, sector_bytes)
+            piece = bytes(data[at : at + sector_bytes - offset])
+            chunk, slot = self._opened(number)
+            old = chunk.sectors[slot]
+            chunk.sectors[slot] = old[:offset] + piece + old[offset + len(piece) :]
+            at += len(piece)
+        self.seal()
+
+    def image(self, address: int, length: int) -> bytes:
+        """The bytes as they are."""
+        sector_bytes = self.part.sector_bytes
+        if address < 0 or length < 0 or address + length > self.part.size_bytes:
+            self._check_range(address, length)
+        number, offset = divmod(address, sector_bytes)
+        if offset + length <= sector_bytes and length:
+            index, slot = divmod(number, SECTORS_PER_CHUNK)
+            return self._chunks[index].sectors[slot][offset : offset + length]
+        last = -(-(address + length) // sector_bytes)
+        pieces = b"".join(map(self._sector, range(number, last)))
+        return pieces[offset : offset + length]
+
+    def erase_count(self, sector: int) -> int:
+        """How often sector number `sector` was erased."""
+        index, slot = divmod(sector, SECTORS_PER_CHUNK)
+        return self._chunks[index].erases[slot]
+
+    def max_erase_count(self) -> int:
+        """Erases of the most worn sector."""
+        return max(max(chunk.erases) for chunk in self._chunks)
+
+    def snapshot(self) -> NorSnapshot:
+        """The state at this moment; cheap, and shared with every equal flash."""
+        self.seal()
+        return NorSnapshot(tuple(self._chunks), self.ops, self.busy_us)  # type: ignore[arg-type]  # all are sealed
+
+    def restore(self, snapshot: NorSnapshot) -> None:
+        """Become what a flash of the same part was at its snapshot, powered and with no cut armed."""
+        if sum(len(chunk.sectors) for chunk in snapshot.chunks) != self.part.sectors:
+            raise FlashError(f"the snapshot is not one of a {self.part.name}")
+        self._chunks, self._open = snapshot.chunks, ()
+        self.ops, self.busy_us = snapshot.ops, snapshot.busy_us
+        self.dead, self._cut = False, None
+
+    def seal(self) -> None:
+        """Give back private working memory. To be called when nothing more will be written for a while."""
+        for index in self._open:
+            chunk = self._chunks[index]
+            self._chunks[index] = cells.seal(chunk.sectors, chunk.erases)  # type: ignore[index]  # a list if open
+        self._open = ()
+
+    # -- one op ---------------------------------------------------------------------------------------------
+
+    def _begin(self, kind: str, address: int, time_us: int) -> _Cut | None:
+        """Count an op; the cut that falls on it, if one does."""
+        if self.on_op is not None:
+            self.on_op(kind, address)
+        op = self.ops
+        self.ops = op + 1
+        self.busy_us += time_us
+        cut = self._cut
+        if cut is None or cut.at_op != op:
+            return None
+        self._cut = None
+        self.dead = True
+        return cut
+
+    def _program_page(self, address: int, data: bytes) -> None:
+        number, offset = divmod(address, self.part.sector_bytes)
+        end = offset + len(data)
+        chunk, slot = self._opened(number)
+        sector = chunk.sectors[slot]
+        old = sector[offset:end]
+        if old.count(255) != len(old) and int.from_bytes(old) & int.from_bytes(data) != int.from_bytes(data):
+            raise FlashError(f"program at 0x{address:06x} needs 1 bits where the cells hold 0: erase first")
+        cut = self._begin(PROGRAM, address, self.part.page_program_us)
+        if cut is not None:
+            data = torn_program(old, data, cut.torn, cut.seed)
+        chunk.sectors[slot] = sector[:offset] + data + sector[end:]
+        if cut is not None:
+            raise PowerLoss
+
+    def _erase_sector(self, address: int) -> None:
+        cut = self._begin(ERASE, address, self.part.sector_erase_us)
+        chunk, slot = self._opened(address // self.part.sector_bytes)
+        chunk.erases[slot] += 1
+        if cut is None:
+            chunk.sectors[slot] = cells.erased_sector(self.part.sector_bytes)
+            return
+        chunk.sectors[slot] = torn_erase(chunk.sectors[slot], cut.torn, cut.seed)
+        raise PowerLoss
+
+    def _rewrite_page_by_page(self, address: int, data: bytes) -> None:
+        sector_bytes, page_bytes = self.part.sector_bytes, self.part.page_bytes
+        for start in range(0, len(data), sector_bytes):
+            self._erase_sector(address + start)
+            for at in range(start, min(start + sector_bytes, len(data)), page_bytes):
+                page = data[at : at + page_bytes]
+                if page.count(255) != len(page):
+                    self._program_page(address + at, page)
+
+    # -- cells ----------------------------------------------------------------------------------------------
+
+    def _sector(self, number: int) -> bytes:
+        index, slot = divmod(number, SECTORS_PER_CHUNK)
+        return self._chunks[index].sectors[slot]
+
+    def _opened(self, sector: int) -> tuple[OpenChunk, int]:
+        """The open chunk that holds a sector, and the sector's place in it."""
+        index, slot = divmod(sector, SECTORS_PER_CHUNK)
+        chunk = self._chunks[index]
+        if isinstance(chunk, Chunk):
+            if len(self._open) == OPEN_CHUNKS:
+                self.seal()
+            chunk = OpenChunk(chunk)
+            self._writable()[index] = chunk
+            self._open += (index,)
+        return chunk, slot
+
+    def _writable(self) -> list[Chunk | OpenChunk]:
+        if isinstance(self._chunks, tuple):
+            self._chunks = list(self._chunks)
+        return self._chunks
+
+    def _put_rewritten(self, index: int, slot: int, sectors: tuple[bytes, ...]) -> None:
+        old = self._chunks[index]
+        if len(sectors) == len(old.sectors):
+            self._writable()[index] = cells.seal_rewritten(sectors, old.erases)
+            self._open = tuple(number for number in self._open if number != index)
+            return
+        chunk, _ = self._opened(index * SECTORS_PER_CHUNK)
+        end = slot + len(sectors)
+        chunk.sectors[slot:end] = sectors
+        chunk.erases[slot:end] = [count + 1 for count in chunk.erases[slot:end]]
+
+    def _check_range(self, address: int, length: int) -> None:
+        if address < 0 or length < 0 or address + length > self.part.size_bytes:
+            raise FlashError(f"{length} bytes at 0x{address:06x} are beyond the {self.part.size_bytes} bytes of flash")

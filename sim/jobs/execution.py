@@ -1,0 +1,108 @@
+"""One attempt of one thing at one job, and the table of who may move it where.
+
+Records are immutable; a change gives a new one with `version` one higher. A pair of statuses that is missing
+from `TRANSITIONS` is the error, so a finished execution is frozen because no row starts there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from sim.jobs.messages import PENDING, Status
+
+
+class Actor(StrEnum):
+    """Who asks for a change."""
+
+    DEVICE = "device"
+    OPERATOR = "operator"
+    OPERATOR_FORCED = "operator, forced"
+    SERVICE = "service"
+
+
+_DEVICE = frozenset({Actor.DEVICE})
+_SERVICE = frozenset({Actor.SERVICE})
+
+TRANSITIONS: Mapping[tuple[Status, Status], frozenset[Actor]] = {
+    (Status.QUEUED, Status.IN_PROGRESS): _DEVICE,
+    (Status.QUEUED, Status.SUCCEEDED): _DEVICE,
+    (Status.QUEUED, Status.FAILED): _DEVICE,
+    (Status.QUEUED, Status.REJECTED): _DEVICE,
+    (Status.QUEUED, Status.CANCELED): frozenset({Actor.OPERATOR, Actor.OPERATOR_FORCED}),
+    (Status.QUEUED, Status.REMOVED): _SERVICE,
+    (Status.IN_PROGRESS, Status.IN_PROGRESS): _DEVICE,
+    (Status.IN_PROGRESS, Status.SUCCEEDED): _DEVICE,
+    (Status.IN_PROGRESS, Status.FAILED): _DEVICE,
+    (Status.IN_PROGRESS, Status.REJECTED): _DEVICE,
+    (Status.IN_PROGRESS, Status.TIMED_OUT): _SERVICE,
+    (Status.IN_PROGRESS, Status.CANCELED): frozenset({Actor.OPERATOR_FORCED}),
+    (Status.IN_PROGRESS, Status.REMOVED): _SERVICE,
+}
+"""From, to → who may. AWS IoT developer guide, "Jobs and job execution states"."""
+
+
+class IllegalTransition(Exception):  # noqa: N818 - named for what it is, not "…Error"
+    """The table has no such row for this actor."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobExecution:
+    """One attempt. `number` counts attempts of the thing at the job from 1; `sequence` is the order of creation.
+
+    `step_deadline_s` is the moment the running step must have ended, epoch seconds; None without a step timer.
+    """
+
+    thing: str
+    job_id: str
+    number: int
+    sequence: int
+    queued_at_s: int
+    last_updated_at_s: int
+    status: Status = Status.QUEUED
+    details: Mapping[str, str] = field(default_factory=dict)
+    version: int = 1
+    started_at_s: int | None = None
+    step_deadline_s: int | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Not finished: it is offered to the device and can still change."""
+        return self.status in PENDING
+
+    @property
+    def identity(self) -> tuple[str, int]:
+        """What makes two views show the same execution, whatever its progress."""
+        return self.job_id, self.number
+
+    def advance(
+        self, status: Status, actor: Actor, now_s: int, details: Mapping[str, str] | None = None
+    ) -> JobExecution:
+        """The execution after the change; `details` replaces all former ones, None keeps them.
+
+        Raises IllegalTransition when the table does not let this actor go there.
+        """
+        if actor not in TRANSITIONS.get((self.status, status), ()):
+            raise IllegalTransition(f"{self.status} cannot become {status} by the {actor}")
+        started_at_s = self.started_at_s
+        if status is Status.IN_PROGRESS and started_at_s is None:
+            started_at_s = now_s
+        return replace(
+            self,
+            status=status,
+            details=self.details if details is None else dict(details),
+            version=self.version + 1,
+            last_updated_at_s=now_s,
+            started_at_s=started_at_s,
+            step_deadline_s=self.step_deadline_s if status in PENDING else None,
+        )
+
+    def with_step_timer(self, minutes: int | None, now_s: int) -> JobExecution:
+        """The same execution with its step timer set anew; -1 cancels it, None leaves it as it is.
+
+        No new version: AWS counts the change of status or details, not of the timer.
+        """
+        if minutes is None or not self.pending:
+            return self
+        return replace(self, step_deadline_s=None if minutes < 0 else now_s + 60 * minutes)

@@ -1,0 +1,84 @@
+"""One HTTP request of a device over a real socket.
+
+Rules: the request goes out as the device made it: its URL's path and query byte for byte (signatures cover
+them), its host as Host header, its headers and no others; what connects is `endpoint`, wherever that is.
+Redirects are not followed and nothing is unpacked. Every failure is an `HttpFailure`.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+
+import aiohttp
+from yarl import URL
+
+from sim.net.url import split_url
+from sim.ports import HttpFailure, HttpRequest, HttpResponse
+
+BODY_LIMIT_BYTES = 64 * 1024 * 1024
+"""Longest answer taken: several times the largest flash part. A longer one counts as a broken connection."""
+
+CONNECTIONS = 100
+"""Open at a time to all servers together; further requests wait, which takes no simulation time."""
+
+REQUEST_TIMEOUT_S = 300.0
+"""A server that says nothing for this long is as good as gone. Our own answers at once."""
+
+CHUNK_BYTES = 64 * 1024
+
+_OURS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+"""Headers aiohttp would add."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a request really goes; `tls` None is plain HTTP."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+
+
+def open_session() -> aiohttp.ClientSession:
+    """The connections of one network; made inside its running loop, and closed by its owner."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=CONNECTIONS, happy_eyeballs_delay=None),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S, ceil_threshold=float("inf")),
+        auto_decompress=False,
+        skip_auto_headers=_OURS,
+    )
+
+
+async def fetch(request: HttpRequest, endpoint: Endpoint, session: aiohttp.ClientSession) -> HttpResponse | HttpFailure:
+    """Exactly one answer or failure; `dns` also stands for a URL without a usable host."""
+    try:
+        host, target = split_url(request.url)
+    except ValueError:
+        return HttpFailure("dns")
+    scheme = "http" if endpoint.tls is None else "https"
+    try:
+        async with session.request(
+            request.method,
+            URL(f"{scheme}://{endpoint.host}:{endpoint.port}{target}", encoded=True),
+            headers={"Host": host, **request.headers},
+            allow_redirects=False,
+            ssl=True if endpoint.tls is None else endpoint.tls,
+        ) as response:
+            body = bytearray()
+            async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+                body += chunk
+                if len(body) > BODY_LIMIT_BYTES:
+                    return HttpFailure("reset")
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in response.raw_headers}
+            return HttpResponse(response.status, headers, bytes(body))
+    except aiohttp.ClientConnectorDNSError:
+        return HttpFailure("dns")
+    except aiohttp.ClientSSLError:
+        return HttpFailure("tls")
+    except aiohttp.ClientConnectorError:
+        return HttpFailure("refused")
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        # ValueError: a method or header that HTTP cannot carry; a server would cut the connection.
+        return HttpFailure("reset")

@@ -1,0 +1,238 @@
+"""The network without sockets: broker and web server in the same process, in simulation time only.
+
+It is the twin of AwsBroker, MqttConnection and RestServer, and passes the same suite. The rules are those of
+sim.mqtt.switchboard; here is only what a socket would do. What a device sends is handled within its call;
+what it gets is handed over at the end of the same instant, as arrivals from real sockets are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from sim.kernel.clock import Clock, Timer
+from sim.mqtt.switchboard import (
+    MAX_PACKET_BYTES,
+    Accepted,
+    Authorise,
+    Delivery,
+    Greeting,
+    OnRequest,
+    Switchboard,
+    patience_us,
+)
+from sim.net import codec
+from sim.net.tls import TlsFailure, check_identity
+from sim.net.url import leads_to_cloud, split_url
+from sim.ports import (
+    Arrival,
+    Closed,
+    Connack,
+    Hello,
+    HttpFailure,
+    HttpRequest,
+    HttpResponse,
+    Message,
+    MqttChannel,
+    Pingresp,
+    Puback,
+    Suback,
+)
+
+HEADER_BYTES = 4
+"""Fixed header of a packet near MAX_PACKET_BYTES."""
+
+
+class MemoryNetwork:
+    """A Network for devices, and towards the cloud what AwsBroker offers.
+
+    `on_request` is called at the end of the instant of the request, in the simulation phase. `client_ca` (PEM)
+    is the CA that device certificates must come from; empty: any. Names lead where they lead on the wire.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        respond: Callable[[HttpRequest, int], HttpResponse],
+        on_request: OnRequest,
+        authorise: Authorise,
+        *,
+        client_ca: str = "",
+    ) -> None:
+        self._clock = clock
+        self._respond = respond
+        self._board = Switchboard(partial(clock.handover, on_request), authorise)
+        self._client_ca = client_ca
+
+    def mqtt(self, device: str, hello: Hello, receive: Callable[[Arrival], None]) -> MqttChannel:  # noqa: ARG002
+        """Open a connection; the outcome arrives as Connack or Closed."""
+        channel = _Channel(self._clock, self._board, hello, receive)
+        channel.open(self._client_ca)
+        return channel
+
+    def http(
+        self,
+        device: str,  # noqa: ARG002 - calls are in order already
+        request: HttpRequest,
+        receive: Callable[[HttpResponse | HttpFailure], None],
+    ) -> None:
+        """Send one request; exactly one answer arrives. The server sees it as RestServer would show it."""
+        try:
+            host, target = split_url(request.url)
+        except ValueError:
+            host = target = ""
+        if not leads_to_cloud(host):
+            self._clock.handover(receive, HttpFailure("dns"))
+            return
+        headers = {"Host": host, **request.headers}
+        asked = HttpRequest(request.method, f"https://{host}{target}", headers)
+        self._clock.handover(receive, self._respond(asked, self._clock.epoch_s))
+
+    def reply(self, connection: str, topic: str, payload: bytes) -> None:
+        """To that very connection, subscribed or not, one copy, QoS 0; dropped when the connection is gone."""
+        self._board.reply(connection, topic, payload)
+
+    def publish(self, topic: str, payload: bytes, qos: int = 0) -> None:
+        """To ordinary subscribers."""
+        self._board.announce(topic, payload, qos)
+
+
+class _Channel:
+    """Both ends of one connection: an MqttChannel for the device, a Line for the switchboard."""
+
+    __slots__ = ("_board", "_clock", "_connection", "_heard_us", "_hello", "_quiet", "_receive", "_timer")
+
+    def __init__(self, clock: Clock, board: Switchboard, hello: Hello, receive: Callable[[Arrival], None]) -> None:
+        self._clock = clock
+        self._board = board
+        self._hello = hello
+        self._receive = receive
+        self._connection = ""  # empty: the broker does not know this connection (any more)
+        self._quiet = False  # the device ended it: nothing is handed over any more
+        self._heard_us = clock.now_us
+        self._timer: Timer | None = None
+
+    def open(self, client_ca: str) -> None:
+        hello, certificate = self._hello, None
+        if not leads_to_cloud(hello.host):
+            self._hand(Closed("dns"))
+            return
+        if hello.tls and (hello.certificate or hello.private_key):
+            identity = check_identity(hello.certificate, hello.private_key, client_ca)
+            if isinstance(identity, TlsFailure):
+                self._hand(Closed("tls"))
+                return
+            certificate = identity
+        if not _fits(codec.connect_packet(hello)):
+            self._hand(Closed("closed"))
+            return
+        greeting = Greeting(hello.client_id, hello.clean, hello.user, hello.password, hello.will, certificate)
+        outcome = self._board.connect(greeting, self, self._clock.now_us)
+        if not isinstance(outcome, Accepted):
+            self._hand(Connack(outcome))
+            self._hand(Closed("closed"))
+            return
+        self._connection = outcome.connection
+        self._watch()
+        self._hand(Connack(0))
+        self._board.resume(self._connection)
+
+    # -- MqttChannel
+
+    def subscribe(self, packet_id: int, topic_filter: str, qos: int) -> None:
+        wanted = ((topic_filter, qos),)
+        if self._hears(codec.Subscribe(packet_id, wanted)):
+            codes = self._board.subscribe(self._connection, wanted)
+            self._hand(Suback(packet_id, codes[0]))
+            self._board.send_retained(self._connection, wanted)
+
+    def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False, packet_id: int = 0) -> None:
+        if not self._hears(codec.Publish(topic, payload, qos, packet_id, retain)):
+            return
+        if not self._board.publish(self._connection, topic, payload, qos, retain):
+            self._cut()
+        elif qos == 1:
+            self._hand(Puback(packet_id))
+
+    def ack(self, packet_id: int) -> None:
+        if self._hears(codec.Puback(packet_id)):
+            self._board.ack(self._connection, packet_id)
+
+    def ping(self) -> None:
+        if self._hears(codec.Pingreq()):
+            self._hand(Pingresp())
+
+    def disconnect(self) -> None:
+        if not self._quiet:
+            self._quiet = True
+            self._gone(said_disconnect=True)
+
+    def abort(self) -> None:
+        if not self._quiet:
+            self._quiet = True
+            self._gone()
+
+    def vanish(self) -> None:
+        self._quiet = True
+
+    # -- Line
+
+    def deliver(self, delivery: Delivery) -> None:
+        self._hand(Message(delivery.topic, delivery.payload, delivery.qos, delivery.packet_id))
+
+    def close(self) -> None:
+        """The broker closes; it has forgotten this connection already."""
+        self._connection = ""
+        self._stop_watch()
+        self._hand(Closed("closed"))
+
+    # -- inside
+
+    def _hears(self, packet: codec.Packet) -> bool:
+        """Whether the broker takes this packet; one that no broker would take ends the connection."""
+        if self._quiet or not self._connection:
+            return False
+        if not _fits(packet):
+            self._cut()
+            return False
+        self._heard_us = self._clock.now_us
+        return True
+
+    def _watch(self) -> None:
+        patience_left_us = self._heard_us + patience_us(self._hello.keepalive_s) - self._clock.now_us
+        if not self._hello.keepalive_s:
+            return
+        if patience_left_us > 0:
+            self._timer = self._clock.after(patience_left_us, self._watch)
+        else:
+            self._cut()
+
+    def _cut(self) -> None:
+        self._gone()
+        self._hand(Closed("closed"))
+
+    def _gone(self, *, said_disconnect: bool = False) -> None:
+        connection, self._connection = self._connection, ""
+        self._stop_watch()
+        if connection:
+            self._board.gone(connection, self._clock.now_us, said_disconnect=said_disconnect)
+
+    def _stop_watch(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _hand(self, arrival: Arrival) -> None:
+        if not self._quiet:
+            self._clock.handover(self._arrive, arrival)
+
+    def _arrive(self, arrival: Arrival) -> None:
+        if not self._quiet:
+            self._receive(arrival)
+
+
+def _fits(packet: codec.Packet) -> bool:
+    try:
+        return len(codec.encode(packet)) <= MAX_PACKET_BYTES + HEADER_BYTES
+    except codec.CodecError:
+        return False

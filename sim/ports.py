@@ -1,0 +1,148 @@
+"""What a device needs from the outside world. Twin implementations (memory, wire) pass one conformance suite.
+
+Rules: a port has no latency of its own. The device's radio delays a call before it is made and an arrival
+after it was handed over, so that timing does not depend on the transport. `receive` callbacks are made in the
+simulation phase, in the order the other side sent. After `vanish` (power gone) a channel neither sends nor
+delivers anything, and the other side is not told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """The message that the broker sends for a client that ends without DISCONNECT."""
+
+    topic: str
+    payload: bytes
+    qos: int = 0
+    retain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """What an MQTT client says of itself: the CONNECT packet and the TLS identity under it.
+
+    `certificate`/`private_key` are PEM texts, empty for none; `tls` is what the script asked for, whatever the
+    transport really does.
+    """
+
+    host: str
+    port: int
+    client_id: str
+    user: str | None = None
+    password: str | None = None
+    keepalive_s: int = 0
+    clean: bool = True
+    tls: bool = False
+    certificate: str = ""
+    private_key: str = field(default="", repr=False)
+    will: Will | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Connack:
+    """Answer to CONNECT; `code` 0 is accepted, 1–5 as MQTT 3.1.1 §3.2.2.3."""
+
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Suback:
+    """Answer to SUBSCRIBE; `code` is the granted QoS or 0x80."""
+
+    packet_id: int
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Puback:
+    """Answer to a QoS 1 PUBLISH."""
+
+    packet_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A PUBLISH from the broker."""
+
+    topic: str
+    payload: bytes
+    qos: int = 0
+    packet_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pingresp:
+    """Answer to PINGREQ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The connection is gone: `reason` is `refused`, `dns`, `tls`, `closed` (by the other side) or `reset`."""
+
+    reason: str
+
+
+Arrival = Connack | Suback | Puback | Message | Pingresp | Closed
+
+
+class MqttChannel(Protocol):
+    """One MQTT connection, from CONNECT to its end. Calls after the end do nothing.
+
+    After its own `disconnect`, `abort` or `vanish` a channel hands over nothing more, not even `Closed`.
+    """
+
+    def subscribe(self, packet_id: int, topic_filter: str, qos: int) -> None: ...
+    def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False, packet_id: int = 0) -> None: ...
+    def ack(self, packet_id: int) -> None:
+        """PUBACK for a QoS 1 Message; without it a lasting session gets the message again when it reconnects."""
+
+    def ping(self) -> None: ...
+    def disconnect(self) -> None:
+        """DISCONNECT, then close: no will is sent."""
+
+    def abort(self) -> None:
+        """Close the socket without DISCONNECT; the broker sees the end at once."""
+
+    def vanish(self) -> None:
+        """Power is gone: nothing more is sent or delivered, and the broker is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request. `url` is absolute; header names are case-insensitive."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """One whole answer; the radio turns its length into time."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HttpFailure:
+    """No answer: `reason` is `dns`, `refused`, `tls` or `reset`."""
+
+    reason: str
+
+
+class Network(Protocol):
+    """The outside world as one device sees it; `device` is the name that orders arrivals."""
+
+    def mqtt(self, device: str, hello: Hello, receive: Callable[[Arrival], None]) -> MqttChannel:
+        """Open a connection; the outcome arrives as Connack or Closed."""
+
+    def http(self, device: str, request: HttpRequest, receive: Callable[[HttpResponse | HttpFailure], None]) -> None:
+        """Send one request; exactly one answer arrives, unless the device loses power first and drops it."""

@@ -1,0 +1,274 @@
+"""From a scenario's name to a checked Scenario, or to all of its errors with their places.
+
+Rules: the only exception that leaves is SpecError, whatever the file holds. Three checks report into one list:
+the YAML itself (document.py), each value by its type (schema.py), and what needs two places of the file (here,
+on the plain data, so that a wrong key elsewhere does not hide a wrong reference).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from sim.device.model import known_models, load_model
+from sim.errors import Problem, SpecError
+from sim.scenario import expect
+from sim.scenario.document import Document, Place
+from sim.scenario.expect import suggest
+from sim.scenario.schema import DOCUMENT_CHARS, Fleet, S3Object, Scenario, parse_s3_url
+from sim.shipped import scenarios_dir
+
+FILE_BYTES = 1_000_000  # a scenario is a page or two; more is a mistake
+KNOWN_SHOWN = 1000  # names looked through for a suggestion
+
+
+def find_scenario(name: str) -> Path:
+    """The file that `name` means: a path, or the bare name of a scenario that ships with qpyota."""
+    given = Path(name)
+    shipped = {file.stem: file for file in sorted(scenarios_dir().glob("*.yaml"))}
+    try:
+        if given.is_file():
+            return given
+        if name in shipped:
+            return shipped[name]
+        if given.is_dir():
+            raise SpecError(f"{name} is a folder; name the scenario file in it")
+    except (OSError, ValueError):  # too long a name, or a NUL in it
+        pass
+    hint = suggest(given.stem, shipped)
+    raise SpecError(f"there is no scenario {name!r}{hint}\nscenarios that ship with qpyota: {', '.join(shipped)}")
+
+
+def load_scenario(path: Path) -> Scenario:
+    """The scenario in `path`, fully checked; SpecError holds every problem found."""
+    document = Document(str(path), _text(path))
+    data = document.read()
+    scenario: Scenario | None = None
+    if not document.unreadable:
+        try:
+            scenario = Scenario.model_validate(data, context={"source": path})
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                _report_invalid(document, detail)
+        for place, message, offset in _Names(data, path.parent).problems():
+            document.report(place, message, offset=offset)
+    if document.problems or scenario is None:
+        raise SpecError(document.sorted_problems())
+    return scenario
+
+
+def _text(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise SpecError(f"{path}: {error.strerror}") from None
+    if len(raw) > FILE_BYTES:
+        raise SpecError(f"{path} has {len(raw)} bytes; a scenario has at most {FILE_BYTES}")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise SpecError([Problem(str(path), line, 1, "the file is not UTF-8")]) from None
+
+
+# --- what one value says about itself ---------------------------------------------------------------------
+
+_WORDS = {
+    "string_type": "this must be text; put it in quotes",
+    "int_type": "this must be a whole number",
+    "dict_type": "this must be a mapping of keys",
+    "model_type": "this must be a mapping of keys",
+    "tuple_type": "this must be a list",
+    "too_short": "this list must not be empty",
+}
+
+
+def _report_invalid(document: Document, detail: ErrorDetails) -> None:
+    """A problem that pydantic found, at its place and in our words."""
+    place = detail["loc"]
+    if detail["type"] == "too_short" and detail["input"]:
+        return  # pydantic's echo of wrong items, which are told themselves
+    if detail["type"] == "extra_forbidden":
+        known = _known_keys(Scenario, place[:-1])
+        hint = suggest(str(place[-1]), known) or f"; there are {', '.join(known)}"
+        document.report(place, f"unknown key {str(place[-1])!r}{hint}", on_key=True)
+    elif detail["type"] == "missing":
+        document.report(place[:-1], f"key {str(place[-1])!r} is missing", on_key=True)
+    else:
+        document.report(place, _worded(detail))
+
+
+def _worded(detail: ErrorDetails) -> str:
+    if detail["input"] is None:
+        return "a value is missing here"
+    if detail["type"] == "value_error":
+        return str(detail["ctx"]["error"])
+    if detail["type"] in ("literal_error", "enum"):
+        expected = detail["ctx"]["expected"]
+        hint = suggest(str(detail["input"]), re.findall(r"'([^']*)'", expected))
+        return f"{detail['input']!r} is not {expected}{hint}"
+    message = detail["msg"]
+    return _WORDS.get(detail["type"], message[:1].lower() + message[1:])
+
+
+def _known_keys(kind: Any, place: Place) -> list[str]:
+    """Keys that may stand in the mapping at `place` inside a `kind`, read off the models."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        fields = {info.alias or name: info.annotation for name, info in kind.model_fields.items()}
+        if not place:
+            return list(fields)
+        return _known_keys(fields.get(str(place[0])), place[1:])
+    inner = [argument for argument in get_args(kind) if argument not in (..., type(None), str)]
+    if not inner:
+        return []
+    is_optional = type(None) in get_args(kind)
+    return _known_keys(inner[-1], place if is_optional else place[1:])
+
+
+# --- what needs two places of the file --------------------------------------------------------------------
+
+Finding = tuple[Place, str, int]  # where, what, and at which character of the text there
+
+
+class _Names:
+    """The names a scenario defines and uses, from its plain data; parts of a wrong type are passed over."""
+
+    def __init__(self, data: Any, folder: Path) -> None:
+        self._data = data
+        self._folder = folder
+        self._fleet = list(_mappings(data, "fleet"))
+        self.devices = dict.fromkeys(name for _, entry in self._fleet for name in _device_names(entry))
+        self.targets = self.devices | dict.fromkeys(str(entry.get("group")) for _, entry in self._fleet)
+        self.packages = [str(place[-1]) for place, _ in _mappings(data, "packages")]
+        self.jobs = [str(job.get("jobId")) for _, job in _mappings(data, "jobs")]
+        self.objects = {
+            S3Object(str(place[-2]), str(place[-1])): entry
+            for bucket, _ in _mappings(data, "cloud", "buckets")
+            for place, entry in _mappings(data, *bucket)
+        }
+
+    def problems(self) -> Iterator[Finding]:
+        """Everything that does not fit together."""
+        yield from self._fleet_problems()
+        yield from self._package_problems()
+        yield from self._job_problems()
+        yield from self._fault_problems()
+        expects = self._data.get("expect")
+        names = {"device": self.devices, "job": self.jobs}
+        for index, expr in enumerate(expects if isinstance(expects, list) else []):
+            for flaw in expect.check(expr, names) if isinstance(expr, str) else ():
+                yield ("expect", index), flaw.message, flaw.offset
+
+    def _fleet_problems(self) -> Iterator[Finding]:
+        seen: set[str] = set()
+        for place, entry in self._fleet:
+            for key in ("name", "group"):
+                if isinstance(entry.get(key), str) and entry[key] in seen:
+                    yield (*place, key), f"the name {entry[key]!r} is already taken", 0
+            seen.update(name for name in (entry.get("name"), entry.get("group")) if isinstance(name, str))
+            if isinstance(entry.get("model"), str):
+                yield from _model_problems(place, entry["model"], entry.get("firmware"))
+
+    def _package_problems(self) -> Iterator[Finding]:
+        for bucket, key in self.objects:
+            wanted = self.objects[S3Object(bucket, key)].get("package")
+            yield from _unknown(("cloud", "buckets", bucket, key, "package"), "package", wanted, self.packages)
+
+    def _job_problems(self) -> Iterator[Finding]:
+        seen: set[str] = set()
+        for place, job in _mappings(self._data, "jobs"):
+            job_id, targets, source = job.get("jobId"), job.get("targets"), job.get("documentSource")
+            if isinstance(job_id, str) and job_id in seen:
+                yield (*place, "jobId"), f"the job id {job_id!r} is already taken", 0
+            seen.add(str(job_id))
+            for index, target in enumerate(targets if isinstance(targets, list) else []):
+                yield from _unknown((*place, "targets", index), "device or group", target, self.targets)
+            if isinstance(source, str):
+                yield from self._source_problems((*place, "documentSource"), source)
+
+    def _source_problems(self, place: Place, url: str) -> Iterator[Finding]:
+        try:
+            wanted = parse_s3_url(url)
+        except ValueError:
+            return  # told by the schema
+        yield from self._unknown_object(place, place, *wanted)
+        entry = self.objects.get(wanted, {})
+        if "package" in entry:
+            yield place, f"{wanted.key} is a firmware package, not a job document", 0
+        if message := _not_a_document(entry, self._folder):
+            yield place, f"{wanted.key} is not a job document: {message}", 0
+
+    def _unknown_object(self, at_bucket: Place, at_key: Place, bucket: Any, key: Any) -> Iterator[Finding]:
+        buckets = {found.bucket for found in self.objects}
+        if isinstance(bucket, str) and bucket not in buckets:
+            yield from _unknown(at_bucket, "bucket", bucket, sorted(buckets))
+        else:
+            keys = [found.key for found in self.objects if found.bucket == bucket]
+            yield from _unknown(at_key, f"key of bucket {bucket!r}:", key, keys)
+
+    def _fault_problems(self) -> Iterator[Finding]:
+        for at, fault in _mappings(self._data, "faults"):
+            for kind, body in fault.items():
+                if isinstance(body, dict):
+                    place = (*at, kind)
+                    yield from _unknown((*place, "device"), "device or group", body.get("device"), self.targets)
+                    if "bucket" in body:
+                        yield from self._unknown_object(
+                            (*place, "bucket"), (*place, "key"), body["bucket"], body.get("key")
+                        )
+
+
+def _mappings(data: Any, *way: str | int) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """The mappings in the list or mapping that `way` leads to, each with its place."""
+    for step in way:
+        data = data.get(step) if isinstance(data, dict) else None
+    entries = data.items() if isinstance(data, dict) else enumerate(data if isinstance(data, list) else [])
+    for step, entry in entries:
+        if isinstance(entry, dict):
+            yield (*way, step), entry
+
+
+def _device_names(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    name, group, size = entry.get("name"), entry.get("group"), entry.get("count", 1)
+    if not isinstance(name or group, str):
+        return ()
+    return Fleet.model_construct(name=name, group=group, count=size if isinstance(size, int) else 1).devices()
+
+
+def _unknown(place: Place, what: str, value: Any, known: Collection[str]) -> Iterator[Finding]:
+    if isinstance(value, str) and value not in known:
+        some = list(known)[:KNOWN_SHOWN]
+        hint = suggest(value, some) or (f"; there are {', '.join(some)}" if some else "; there is none")
+        yield place, f"unknown {what} {value!r}{hint}", 0
+
+
+def _model_problems(place: Place, model: str, firmware: Any) -> Iterator[Finding]:
+    try:
+        spec = load_model(model)
+    except SpecError:
+        yield from _unknown((*place, "model"), "model", model, [row.variant for row in known_models()])
+        return
+    if isinstance(firmware, str) and not re.fullmatch(spec.version_pattern, firmware):
+        yield (*place, "firmware"), f"{firmware!r} is not a firmware version of {model}", 0
+
+
+def _not_a_document(entry: Mapping[str, Any], folder: Path) -> str:
+    """Why an object cannot be a job document, empty if it can or if the object itself is wrong."""
+    text = entry.get("text")
+    try:
+        if isinstance(entry.get("file"), str):
+            text = (folder / entry["file"]).read_text("utf-8")
+        if not isinstance(text, str):
+            return ""
+        json.loads(text)
+    except OSError:
+        return ""  # told by the schema
+    except (ValueError, RecursionError) as error:
+        return str(error)
+    return f"it has more than {DOCUMENT_CHARS} characters" if len(text) > DOCUMENT_CHARS else ""

@@ -1,0 +1,91 @@
+"""What a run is asked (`RunOptions`) and what it answers (`RunResult`). Values only: nothing runs here.
+
+The JSON form is a public interface: keys are added, never renamed or dropped.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Transport = Literal["memory", "virtual", "paced"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run a scenario. What is None is taken from the scenario.
+
+    `speed` is simulated seconds per wall second, for `paced` only. `tls` and `port` concern the transports with
+    sockets; port 0 lets the system choose. `umqtt` overrides the client profile of every device.
+    """
+
+    seed: int | None = None
+    transport: Transport = "virtual"
+    tls: bool = True
+    speed: float | None = None
+    port: int = 0
+    umqtt: Literal["current", "2021", "upstream"] | None = None
+
+    def replay(self, scenario: str, seed: int) -> str:
+        """The command that repeats this run; `scenario` as the user named it, `seed` as it was used."""
+        words = ["qpyota", "run", scenario, "--seed", str(seed), "--transport", self.transport]
+        if self.transport != "memory" and not self.tls:
+            words.append("--plain")
+        if self.speed is not None:
+            words += ["--speed", f"{self.speed:g}"]
+        if self.umqtt is not None:
+            words += ["--umqtt", self.umqtt]
+        return shlex.join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectResult:
+    """Outcome of one `expect` line; `detail` shows the actual values and is empty when it holds."""
+
+    expr: str
+    passed: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """The verdict of a run.
+
+    `executions` counts job executions by status. `problems` are defects of the run itself (a connection that
+    did not drain, a time limit that was hit): with any of them the run is incomplete, whatever it expects.
+    """
+
+    scenario: str
+    seed: int
+    transport: str
+    devices: int
+    executions: dict[str, int]
+    expects: list[ExpectResult]
+    virtual_s: float
+    wall_s: float
+    trace_hash: str
+    replay: str
+    problems: list[str]
+
+    @property
+    def passed(self) -> bool:
+        """Every expect holds and nothing went wrong with the run itself."""
+        return not self.problems and all(expect.passed for expect in self.expects)
+
+    def to_json(self) -> dict[str, Any]:
+        """One JSON object, in the order people read it."""
+        return {
+            "scenario": self.scenario,
+            "passed": self.passed,
+            "seed": self.seed,
+            "transport": self.transport,
+            "devices": self.devices,
+            "executions": dict(sorted(self.executions.items())),
+            "expects": [asdict(expect) for expect in self.expects],
+            "virtual_s": self.virtual_s,
+            "wall_s": self.wall_s,
+            "trace_hash": self.trace_hash,
+            "replay": self.replay,
+            "problems": list(self.problems),
+        }

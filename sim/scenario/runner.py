@@ -1,0 +1,89 @@
+"""Run one scenario to its verdict. The only place that looks at the wall clock, to say how long it took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from sim.cloud.account import TRACK_SUFFIX
+from sim.device.module import Module
+from sim.device.peek import installed_version, read_file
+from sim.scenario.expect import Counts, DeviceView, ExecutionView, FleetView, JobView, Namespace, evaluate
+from sim.scenario.result import RunOptions, RunResult
+from sim.scenario.schema import Scenario
+from sim.scenario.world import World
+from sim.shipped import scenarios_dir
+from sim.trace import Observer, Record
+
+SETTLE_US = 5_000_000
+"""A run goes on for this long after its last execution became terminal, so that devices get their last answers."""
+
+
+def run_scenario(scenario: Scenario, options: RunOptions, observers: Sequence[Observer] = ()) -> RunResult:
+    """Build the world, let its time pass, judge it, take it down. Raises QpyotaError when it cannot be built or run."""
+    started_s = time.perf_counter()
+    world = World(scenario, options)
+    try:
+        for observer in observers:
+            world.trace.observe(observer)
+        world.trace.observe(lambda record: _end_when_finished(world, record))
+        world.start()
+        world.clock.run(scenario.duration_us)
+        return _result(world, time.perf_counter() - started_s)
+    finally:
+        world.close()
+
+
+def _end_when_finished(world: World, record: Record) -> None:
+    if record.track.endswith(TRACK_SUFFIX) and world.finished:
+        world.clock.stop_at(world.clock.now_us + SETTLE_US)
+
+
+def _result(world: World, wall_s: float) -> RunResult:
+    scenario = world.scenario
+    names = namespace(world)
+    stuck = world.clock.loop.stuck if world.options.transport != "memory" else []
+    return RunResult(
+        scenario=scenario.name,
+        seed=world.seed,
+        transport=world.options.transport,
+        devices=len(world.devices),
+        executions={status.value: number for status, number in world.account.jobs.counts().items() if number},
+        expects=[evaluate(line, names) for line in scenario.expect],
+        virtual_s=world.clock.now_us / 1_000_000,
+        wall_s=round(wall_s, 3),
+        trace_hash=world.trace.digest(),
+        replay=world.options.replay(_named(scenario), world.seed),
+        problems=[f"a connection did not drain: {name}" for name in stuck],
+    )
+
+
+def namespace(world: World) -> Namespace:
+    """What a run has come to, as `expect` lines see it."""
+    jobs = {job_id: _job_view(world, job_id) for job_id in world.account.job_ids}
+    devices = {name: _device_view(module) for name, module in world.devices.items()}
+    counts = {status.value: number for status, number in world.account.jobs.counts().items()}
+    return Namespace(FleetView(devices), jobs, Counts(counts))
+
+
+def _job_view(world: World, job_id: str) -> JobView:
+    return JobView(
+        {
+            execution.thing: ExecutionView(execution.status.value, execution.version, dict(execution.details))
+            for execution in world.account.jobs.executions(job_id)
+        }
+    )
+
+
+def _device_view(module: Module) -> DeviceView:
+    return DeviceView(installed_version(module), module.boots, module.bricked, lambda path: read_file(module, path))
+
+
+def _named(scenario: Scenario) -> str:
+    """The scenario as one would name it here: a shipped one by its bare name, a file by its shortest path."""
+    source = scenario.source
+    if source.parent == scenarios_dir():
+        return source.stem
+    here = Path.cwd()
+    return str(source.relative_to(here)) if source.is_relative_to(here) else str(source)

@@ -1,0 +1,73 @@
+"""The import table of one boot. A reboot forgets it, so a module's version is what was imported at this boot.
+
+The search path is the root, so `/usr/a.py` is `usr.a`. Firmware modules come first; some of them are a class
+registered under a module's name (`import fota; fota()`), and an import simply gives what the table holds.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from sim.script.modules import FIRMWARE_MODULES
+
+if TYPE_CHECKING:
+    from sim.script.runtime import ScriptRuntime
+
+
+class ImportTable:
+    """`import_name` is the `__import__` of scripts."""
+
+    def __init__(self, runtime: ScriptRuntime) -> None:
+        self._runtime = runtime
+        self._table: dict[str, Any] = {}
+
+    def import_name(
+        self, name: str, _globals: Any = None, _locals: Any = None, fromlist: Any = (), level: int = 0
+    ) -> Any:
+        """As Python's `__import__`, for device modules only; ImportError for the rest of the world."""
+        if level:
+            raise ImportError("relative import")
+        path, parent, top = "", None, None
+        for part in name.split("."):
+            path = f"{path}.{part}" if path else part
+            found = self._table.get(path)
+            if found is None:
+                found = self._load(path)
+            if parent is not None:
+                setattr(parent, part, found)
+            top = top if top is not None else found
+            parent = found
+        if not fromlist:
+            return top
+        for item in fromlist:
+            if item != "*" and not hasattr(parent, item) and self._is_package(name):
+                setattr(parent, item, self.import_name(f"{name}.{item}", fromlist=("",)))
+        return parent
+
+    def _load(self, name: str) -> Any:
+        if name in FIRMWARE_MODULES:
+            maker = importlib.import_module(f"sim.script.modules.{FIRMWARE_MODULES[name]}")
+            self._table[name] = maker.make(self._runtime)
+            return self._table[name]
+        path = "/" + name.replace(".", "/")
+        mounts = self._runtime.module.mounts
+        if mounts.exists(path + ".py"):
+            module = self._table[name] = ModuleType(name)
+            try:
+                self._runtime.run_file(path + ".py", name, module.__dict__)
+            except BaseException:
+                self._table.pop(name, None)
+                raise
+            return module
+        if mounts.exists(path) and mounts.stat(path)[0]:
+            package = self._table[name] = ModuleType(name)
+            package.__path__ = [path]
+            if mounts.exists(path + "/__init__.py"):
+                self._runtime.run_file(path + "/__init__.py", name, package.__dict__)
+            return package
+        raise ImportError(f"no module named '{name}'")
+
+    def _is_package(self, name: str) -> bool:
+        return hasattr(self._table.get(name), "__path__")

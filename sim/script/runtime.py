@@ -1,0 +1,245 @@
+"""The script runtime of one boot: threads, import table, console, and the narrow system calls under all modules.
+
+Every module a script imports is made per boot on top of: `now_us, sleep_us, wait, spawn, callback, run, flash,
+reset`. A thread that lost power may never act again, whatever it catches. Scripts are not sandboxed against
+malice: this is a model of a device, not a security boundary.
+"""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import traceback
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, ParamSpec, TypeVar
+
+from sim.device.module import Module
+from sim.kernel.clock import Story
+from sim.kernel.fibers import Fiber, Signal, current
+from sim.kernel.power import PowerLoss
+from sim.script.imports import ImportTable
+from sim.script.loader import TICK, compile_script
+
+UmqttProfile = Literal["current", "2021", "upstream"]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+TICKS_PER_MS = 2000
+"""Loop heads and function entries in a millisecond of device CPU; ESTIMATE for MicroPython on 600 MHz ARM."""
+
+HANG_US = 5_000_000
+"""Device CPU a thread may use without a blocking call before it is parked as hung."""
+
+CALLBACK_QUEUE_LIMIT = 64
+"""Depth of the firmware's scheduler queue (QuecPython port, MICROPY_SCHEDULER_DEPTH); later calls are dropped."""
+
+MAIN = "/usr/main.py"
+
+_BUILTINS = """
+abs all any bin bool bytearray bytes callable chr classmethod complex delattr dict dir divmod enumerate eval exec
+filter float frozenset getattr globals hasattr hash hex id int isinstance issubclass iter len list locals map max
+memoryview min next object oct ord pow property range repr reversed round set setattr slice sorted staticmethod str
+sum super tuple type zip __build_class__ ArithmeticError AssertionError AttributeError BaseException EOFError
+Exception GeneratorExit ImportError IndentationError IndexError KeyError KeyboardInterrupt LookupError MemoryError
+NameError NotImplementedError OSError OverflowError RuntimeError StopIteration SyntaxError SystemExit TypeError
+UnicodeError ValueError ZeroDivisionError StopAsyncIteration TimeoutError NotImplemented Ellipsis
+"""
+_SHARED_BUILTINS = {name: getattr(builtins, name) for name in _BUILTINS.split()}
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptProfile:
+    """What differs between firmware generations as scripts see it."""
+
+    umqtt: UmqttProfile = "current"
+
+
+class ScriptRuntime:
+    """Runs /usr/main.py of one device until the device's life ends."""
+
+    def __init__(self, module: Module, profile: ScriptProfile) -> None:
+        self.module = module
+        self.profile = profile
+        self.clock = module.clock
+        self.threads: dict[int, Fiber] = {}
+        self.imports = ImportTable(self)
+        self._next_id = 1
+        self._dead = False
+        self._ticks = 0
+        self._busy_us = 0
+        self._callbacks: deque[tuple[Callable[[Any], object], Any]] = deque()
+        self._callback_due = Signal(module.clock)
+        self.builtins: dict[str, Any] = {
+            **_SHARED_BUILTINS,
+            "__import__": self.imports.import_name,
+            "print": self._print,
+            "open": self._open,
+            "execfile": lambda path: self.run_file(path, "__main__"),
+            TICK: self._tick,
+        }
+
+    # -- life
+
+    def start(self) -> None:
+        """Main thread and scheduler begin at this instant."""
+        self.spawn(self._main, (), "main")
+        self.spawn(self._scheduler, (), "scheduler")
+
+    def kill(self) -> None:
+        """Power is gone."""
+        self._dead = True
+        for fiber in list(self.threads.values()):
+            fiber.kill()
+        self.threads.clear()
+
+    # -- system calls
+
+    @property
+    def now_us(self) -> int:
+        return self.clock.now_us
+
+    def me(self) -> Fiber:
+        """The calling thread, which must still be alive."""
+        fiber = current()
+        assert fiber is not None, "a module function was called outside a script thread"
+        fiber.check()
+        self._busy_us = 0
+        return fiber
+
+    def sleep_us(self, delay_us: int) -> None:
+        """Block the calling thread."""
+        self.me().sleep(max(0, delay_us))
+
+    def wait(self, signal: Signal, timeout_us: int | None = None) -> bool:
+        """Block until notified (True) or until the time is over (False)."""
+        return self.me().wait(signal, timeout_us)
+
+    def run(self, story: Story) -> Any:
+        """Block while a story of the device runs; its value, or its exception."""
+        return self.me().run(story)
+
+    def spawn(self, fn: Callable[..., object], args: tuple[Any, ...], name: str = "") -> int:
+        """Start a thread; its id."""
+        number = self._next_id
+        self._next_id += 1
+        name = name or f"thread {number}"
+        self.threads[number] = Fiber(
+            self.clock, lambda: fn(*args), lambda error: self._thread_ended(number, name, error), name
+        )
+        return number
+
+    def stop_thread(self, number: int) -> None:
+        """End a thread; unknown ids are ignored."""
+        fiber = self.threads.pop(number, None)
+        if fiber is not None:
+            fiber.kill()
+            if fiber is current():
+                fiber.check()
+
+    def thread_id(self) -> int:
+        """Id of the calling thread."""
+        fiber = self.me()
+        return next((number for number, other in self.threads.items() if other is fiber), 0)
+
+    def callback(self, fn: Callable[[Any], object], argument: Any) -> None:
+        """Have `fn(argument)` called on the scheduler thread; dropped when the queue is full, as on the device."""
+        if self._dead or len(self._callbacks) >= CALLBACK_QUEUE_LIMIT:
+            return
+        self._callbacks.append((fn, argument))
+        self._callback_due.notify()
+
+    def flash(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a file-system function: its OSError becomes the device's, its flash time passes."""
+        me = self.me()
+        try:
+            return fn(*args, **kwargs)
+        except OSError as error:
+            raise OSError(error.errno or errno.EIO) from None
+        finally:
+            used_us = self.module.take_flash_time_us()
+            if used_us and not me.dead:
+                me.sleep(used_us)
+
+    def reset(self, reason: str) -> None:
+        """Reset the device; the calling thread does not go on."""
+        me = self.me()
+        self.module.life.after(0, self.module.reset, reason)
+        me.park()
+
+    def trace(self, kind: str, **data: Any) -> None:
+        """Record something this script did."""
+        self.module.trace(kind, **data)
+
+    def run_file(self, path: str, name: str, into: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Execute a script file in a fresh or given namespace; OSError when it is missing."""
+        source = self.flash(self.module.mounts.read, path)
+        names = into if into is not None else {}
+        names.update({"__name__": name, "__file__": path, "__builtins__": self.builtins})
+        exec(compile_script(path, source), names)
+        return names
+
+    # -- threads of the runtime
+
+    def _main(self) -> None:
+        if self.module.mounts.exists(MAIN):
+            self.run_file(MAIN, "__main__")
+        else:
+            self.trace("console", text="no /usr/main.py")
+
+    def _scheduler(self) -> None:
+        while True:
+            while self._callbacks:
+                fn, argument = self._callbacks.popleft()
+                try:
+                    fn(argument)
+                except Exception as error:  # noqa: BLE001 - the scheduler prints and goes on
+                    self.report(error, "callback")
+            self.wait(self._callback_due)
+
+    def _thread_ended(self, number: int, name: str, error: BaseException | None) -> None:
+        fiber = self.threads.pop(number, None)
+        if isinstance(error, PowerLoss):
+            if fiber is not None and not fiber.dead and not self._dead:
+                self.module.life.power_lost()
+        elif isinstance(error, SystemExit):
+            self.trace("exit", thread=name)
+        elif error is not None and not self._dead:
+            self.report(error, name)
+
+    def report(self, error: BaseException, thread: str) -> None:
+        """Print a traceback on the console, device frames only."""
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith("/")]
+        where = [f"{f.filename}:{f.lineno} in {f.name}" for f in frames if self._is_device_path(f.filename)]
+        self.trace("traceback", thread=thread, error=type(error).__name__, text=str(error), where=where)
+
+    def _is_device_path(self, path: str) -> bool:
+        return path.startswith(("/usr/", "/bak/"))
+
+    # -- builtins
+
+    def _tick(self) -> bool:
+        self._ticks += 1
+        if self._ticks % TICKS_PER_MS == 0:
+            fiber = current()
+            assert fiber is not None
+            fiber.check()
+            self._busy_us += 1000
+            if self._busy_us >= HANG_US:
+                self._busy_us = 0
+                self.trace("hung", thread=fiber.name)
+                fiber.park()
+            busy_us = self._busy_us
+            fiber.sleep(1000)
+            self._busy_us = busy_us
+        return True
+
+    def _print(self, *values: Any, sep: str = " ", end: str = "\n") -> None:
+        self.me()
+        self.trace("print", text=sep.join(map(str, values)) + ("" if end == "\n" else end))
+
+    def _open(self, path: str, mode: str = "r", **_options: Any) -> Any:
+        from sim.script.files import ScriptFile
+
+        return ScriptFile(self, path, mode)

@@ -1,0 +1,76 @@
+"""The vendor sample, cut from its document at test time, and a factory of benches that run it."""
+
+import os
+from pathlib import Path
+
+import pytest
+from upgrade_bench import DEVICE, NEW, OLD, SCENARIO, Bench
+
+from sim.scenario.loader import load_scenario
+from sim.scenario.result import RunOptions
+
+ROOT = Path(__file__).parents[2]
+SEED_FILE = Path(os.environ.get("QPYOTA_SEED_FILE", ROOT.parent / "shared" / "seed" / "000_a6a872a304aa46b8.txt"))
+
+
+@pytest.fixture(scope="session")
+def sample():
+    """The vendor document: {"aws.py": …, "aws_ota_test.py": …} and its two job documents, byte for byte."""
+    if not SEED_FILE.exists():
+        reason = f"the vendor sample is not at {SEED_FILE}; set QPYOTA_SEED_FILE"
+        if os.environ.get("QPYOTA_REQUIRE_SEED") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    text = SEED_FILE.read_bytes().decode()
+    marks = (
+        "Code of aws.py script:\n",
+        "Code of aws_ota_test.py script:\n",
+        "Support Status for Different Module Models",
+    )
+    first, second, end = (text.index(mark) for mark in marks)
+    documents, place = [], 0
+    while (place := text.find("\n[\n", place)) >= 0:
+        stop = text.index("\n]\n", place) + 2
+        documents.append(text[place + 1 : stop])
+        place = stop
+    scripts = {
+        "aws.py": text[first + len(marks[0]) : second].strip("\n") + "\n",
+        "aws_ota_test.py": text[second + len(marks[1]) : end].strip("\n") + "\n",
+    }
+    return scripts, documents
+
+
+@pytest.fixture
+def bench(tmp_path, sample):
+    """Factory: `bench(transport=…, umqtt=…, faults=…)`; every world is taken down at the end."""
+    made = []
+
+    def make(transport="memory", files=None, tls=True, speed=None, seed=None, path=None, **fields):
+        folder = path or tmp_path
+        scripts, documents = sample
+        device = folder / "device"
+        device.mkdir(exist_ok=True)
+        content = {
+            **scripts,
+            "main.py": "import usr.aws_ota_test\n",
+            "a.py": "def getversion():\n    return '1.0'\n",
+            "b.py": "VERSION = '1.0'\n",
+            **(files or {}),
+        }
+        for name, text in content.items():
+            (device / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+        (folder / "fota.json").write_text(documents[0])
+        (folder / "app_fota.json").write_text(documents[1])
+        values = {
+            "device": DEVICE, "old": OLD, "new": NEW, "base": OLD, "umqtt": "current", "duration": "30m", "faults": "[]",
+            "a_new": "def getversion():\\n    return '2.0'\\n", "b_new": "VERSION = '2.0'\\n", **fields,
+        }  # fmt: skip
+        source = folder / "scenario.yaml"
+        source.write_text(SCENARIO.format(**values))
+        scenario = load_scenario(source)
+        made.append(Bench(scenario, RunOptions(transport=transport, tls=tls, speed=speed, seed=seed)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.world.close()
