@@ -77,10 +77,10 @@ def _print_model(spec: ModelSpec) -> None:
     click.echo(f"{spec.variant}: {spec.title}, {spec.chip}")
     click.echo(f"upgrades   {', '.join(sorted(spec.methods))}; packages are {spec.package_suffix}")
     click.echo(f"versions   {spec.version_pattern}")
-    erase, program = format_duration(part.sector_erase_us), format_duration(part.page_program_us)
-    click.echo(f"flash      {part.name}, {format_size(part.size_bytes)}; erase {erase}, program {program}")
+    times = f"erase {part.sector_erase_us / 1000:g} ms, program {part.page_program_us / 1000:g} ms"
+    click.echo(f"flash      {part.name}, {format_size(part.size_bytes)}; {times}")
     rates = f"{format_size(radio.down_bytes_per_s)}/s down, {format_size(radio.up_bytes_per_s)}/s up"
-    click.echo(f"radio      {radio.category}, {rates}, round trip {format_duration(radio.rtt_us)}")
+    click.echo(f"radio      {radio.category}, {rates}, round trip {radio.rtt_us / 1000:g} ms")
     boot = format_duration(timings.bootloader_us + timings.boot_us)
     click.echo(f"boot       {boot} to the first line of a script, {format_duration(timings.attach_us)} to attach")
     click.echo("")

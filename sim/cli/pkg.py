@@ -99,7 +99,10 @@ def info(file: Path, as_json: bool) -> Exit:
     """Print what a package says of itself, without checking that it is authentic."""
     from sim.pack.inspect import describe
 
-    facts = describe(read_bytes(file))
+    try:
+        facts = describe(read_bytes(file))
+    except PackageError as error:
+        raise PackageError(error.code, f"{file}: {error}") from None
     if as_json:
         print_json(facts)
         return Exit.PASSED

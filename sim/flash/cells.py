@@ -95,12 +95,28 @@ def erased_sector(sector_bytes: int) -> bytes:
 
 def seal(sectors: Iterable[bytes], erases: Iterable[int]) -> Chunk:
     """The one chunk that holds these sectors and erase counts."""
-    return _seal(tuple(map(_sectors.one, sectors)), tuple(erases))
+    return seal_split(tuple(map(_sectors.one, sectors)), tuple(erases))
 
 
-def seal_rewritten(sectors: tuple[bytes, ...], erases: Iterable[int]) -> Chunk:
-    """As `seal`, for sectors that come from `split`, each erased once more than `erases` says."""
-    return _seal(sectors, _once_more(tuple(erases)))
+def seal_split(sectors: tuple[bytes, ...], erases: tuple[int, ...]) -> Chunk:
+    """As `seal`, for sectors that come from `split`."""
+    name = (sectors, erases)
+    known = _chunks.get(name)
+    if known is None:
+        known = _chunks[name] = Chunk(sectors, erases)
+    return known
+
+
+@lru_cache(maxsize=1024)
+def once_more(erases: tuple[int, ...]) -> tuple[int, ...]:
+    """Each count plus one."""
+    return tuple(count + 1 for count in erases)
+
+
+@lru_cache(maxsize=1024)
+def shared(chunks: tuple[Chunk, ...]) -> tuple[Chunk, ...]:
+    """The one tuple of these chunks; of the flashes last seen, so that equal ones share it."""
+    return chunks
 
 
 @lru_cache(maxsize=64)
@@ -146,16 +162,3 @@ def _programs(block: bytes, page_bytes: int) -> int:
     if blank not in block:
         return len(block) // page_bytes
     return sum(block[at : at + page_bytes] != blank for at in range(0, len(block), page_bytes))
-
-
-def _seal(sectors: tuple[bytes, ...], erases: tuple[int, ...]) -> Chunk:
-    name = (sectors, erases)
-    known = _chunks.get(name)
-    if known is None:
-        known = _chunks[name] = Chunk(sectors, erases)
-    return known
-
-
-@lru_cache(maxsize=1024)
-def _once_more(erases: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(count + 1 for count in erases)

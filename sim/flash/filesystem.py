@@ -4,12 +4,11 @@ The volume is real littlefs: 4 KiB blocks, read and program size 256 bytes. The 
 (the only one with a Python binding); most QuecPython families use v1. It stands in for v1 in behaviour, but an
 image is not interchangeable with that of such a device.
 
-Rules of the guard. Only the low-level module is used. A callback never raises, since C would take that for
-success: it notes the failure, answers LFS_ERR_IO, and the call that caused it raises the noted failure when C
-has returned. After a failure, as after `abandon`, flash is not touched again: every handle is closed once, the
-volume is unmounted once, and the object can be mounted anew. Calls that would trip a C assertion (reading a file
-open for writing only, and the like) are refused before they reach C. A mount always completes what a power cut
-left pending, because without that a sibling of a half-renamed file can be missing from its folder.
+Rules of the guard. Only the low-level module is used. A failure of flash below a call (blocks.py) is raised by
+that call when C has returned. After it, as after `abandon`, flash is not touched again: every handle is closed
+once, the volume is unmounted once, and the object can be mounted anew. Calls that would trip a C assertion
+(reading a file open for writing only, and the like) are refused before they reach C. A mount always completes
+what a power cut left pending, because without that a sibling of a half-renamed file can be missing from its folder.
 
 What a cut leaves: each file is wholly old or wholly new, or, when it was being created, possibly empty.
 
@@ -29,6 +28,7 @@ from littlefs import lfs
 from littlefs.errors import LittleFSError
 
 from sim.errors import FlashError
+from sim.flash.blocks import Blocks
 from sim.flash.nor import Nor
 from sim.flash.part import FlashPart
 from sim.flash.partition import Partition, Region
@@ -36,12 +36,7 @@ from sim.kernel.power import PowerLoss
 
 __all__ = ["File", "FileSystem", "build_volume"]
 
-PAGE_BYTES = 256
-CACHE_BYTES = 1024  # four pages, as MicroPython's VfsLfs chooses it
-LOOKAHEAD_BYTES = 32  # one bit a block: 256 blocks, 1 MiB, in one scan
 MAX_FILE_BYTES = 2**31 - 1  # what littlefs can count
-_IO_ERROR = -5
-_CORRUPT = -84
 _UTF8 = "utf-8"
 
 _READ, _WRITE, _BOTH, _CREATE, _TRUNCATE, _APPEND = (
@@ -56,42 +51,6 @@ _MODES = {
     "a+": _BOTH | _CREATE | _APPEND,
 }
 _T = TypeVar("_T")
-
-
-class _Blocks:
-    """The flash as littlefs calls it. After the first failure it does nothing more."""
-
-    def __init__(self, region: Region) -> None:
-        self._region = region
-        self._block_bytes = region.nor.part.sector_bytes
-        self.failure: BaseException | None = None
-
-    def read(self, _config: object, block: int, offset: int, size: int) -> bytes:
-        if self.failure is None:
-            try:
-                return self._region.read(block * self._block_bytes + offset, size)
-            except BaseException as failure:  # noqa: BLE001  C cannot be told; `_call` raises it
-                self.failure = failure
-        return b"\xff" * size
-
-    def prog(self, _config: object, block: int, offset: int, data: bytes) -> int:
-        return self._change(self._region.program, block * self._block_bytes + offset, data)
-
-    def erase(self, _config: object, block: int) -> int:
-        return self._change(self._region.erase, block * self._block_bytes)
-
-    def sync(self, _config: object) -> int:
-        return 0 if self.failure is None else _IO_ERROR
-
-    def _change(self, command: Callable[..., None], *args: Any) -> int:
-        if self.failure is None:
-            try:
-                command(*args)
-            except FlashError:  # cells that were damaged from outside and are not blank: littlefs takes others
-                return _CORRUPT
-            except BaseException as failure:  # noqa: BLE001  C cannot be told; `_call` raises it
-                self.failure = failure
-        return 0 if self.failure is None else _IO_ERROR
 
 
 class File:
@@ -166,7 +125,7 @@ class FileSystem:
             raise FlashError(f"{region.name} is too small for a file system: {region.size_bytes} bytes")
         self._region = region
         self._files: list[File] = []
-        self._mounted: tuple[lfs.LFSFilesystem, lfs.LFSConfig, _Blocks] | None = None
+        self._mounted: tuple[lfs.LFSFilesystem, lfs.LFSConfig, Blocks] | None = None
 
     # -- the volume -----------------------------------------------------------------------------------------
 
@@ -205,7 +164,6 @@ class FileSystem:
                 file.close()
         finally:
             self._release()
-            self._region.nor.seal()
 
     def abandon(self) -> None:
         """Let the volume go without touching flash, as when power goes or the module resets."""
@@ -321,21 +279,11 @@ class FileSystem:
 
     # -- the guard ------------------------------------------------------------------------------------------
 
-    def _new(self) -> tuple[lfs.LFSFilesystem, lfs.LFSConfig, _Blocks]:
+    def _new(self) -> tuple[lfs.LFSFilesystem, lfs.LFSConfig, Blocks]:
         if self._mounted is not None:
             raise OSError(errno.EBUSY, "the volume is mounted")
-        blocks = _Blocks(self._region)
-        block_bytes = self._region.nor.part.sector_bytes
-        config = lfs.LFSConfig(
-            blocks,
-            block_size=block_bytes,
-            block_count=self._region.size_bytes // block_bytes,
-            read_size=PAGE_BYTES,
-            prog_size=PAGE_BYTES,
-            cache_size=CACHE_BYTES,
-            lookahead_size=LOOKAHEAD_BYTES,
-        )
-        return lfs.LFSFilesystem(), config, blocks
+        blocks = Blocks(self._region)
+        return lfs.LFSFilesystem(), blocks.config(), blocks
 
     def _call(self, what: str, function: Callable[..., _T], *args: Any) -> _T:
         """Call C on the mounted volume and raise what went wrong in it, in the callbacks first of all."""
@@ -365,6 +313,7 @@ class FileSystem:
                     lfs.file_close(volume, handle)
         self._files.clear()
         lfs.unmount(volume)
+        self._region.nor.seal()
 
     def _forget(self, file: File) -> None:
         self._files.remove(file)

@@ -127,7 +127,7 @@ class Nor:
         self.ops += erases + programs
         self.busy_us += erases * part.sector_erase_us + programs * part.page_program_us
         for run in runs:
-            self._put_rewritten(index, slot, run.sectors)
+            self._put(index, slot, run.sectors, worn=True)
             index, slot = index + 1, 0
 
     # -- power ----------------------------------------------------------------------------------------------
@@ -149,15 +149,19 @@ class Nor:
     def load(self, address: int, data: bytes) -> None:
         """Put bytes into the cells, as the factory's programmer does."""
         self._check_range(address, len(data))
-        sector_bytes = self.part.sector_bytes
-        at = 0
-        while at < len(data):
-            number, offset = divmod(address + at, sector_bytes)
-            piece = bytes(data[at : at + sector_bytes - offset])
-            chunk, slot = self._opened(number)
-            old = chunk.sectors[slot]
-            chunk.sectors[slot] = old[:offset] + piece + old[offset + len(piece) :]
-            at += len(piece)
+        part, before = self.part, address % self.part.sector_bytes
+        if before:
+            data = self.image(address - before, before) + data
+            address -= before
+        end = address + len(data)
+        kept = self.image(end, -end % part.sector_bytes)
+        index, slot = divmod(address // part.sector_bytes, SECTORS_PER_CHUNK)
+        for run in cells.split(bytes(data), slot, part.sector_bytes, part.page_bytes):
+            self._put(index, slot, run.sectors, worn=False)
+            index, slot = index + 1, 0
+        if kept.count(255) != len(kept):  # the last sector was filled up with blanks
+            chunk, slot = self._opened(end // part.sector_bytes)
+            chunk.sectors[slot] = chunk.sectors[slot][: -len(kept)] + kept
         self.seal()
 
     def image(self, address: int, length: int) -> bytes:
@@ -184,8 +188,7 @@ class Nor:
 
     def snapshot(self) -> NorSnapshot:
         """The state at this moment; cheap, and shared with every equal flash."""
-        self.seal()
-        return NorSnapshot(tuple(self._chunks), self.ops, self.busy_us)  # type: ignore[arg-type]  # all are sealed
+        return NorSnapshot(self.seal(), self.ops, self.busy_us)
 
     def restore(self, snapshot: NorSnapshot) -> None:
         """Become what a flash of the same part was at its snapshot, powered and with no cut armed."""
@@ -195,12 +198,15 @@ class Nor:
         self.ops, self.busy_us = snapshot.ops, snapshot.busy_us
         self.dead, self._cut = False, None
 
-    def seal(self) -> None:
+    def seal(self) -> tuple[Chunk, ...]:
         """Give back private working memory. To be called when nothing more will be written for a while."""
-        for index in self._open:
-            chunk = self._chunks[index]
-            self._chunks[index] = cells.seal(chunk.sectors, chunk.erases)  # type: ignore[index]  # a list if open
-        self._open = ()
+        if isinstance(self._chunks, list):
+            sealed = [
+                chunk if isinstance(chunk, Chunk) else cells.seal(chunk.sectors, chunk.erases) for chunk in self._chunks
+            ]
+            self._chunks = cells.shared(tuple(sealed))
+            self._open = ()
+        return self._chunks
 
     # -- one op ---------------------------------------------------------------------------------------------
 
@@ -275,16 +281,19 @@ class Nor:
             self._chunks = list(self._chunks)
         return self._chunks
 
-    def _put_rewritten(self, index: int, slot: int, sectors: tuple[bytes, ...]) -> None:
+    def _put(self, index: int, slot: int, sectors: tuple[bytes, ...], worn: bool) -> None:
+        """Replace sectors of one chunk; `worn` counts an erase of each."""
         old = self._chunks[index]
         if len(sectors) == len(old.sectors):
-            self._writable()[index] = cells.seal_rewritten(sectors, old.erases)
+            erases = tuple(old.erases)
+            self._writable()[index] = cells.seal_split(sectors, cells.once_more(erases) if worn else erases)
             self._open = tuple(number for number in self._open if number != index)
             return
         chunk, _ = self._opened(index * SECTORS_PER_CHUNK)
         end = slot + len(sectors)
         chunk.sectors[slot:end] = sectors
-        chunk.erases[slot:end] = [count + 1 for count in chunk.erases[slot:end]]
+        if worn:
+            chunk.erases[slot:end] = [count + 1 for count in chunk.erases[slot:end]]
 
     def _check_range(self, address: int, length: int) -> None:
         if address < 0 or length < 0 or address + length > self.part.size_bytes:

@@ -100,7 +100,7 @@ class Clock:
         return self.env.timeout(delay_us)
 
     def stop_at(self, at_us: int) -> None:
-        """End the run when the clock shows `at_us` (or now, if that has passed), before anything else of that instant."""
+        """End the run when the clock shows `at_us` (now, if that has passed), before all else of that instant."""
         self.env.schedule(Timer(self._stop, ()), URGENT, max(0, at_us - self.now_us))  # type: ignore[arg-type]
 
     def run(self, until_us: int | None = None) -> None:

@@ -267,11 +267,11 @@ def _parse_target(data: bytes, at: int) -> Target:
 
 def _parse_index(head: Head, data: bytes) -> tuple[BlockEntry, ...]:
     rows = list(_ENTRY.iter_unpack(data))
-    ends = [row[0] for row in rows[1:]] + [HEADER_BYTES + head.body_bytes]
-    at = HEADER_BYTES + len(data)
+    at, end_of_body = HEADER_BYTES + len(data), HEADER_BYTES + head.body_bytes
     index: list[BlockEntry] = []
     written: set[tuple[int, int]] = set()
-    for (offset, sectors, place, crc32), end in zip(rows, ends, strict=True):
+    for number, (offset, sectors, place, crc32) in enumerate(rows, start=1):
+        end = rows[number][0] if number < len(rows) else end_of_body
         target, first = place >> 12, place & 0xFFF
         if offset != at or end <= at:
             raise corrupt("blocks do not follow one another")
@@ -285,7 +285,7 @@ def _parse_index(head: Head, data: bytes) -> tuple[BlockEntry, ...]:
         written |= covered
         index.append(BlockEntry(target, first, sectors, offset, end - offset, crc32))
         at = end
-    if not rows and head.body_bytes:
+    if at != end_of_body:
         raise corrupt("bytes that no block owns")
     return tuple(index)
 

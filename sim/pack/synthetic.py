@@ -117,7 +117,7 @@ def _sites(draw: _Draw, starts: Numbers, lengths: Numbers, spacing: int) -> tupl
 
 
 def _function_lengths(draw: _Draw, total_words: int) -> Numbers:
-    """Bell-shaped on a logarithmic scale, median about 120 words, summing to `total_words` at most."""
+    """Bell-shaped on a logarithmic scale, median about 120 words, together `total_words` or a few less."""
     scale, value = [], 10
     for _ in range(13):
         scale.append(value)
@@ -125,8 +125,9 @@ def _function_lengths(draw: _Draw, total_words: int) -> Numbers:
     table = np.array(scale, dtype=np.int64)[_weighted([comb(12, level) for level in range(13)])]
     count = total_words // 40 + 1
     lengths = draw.pick(table, count) + draw.below(8, count)
-    kept = int(np.searchsorted(np.cumsum(lengths), total_words, side="right"))
-    return lengths[:kept] if kept else np.array([max(total_words, 8)], dtype=np.int64)
+    lengths = lengths[: int(np.searchsorted(np.cumsum(lengths), total_words, side="right"))]
+    rest = total_words - int(lengths.sum())
+    return np.append(lengths, rest) if rest >= 10 else lengths
 
 
 def _instructions(draw: _Draw, family: str, count: int) -> Words:

@@ -176,6 +176,11 @@ class _Names:
                 yield from _model_problems(place, entry["model"], entry.get("firmware"))
 
     def _package_problems(self) -> Iterator[Finding]:
+        for place, package in _mappings(self._data, "packages"):
+            for key in ("from", "to"):
+                version = package.get(key)
+                if isinstance(version, str) and not _owned(version):
+                    yield (*place, key), f"{version!r} is not a firmware version of any model", 0
         for bucket, key in self.objects:
             wanted = self.objects[S3Object(bucket, key)].get("package")
             yield from _unknown(("cloud", "buckets", bucket, key, "package"), "package", wanted, self.packages)
@@ -235,10 +240,11 @@ def _mappings(data: Any, *way: str | int) -> Iterator[tuple[Place, dict[str, Any
 
 
 def _device_names(entry: Mapping[str, Any]) -> tuple[str, ...]:
-    name, group, size = entry.get("name"), entry.get("group"), entry.get("count", 1)
+    name, group, size = entry.get("name"), entry.get("group"), entry.get("count")
     if not isinstance(name or group, str):
         return ()
-    return Fleet.model_construct(name=name, group=group, count=size if isinstance(size, int) else 1).devices()
+    count = size if isinstance(size, int) else 1
+    return Fleet.model_construct(name=name, group=group, count=count, model="", firmware="").devices()
 
 
 def _unknown(place: Place, what: str, value: Any, known: Collection[str]) -> Iterator[Finding]:
@@ -254,8 +260,12 @@ def _model_problems(place: Place, model: str, firmware: Any) -> Iterator[Finding
     except SpecError:
         yield from _unknown((*place, "model"), "model", model, [row.variant for row in known_models()])
         return
-    if isinstance(firmware, str) and not re.fullmatch(spec.version_pattern, firmware):
+    if isinstance(firmware, str) and not spec.owns_version(firmware):
         yield (*place, "firmware"), f"{firmware!r} is not a firmware version of {model}", 0
+
+
+def _owned(version: str) -> bool:
+    return any(load_model(row.variant).owns_version(version) for row in known_models())
 
 
 def _not_a_document(entry: Mapping[str, Any], folder: Path) -> str:

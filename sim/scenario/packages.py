@@ -27,7 +27,9 @@ def build(model_name: str, method: str, base_version: str | None, target_version
     if method == "full":
         return build_full(target, model.image_places, staging_bytes=model.staging.package_bytes)
     assert base_version is not None
-    return build_diff(firmware(model, base_version), target, model.image_places, staging_bytes=model.staging.package_bytes)
+    return build_diff(
+        firmware(model, base_version), target, model.image_places, staging_bytes=model.staging.package_bytes
+    )
 
 
 def object_bytes(scenario: Scenario, stored: Object) -> bytes:

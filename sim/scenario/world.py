@@ -6,6 +6,7 @@ account does afterwards is theirs.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from sim.scenario.schema import Fleet, Job, Scenario
 from sim.scenario.wiring import Wiring
 from sim.script.runtime import ScriptProfile, ScriptRuntime
 from sim.trace import Trace
+from sim.units import format_size
 
 DEFAULT_SPEED = 1.0
 """Virtual seconds per wall second in paced mode when nobody says otherwise."""
@@ -106,7 +108,7 @@ class World:
             for partition, image in images.items():
                 module.layout.images[partition].load(0, image)
             for point, region in module.regions.volumes.items():
-                region.load(0, build_volume(region.size_bytes, files if point == "/usr" else {}))
+                region.load(0, _volume(region.size_bytes, files if point == "/usr" else {}, f"{name}: {point}"))
             self.devices[name] = module
 
     def _create_job(self, job: Job) -> None:
@@ -125,6 +127,19 @@ class World:
                 f"job {job.job_id}: there is no object {key!r} in bucket {bucket!r} to read its document from"
             )
         return data.decode()
+
+
+def _volume(size_bytes: int, files: dict[str, bytes], what: str) -> bytes:
+    try:
+        return build_volume(size_bytes, files)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        have = sum(map(len, files.values()))
+        raise SpecError(
+            f"{what} holds {format_size(size_bytes)}, less than its files need ({format_size(have)} in {len(files)} "
+            "files, each in whole blocks of 4 KiB); take some out of the script folder"
+        ) from None
 
 
 def _script_files(folder: Path | None) -> dict[str, bytes]:

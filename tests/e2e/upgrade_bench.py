@@ -1,7 +1,11 @@
 """A whole run from parts: scripts in a scenario of one device, and how to let its time pass."""
 
+from pathlib import Path
+
 from sim.scenario.runner import _end_when_finished
 from sim.scenario.world import World
+
+ROOT = Path(__file__).parents[2]
 
 OLD = "EG915UEUABR03A20M08_OCPU_QPY"
 NEW = "EG915UEUABR03A21M08_OCPU_QPY"

@@ -1,7 +1,8 @@
 # Carries out one upgrade job: firmware through fota, application files through app_fota.
 #
 # A job that restarts the device is offered again after the boot. What was asked is then compared with what
-# runs: equal means done. A note in /usr counts the attempts, so that a package that never takes is given up.
+# runs: equal means done. A failed download is left IN_PROGRESS and asked for again, which brings fresh URLs.
+# A note in /usr counts the attempts, so that a package that never takes is given up.
 
 import app_fota
 import fota
@@ -14,10 +15,16 @@ from misc import Power
 
 NOTE = "/usr/ota_note.json"
 PROGRESS_STEP = 10  # percent between two reports
+PAUSE_S = 5  # before another attempt
 
 
 class Refused(Exception):
     # The job cannot be done; the text is for the operator.
+    pass
+
+
+class Missed(Exception):
+    # This attempt failed for a reason that may pass; the text is for the operator.
     pass
 
 
@@ -39,7 +46,7 @@ class Upgrade(object):
             if self._done(operation, files):
                 self._close("SUCCEEDED", {"step": "installed", "progress": "100"})
                 return
-            self._count_attempt()
+            tried = self._count_attempt()
             if operation == "FOTA":
                 self._firmware(files[0])
             elif operation == "app_fota":
@@ -49,6 +56,13 @@ class Upgrade(object):
             self._restart()
         except Refused as reason:
             self._close("FAILED", {"reason": str(reason)})
+        except Missed as reason:
+            self._log.warning("%s: attempt %d: %s", self._job_id, tried, reason)
+            if tried >= self._attempts:
+                self._close("FAILED", {"reason": str(reason)})
+            else:
+                self._jobs.progress(self._job_id, "waiting to try again", 0)
+                utime.sleep(PAUSE_S)
         except Exception as error:
             self._close("FAILED", {"reason": "unexpected: " + str(error)})
 
@@ -67,7 +81,7 @@ class Upgrade(object):
         updater = fota(reset_disable=1)  # so that the last report gets out before the restart
         url = item["fileSource"]["url"]
         if updater.httpDownload(url1=url, callback=self._downloaded) != 0:
-            raise Refused("the firmware could not be downloaded or verified")
+            raise Missed("the firmware could not be downloaded or verified")
 
     def _downloaded(self, event):
         status, percent = event[0], event[1]
@@ -82,7 +96,7 @@ class Upgrade(object):
         updater = app_fota.new()
         missed = updater.bulk_download(wanted)
         if missed:
-            raise Refused("not downloaded: " + ", ".join([item["file_name"] for item in missed]))
+            raise Missed("not downloaded: " + ", ".join([item["file_name"] for item in missed]))
         updater.set_update_flag()
 
     def _restart(self):
@@ -108,5 +122,9 @@ class Upgrade(object):
         tried = note.get("tried", 0) if note.get("job") == self._job_id else 0
         if tried >= self._attempts:
             raise Refused("given up after %d attempts" % tried)
-        with open(NOTE, "w") as file:
-            ujson.dump({"job": self._job_id, "tried": tried + 1}, file)
+        try:
+            with open(NOTE, "w") as file:
+                ujson.dump({"job": self._job_id, "tried": tried + 1}, file)
+        except OSError as error:
+            self._log.warning("attempts are not counted: %s", error)  # a full /usr must not stop an upgrade
+        return tried + 1
