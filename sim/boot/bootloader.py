@@ -37,13 +37,17 @@ _CHUNK_BYTES = 64 * 1024
 @dataclass(frozen=True, slots=True)
 class BootLayout:
     """What the bootloader may touch. `images`: partition name → the whole partition; `journal` two sectors at least;
-    `scratch` one block at least, used as a ring of as many as fit; `package` where packages are staged."""
+    `scratch` one block at least, used as a ring of as many as fit; `package` where packages are staged. A family with
+    the minimal method also has `mini`, the partition of the mini system, and `request`, where the addresses of its
+    packages are noted."""
 
     family: str
     images: Mapping[str, Region]
     journal: Region
     scratch: Region
     package: Region
+    mini: Region | None = None
+    request: Region | None = None
 
 
 @dataclass(frozen=True, slots=True)

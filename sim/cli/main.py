@@ -7,7 +7,6 @@ it is called, and imports the emulator inside its functions. Commands return the
 from __future__ import annotations
 
 import json
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -70,15 +69,11 @@ def _run(words: list[str]) -> int:
     as_json = "--json" in words
     try:
         code = cli.main(words, prog_name="qpyota", standalone_mode=False)
-        sys.stdout.flush()
         return code if isinstance(code, int) else Exit.PASSED
     except click.ClickException as error:
         return _tell(as_json, Exit.USAGE, "UsageError", error.format_message(), hint=_usage(error))
     except (KeyboardInterrupt, click.Abort):
         return _tell(as_json, Exit.INTERRUPTED, "Interrupted", "interrupted")
-    except BrokenPipeError:  # the reader of our output went away, as in `qpyota models | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.PASSED
     except QpyotaError as error:
         problems = [_place(problem) for problem in error.problems] if isinstance(error, SpecError) else []
         return _tell(as_json, error.exit_code, type(error).__name__, str(error), problems=problems)

@@ -354,7 +354,7 @@ async def _decode(frame: bytes) -> Any:
         same = packet.to_bytes() == frame
     except (AMQTTError, MQTTError, NoDataError, CodecError, ValueError, TypeError) as exc:
         raise MalformedError(str(exc)) from exc
-    if not same or getattr(packet, "packet_id", None) == 0 or (kind == PUBLISH and packet.qos == 3):
+    if not same or getattr(packet.variable_header, "packet_id", None) == 0 or (kind == PUBLISH and packet.qos == 3):
         raise MalformedError(f"packet type {kind}")
     return packet
 

@@ -66,8 +66,9 @@ def read_header(data: bytes) -> ImageHeader | None:
 def synthesize(family: str, version: str, sizes: Mapping[str, int]) -> Firmware:
     """The firmware that (family, version) stands for, the same on every machine.
 
-    `sizes` gives an upper bound in bytes per partition; images come out 1–4 % smaller. Two versions of a family
-    differ about as much as two minor releases do. SpecError for an unusable version or a bound under 4 KiB.
+    `sizes` gives an upper bound in bytes per partition; images fill it to within 10 %, large ones to within 2 %. Two
+    versions of a family differ about as much as two minor releases do. SpecError for an unusable version or a bound
+    under 4 KiB.
     """
     return _synthesize(family, version, tuple(sorted(sizes.items())))
 

@@ -21,13 +21,20 @@ Start = Callable[[int], Awaitable[int]]
 
 
 class Wiring:
-    """The network of one run, and how to take it down."""
+    """The network of one run, from `open` to `close`."""
+
+    network: Network
 
     def __init__(self, clock: Clock, account: Account, options: RunOptions) -> None:
         self._clock = clock
         self._account = account
+        self._options = options
         self._close: list[Callable[[], Awaitable[None]]] = []
-        self.network: Network = self._memory() if options.transport == "memory" else self._wire(options)
+
+    def open(self) -> None:
+        """Start what carries the run; MachineError when a port cannot be had."""
+        memory = self._options.transport == "memory"
+        self.network = self._memory() if memory else self._wire(self._options)
 
     def close(self) -> None:
         """Close every socket; harmless in memory."""
@@ -73,11 +80,7 @@ class Wiring:
             self._account.face = broker
             return network
 
-        try:
-            return loop.run_until_complete(open_all())
-        except MachineError:
-            self.close()
-            raise
+        return loop.run_until_complete(open_all())
 
     def _authorise(self, checks_certificates: bool) -> Callable[[str, bytes | None, str | None, str | None], int]:
         """Mutual TLS where there is TLS; a plain connection cannot show a certificate and is let in by its name."""

@@ -14,7 +14,7 @@ from sim.cloud.account import Account
 from sim.device.identity import make_identity
 from sim.device.model import load_model
 from sim.device.module import Module, Setting
-from sim.errors import QpyotaError, SpecError
+from sim.errors import SpecError
 from sim.flash.filesystem import build_volume
 from sim.kernel.clock import Clock
 from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY
@@ -43,12 +43,13 @@ class World:
         self.account = Account(self.clock, self.trace, self.seed)
         self.devices: dict[str, Module] = {}
         self.faults: list[PowerCutFault] = []
-        self._fill_buckets()
         self._wiring = Wiring(self.clock, self.account, options)
         try:
+            self._fill_buckets()
+            self._wiring.open()
             for entry in scenario.fleet:
                 self._make_devices(entry)
-        except QpyotaError:
+        except BaseException:
             self.close()
             raise
 
