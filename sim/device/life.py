@@ -48,11 +48,16 @@ class Life:
             self._clock.after(0, self._if_alive, self._on_power_loss, ())
 
     def _guard(self, number: int, story: Story) -> Generator[Any, Any, None]:
+        value = None
         try:
-            yield from story
+            while self.alive:
+                value = yield story.send(value)
+        except StopIteration:
+            pass
         except PowerLoss:
             self.power_lost()
         finally:
+            story.close()
             self._stories.pop(number, None)
 
     def _if_alive(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:

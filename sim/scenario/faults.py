@@ -24,6 +24,11 @@ class PowerCutFault:
         self._seen = 0
         self.done = False
 
+    def __str__(self) -> str:
+        when = self._spec.when.model_dump(by_alias=True, exclude_none=True)
+        said = ", ".join(f"{name}: {value}" for name, value in when.items())
+        return f"power_cut of {self._module.name} when {{{said}}}"
+
     def arm(self) -> None:
         """Start to watch."""
         when = self._spec.when

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sim.cloud.account import TRACK_SUFFIX
@@ -43,7 +43,6 @@ def _end_when_finished(world: World, record: Record) -> None:
 def _result(world: World, wall_s: float) -> RunResult:
     scenario = world.scenario
     names = namespace(world)
-    stuck = world.clock.loop.stuck if world.options.transport != "memory" else []
     return RunResult(
         scenario=scenario.name,
         seed=world.seed,
@@ -55,8 +54,18 @@ def _result(world: World, wall_s: float) -> RunResult:
         wall_s=round(wall_s, 3),
         trace_hash=world.trace.digest(),
         replay=world.options.replay(_named(scenario), world.seed),
-        problems=[f"a connection did not drain: {name}" for name in stuck],
+        problems=list(_problems(world)),
     )
+
+
+def _problems(world: World) -> Iterator[str]:
+    """What makes a run worth nothing, whatever it ended with."""
+    if world.options.transport != "memory":
+        for name in world.clock.loop.stuck:
+            yield f"a connection did not drain: {name}"
+    for fault in world.faults:
+        if not fault.done:
+            yield f"a fault never happened: {fault}"
 
 
 def namespace(world: World) -> Namespace:

@@ -1,0 +1,61 @@
+"""A life ends at once, and nothing of it acts afterwards."""
+
+from sim.device.life import Life
+from sim.kernel.clock import Clock
+from sim.kernel.power import PowerLoss
+
+
+def test_stories_and_timers_of_an_ended_life_never_act():
+    clock, seen = Clock(), []
+    life = Life(clock, lambda: seen.append("lost"))
+
+    def story():
+        try:
+            while True:
+                yield clock.timeout(10)
+                seen.append(clock.now_us)
+        finally:
+            seen.append("closed")
+
+    life.spawn(story())
+    life.after(15, seen.append, "timer before")
+    life.after(35, seen.append, "timer after")
+    clock.after(25, life.end)
+    clock.run(100)
+    assert seen == [10, "timer before", 20, "closed"]
+
+
+def test_power_lost_in_a_story_is_told_once_and_the_others_are_not_disturbed_before():
+    clock, seen = Clock(), []
+    life = Life(clock, lambda: (seen.append("lost"), life.end()))
+
+    def failing():
+        yield clock.timeout(5)
+        raise PowerLoss
+
+    def other():
+        yield clock.timeout(5)
+        seen.append("same instant")
+        yield clock.timeout(5)
+        seen.append("too late")
+
+    life.spawn(failing())
+    life.spawn(other())
+    clock.run(100)
+    assert seen == ["same instant", "lost"]
+
+
+def test_a_story_may_end_its_own_life():
+    clock, seen = Clock(), []
+    life = Life(clock, lambda: seen.append("lost"))
+
+    def story():
+        yield clock.timeout(5)
+        life.end()
+        seen.append("goes on to its next yield")
+        yield clock.timeout(5)
+        seen.append("never")
+
+    life.spawn(story())
+    clock.run(100)
+    assert seen == ["goes on to its next yield"]
