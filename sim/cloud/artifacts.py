@@ -20,9 +20,9 @@ from hashlib import blake2b, md5, sha256
 from urllib.parse import SplitResult, quote, unquote_to_bytes, urlsplit
 from xml.sax.saxutils import escape
 
-from sim.device.ports import HttpRequest, HttpResponse
 from sim.errors import SpecError
 from sim.kernel.clock import EPOCH_S
+from sim.ports import HttpRequest, HttpResponse
 
 DEFAULT_REGION = "us-west-2"
 EXPIRES_MAX_S = 7 * 86400

@@ -5,11 +5,10 @@ topics by dropping the client's loop, never drops a silent client, loses message
 touches a session before it has authenticated the newcomer, and takes packets of any size.
 
 Rules: one task per connection, one packet after the other; what a client gets is written at once and in
-order, with no task or time in between, so that the broker also runs on simulation time. Whatever amqtt cannot
-write back byte for byte was malformed, and ends the connection.
+order, with no task or time in between, so that the broker also runs on simulation time.
 
 Private API of amqtt 0.12.1 used here: Broker._start_listeners, ._session_monitor, ._broadcast_loop,
-._broadcast_shutdown_waiter, ._servers, broker.Server; amqtt.mqtt.packet_class and the packets' from_stream.
+._broadcast_shutdown_waiter, ._servers, broker.Server; sim.cloud.packets uses packet_class and from_stream.
 """
 
 from __future__ import annotations
@@ -18,18 +17,13 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Iterator
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
-from amqtt.adapters import BufferReader
 from amqtt.broker import Broker, Server
-from amqtt.errors import AMQTTError, CodecError, MQTTError, NoDataError
-from amqtt.mqtt import packet_class
 from amqtt.mqtt.connack import ConnackPacket
 from amqtt.mqtt.connect import ConnectPacket
-from amqtt.mqtt.packet import CONNECT, PUBLISH, PUBREL, SUBSCRIBE, UNSUBSCRIBE, MQTTFixedHeader
 from amqtt.mqtt.pingresp import PingRespPacket
 from amqtt.mqtt.puback import PubackPacket
 from amqtt.mqtt.publish import PublishPacket
@@ -37,9 +31,9 @@ from amqtt.mqtt.suback import SubackPacket
 from amqtt.mqtt.unsuback import UnsubackPacket
 
 from sim.cloud.listen import BACKLOG, listening_socket
+from sim.cloud.packets import MalformedError, decode, frames
 from sim.errors import MachineError
 from sim.mqtt.switchboard import (
-    MAX_PACKET_BYTES,
     Accepted,
     Authorise,
     Delivery,
@@ -60,13 +54,6 @@ CONNECT_PATIENCE_S = 30.0
 
 READ_BYTES = 64 * 1024
 BAD_PROTOCOL = 1
-
-_FLAGS = {PUBREL: 2, SUBSCRIBE: 2, UNSUBSCRIBE: 2}
-"""Low bits of the first byte that MQTT fixes; 0 for the rest."""
-
-
-class MalformedError(Exception):
-    """A client broke MQTT; its connection is closed."""
 
 
 class AwsBroker:
@@ -135,8 +122,11 @@ class _Broker(Broker):  # type: ignore[misc]  # amqtt is not typed for us
             del self._clients[client]
 
     async def _start_listeners(self) -> None:
-        server = await asyncio.start_server(self._accepted, sock=self._sock, ssl=self._tls, backlog=BACKLOG)
-        self._servers["default"] = Server("default", server)
+        patience_s = None if self._tls is None else CONNECT_PATIENCE_S
+        server = await asyncio.start_server(
+            self._accepted, sock=self._sock, ssl=self._tls, backlog=BACKLOG, ssl_handshake_timeout=patience_s
+        )
+        self._servers["default"] = _Listener("default", server)
 
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self.stream_connected(reader, writer, "default")
@@ -146,6 +136,14 @@ class _Broker(Broker):  # type: ignore[misc]  # amqtt is not typed for us
 
     async def _broadcast_loop(self) -> None:
         await self._broadcast_shutdown_waiter  # messages are routed at once, there is no queue
+
+
+class _Listener(Server):  # type: ignore[misc]  # amqtt is not typed for us
+    async def close_instance(self) -> None:
+        """Does not wait for clients that never finish their TLS handshake."""
+        self.instance.close()
+        if hasattr(self.instance, "abort_clients"):  # Python 3.13
+            self.instance.abort_clients()
 
 
 class _Client:
@@ -206,8 +204,8 @@ class _Client:
         buffer = bytearray()
         while data := await self._reader.read(READ_BYTES):
             buffer += data
-            for frame in _frames(buffer):
-                packet = await _decode(frame)
+            for frame in frames(buffer):
+                packet = await decode(frame)
                 if self._closing:
                     return
                 self._heard_s = self._loop.time()
@@ -317,55 +315,3 @@ def _greeting(packet: ConnectPacket, tls: ssl.SSLObject | None) -> Greeting:
     certificate = None if tls is None else tls.getpeercert(binary_form=True)
     client_id = "" if packet.client_id_is_random else packet.client_id
     return Greeting(client_id, packet.clean_session_flag, packet.username, packet.password, will, certificate)
-
-
-def _frames(buffer: bytearray) -> Iterator[bytes]:
-    """Take the whole packets off the front of `buffer`, each with its header in shortest form."""
-    while len(buffer) >= 2:
-        length, at = 0, 1
-        while True:
-            if at > 4:
-                raise MalformedError("a length of more than four bytes")
-            if at == len(buffer):
-                return
-            length |= (buffer[at] & 127) << 7 * (at - 1)
-            at += 1
-            if buffer[at - 1] < 128:
-                break
-        if length > MAX_PACKET_BYTES:
-            raise MalformedError(f"a packet of {length} bytes")
-        if len(buffer) < at + length:
-            return
-        header = MQTTFixedHeader(buffer[0] >> 4, buffer[0] & 15, length).to_bytes()
-        frame = header + bytes(buffer[at : at + length])
-        del buffer[: at + length]
-        yield frame
-
-
-async def _decode(frame: bytes) -> Any:
-    """One packet by amqtt's classes, which read leniently: whatever they cannot write back was malformed."""
-    kind, flags = frame[0] >> 4, frame[0] & 15
-    if kind != PUBLISH and flags != _FLAGS.get(kind, 0):
-        raise MalformedError(f"flags {flags} on packet type {kind}")
-    try:
-        packet = await packet_class(MQTTFixedHeader(kind)).from_stream(BufferReader(frame))
-        if kind == CONNECT:
-            _check_connect(packet)
-        same = packet.to_bytes() == frame
-    except (AMQTTError, MQTTError, NoDataError, CodecError, ValueError, TypeError) as exc:
-        raise MalformedError(str(exc)) from exc
-    if not same or getattr(packet.variable_header, "packet_id", None) == 0 or (kind == PUBLISH and packet.qos == 3):
-        raise MalformedError(f"packet type {kind}")
-    return packet
-
-
-def _check_connect(packet: ConnectPacket) -> None:
-    if packet.client_id_is_random:  # amqtt has put its own in the place of an empty one
-        packet.payload.client_id = ""
-    lacking = (
-        (packet.will_flag and (packet.will_topic is None or packet.will_message is None))
-        or (packet.username_flag and packet.username is None)
-        or (packet.password_flag and (packet.password is None or not packet.username_flag))
-    )
-    if packet.proto_name != "MQTT" or packet.reserved_flag or lacking or packet.will_qos == 3:
-        raise MalformedError("a CONNECT that contradicts itself")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 
 from sim.errors import MachineError
@@ -14,7 +15,24 @@ BACKLOG = 1024
 def listening_socket(host: str, port: int) -> socket.socket:
     """Bind and listen; port 0 lets the system choose. MachineError when this address cannot be had."""
     try:
-        return socket.create_server((host, port), backlog=BACKLOG)
+        return _listen(host, port)
     except OSError as exc:
         what = f"port {port} is taken" if exc.errno == errno.EADDRINUSE else f"port {port} cannot be used"
         raise MachineError(f"{what} on {host} ({exc.strerror}); choose another one with --port") from exc
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+    )[0]
+    # The protocol is named because asyncio switches Nagle's delay off only where it is: else 40 ms an answer.
+    sock = socket.socket(family, kind, protocol)
+    try:
+        if os.name == "posix":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock

@@ -21,9 +21,8 @@ from sim.kernel.simloop import connection_key
 from sim.net.http import Endpoint, fetch, open_session
 from sim.net.mqtt import MqttConnection, open_connection
 from sim.net.tls import TlsFailure, client_context
+from sim.net.url import leads_to_cloud, split_url
 from sim.ports import Arrival, Closed, Hello, HttpFailure, HttpRequest, HttpResponse, MqttChannel
-
-CLOUD_DOMAIN = ".amazonaws.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +62,8 @@ class WireNetwork:
         """Open a connection to the broker that `hello.host` leads to."""
         number = self._next_connection(device)
         connection = MqttConnection(hello, lambda arrival: self._arrived(device, number, receive, arrival))
-        tls: ssl.SSLContext | TlsFailure | None = None
-        if self._addresses.tls and hello.tls:
-            tls = client_context(hello.certificate, hello.private_key)
-        if not hello.host.endswith(CLOUD_DOMAIN):
+        tls = client_context(hello.certificate, hello.private_key) if self._addresses.tls else None
+        if not leads_to_cloud(hello.host):
             self._clock.handover(receive, Closed("dns"))
         elif isinstance(tls, TlsFailure):
             self._clock.handover(receive, Closed("tls"))
@@ -100,10 +97,9 @@ class WireNetwork:
             self._clock.loop.in_flight.label(connection_key(sock), f"MQTT connection of {device}")
 
     async def _fetch(self, device: str, number: int, request: HttpRequest, receive: Callable[[Any], None]) -> None:
-        host = request.url.split("/", 3)[2].rsplit(":", 1)[0]
         answer: HttpResponse | HttpFailure = HttpFailure("dns")
-        if host.endswith(CLOUD_DOMAIN):
-            context = client_context() if self._addresses.tls and request.url.startswith("https:") else None
+        if _leads_to_cloud(request.url):
+            context = client_context() if self._addresses.tls else None
             assert not isinstance(context, TlsFailure)
             self._session = self._session or open_session()
             endpoint = Endpoint(self._addresses.host, self._addresses.http_port, context)
@@ -140,3 +136,10 @@ class WireNetwork:
             arrivals, self._arrivals = sorted(self._arrivals, key=lambda item: item[:3]), []
             for _, _, _, receive, arrival in arrivals:
                 self._clock.handover(receive, arrival)
+
+
+def _leads_to_cloud(url: str) -> bool:
+    try:
+        return leads_to_cloud(split_url(url)[0])
+    except ValueError:
+        return False

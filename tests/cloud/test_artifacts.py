@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.cloud.artifacts import ArtifactStore
-from sim.device.ports import HttpRequest, HttpResponse
 from sim.errors import SpecError
+from sim.ports import HttpRequest, HttpResponse
 
 NOW = 1_767_225_600  # 2026-01-01T00:00:00Z
 DATA = bytes(range(256)) * 4

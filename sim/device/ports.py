@@ -1,1 +1,0 @@
-from sim.ports import *  # noqa: F403

@@ -1,0 +1,89 @@
+"""The HTTP server in front of a pure `respond`."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+import pytest
+from broker_rig import free_port
+
+from sim.cloud.rest import RestServer
+from sim.errors import MachineError
+from sim.kernel.clock import Clock
+from sim.ports import HttpRequest, HttpResponse
+
+NOW_S = 1_767_225_600
+
+
+def talk(data: bytes, respond: Callable[[HttpRequest, int], HttpResponse]) -> bytes:
+    """Send raw bytes, return the raw answer up to the close."""
+    clock = Clock("virtual")
+
+    async def main() -> bytes:
+        server = RestServer(respond, lambda: NOW_S)
+        port = await server.start("127.0.0.1", free_port())
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(data)
+        answer = await reader.read()
+        writer.close()
+        await server.stop()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        return answer
+
+    answer = clock.loop.run_until_complete(main())
+    clock.close()
+    return answer
+
+
+def test_the_url_is_rebuilt_from_host_and_target_byte_for_byte() -> None:
+    seen: list[tuple[HttpRequest, int]] = []
+
+    def respond(request: HttpRequest, now_s: int) -> HttpResponse:
+        seen.append((request, now_s))
+        return HttpResponse(200, {"ETag": '"1"'}, b"body")
+
+    answer = talk(
+        b"GET /a%2Fb//c/../d%20?X-Amz-Signature=a%2bB&y=+~ HTTP/1.1\r\nhOST: b.s3.us-west-2.amazonaws.com:8443\r\n"
+        b"Range: bytes=0-1\r\nConnection: close\r\n\r\n",
+        respond,
+    )
+    ((request, now_s),) = seen
+    assert request.method == "GET"
+    assert request.url == ("https://b.s3.us-west-2.amazonaws.com:8443/a%2Fb//c/../d%20?X-Amz-Signature=a%2bB&y=+~")
+    assert request.headers["Range"] == "bytes=0-1"
+    assert now_s == NOW_S
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert body == b"body"
+    assert sorted(head.decode().split("\r\n")[1:]) == ["Connection: close", "Content-Length: 4", 'ETag: "1"']
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "OPTIONS", "PURGE"])
+def test_every_method_is_for_respond_to_judge(method: str) -> None:
+    def respond(request: HttpRequest, _: int) -> HttpResponse:
+        return HttpResponse(405, {"X-Method": request.method, "Content-Length": "0"}, b"")
+
+    answer = talk(f"{method} /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode(), respond)
+    assert answer.startswith(b"HTTP/1.1 405 ")
+    assert f"X-Method: {method}".encode() in answer
+
+
+def test_garbage_is_answered_with_400_and_does_not_reach_respond() -> None:
+    def respond(request: HttpRequest, _: int) -> HttpResponse:
+        raise AssertionError(request)
+
+    assert talk(b"\x16\x03\x01 nonsense\r\n\r\n", respond).startswith(b"HTTP/1.0 400 ")
+
+
+def test_a_taken_port_is_named_with_the_way_out() -> None:
+    port = free_port()
+
+    async def main() -> None:
+        await RestServer(lambda *_: HttpResponse(200, {}, b""), lambda: 0).start("127.0.0.1", port)
+
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(MachineError, match=rf"port {port} is taken .*--port"),
+    ):
+        asyncio.run(main())

@@ -1,0 +1,54 @@
+"""Topic filters, with amqtt's own matcher as the judge."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from amqtt.broker import Broker
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim.mqtt.filters import FilterIndex, matches, valid_filter, valid_topic
+
+levels = st.sampled_from(["", "a", "b", "$aws", "ab"])
+topics = st.lists(levels, min_size=1, max_size=4).map("/".join).filter(bool)
+filters = (
+    st.lists(levels | st.just("+"), max_size=4)
+    .flatmap(lambda head: st.sampled_from([[*head, "#"], [*head, "+"], [*head, "a"]]))
+    .map("/".join)
+)
+
+
+def stock(topic_filter: str, topic: str) -> bool:
+    silent = SimpleNamespace(logger=SimpleNamespace(debug=lambda *_: None))
+    return bool(Broker._matches(silent, topic, topic_filter))
+
+
+@given(filters, topics)
+def test_matching_agrees_with_amqtt(topic_filter: str, topic: str) -> None:
+    assert valid_filter(topic_filter)
+    assert valid_topic(topic)
+    assert matches(topic_filter, topic) == stock(topic_filter, topic)
+
+
+@given(st.lists(st.tuples(st.sampled_from("pqr"), filters | topics, st.integers(0, 1)), max_size=12), topics)
+def test_the_index_finds_what_a_walk_over_all_filters_finds(held: list[tuple[str, str, int]], topic: str) -> None:
+    index, last = FilterIndex(), {}
+    for subscriber, topic_filter, qos in held:
+        index.add(subscriber, topic_filter, qos)
+        last[subscriber, topic_filter] = qos
+    expected: dict[str, int] = {}
+    for (subscriber, topic_filter), qos in last.items():
+        if matches(topic_filter, topic):
+            expected[subscriber] = max(qos, expected.get(subscriber, 0))
+    assert index.find(topic) == expected
+    for subscriber, topic_filter in last:
+        index.remove(subscriber, topic_filter)
+        index.remove(subscriber, topic_filter)
+    assert index.find(topic) == {}
+
+
+@pytest.mark.parametrize("topic", ["", "a+", "#", "a\0b", "é" * 40_000, "\ud800"])
+def test_topics_nobody_may_publish_to(topic: str) -> None:
+    assert not valid_topic(topic)
