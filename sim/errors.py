@@ -71,3 +71,8 @@ class MachineError(QpyotaError):
     """The machine lacks something: a port is taken, a package is missing, the disk is full."""
 
     exit_code = 4
+
+
+class Defect(BaseException):
+    """A defect of qpyota met while a script was calling it. It passes through whatever a script catches and ends the
+    run with its cause, so that no script can be blamed for it."""

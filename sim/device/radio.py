@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import simpy
+
 from sim.device.model import RadioSpec
 from sim.kernel.clock import Clock, Story, Timer
 from sim.kernel.fibers import Signal
@@ -38,6 +40,9 @@ ATTACH_JITTER_US = 500_000
 PACKET_OVERHEAD_BYTES = 60
 """IP, TCP and TLS record headers of a small packet."""
 
+SOCKET_TIMEOUT_US = 20_000_000
+"""Socket time-out of the vendor's clients."""
+
 DNS_PATIENCE_US = 25_000_000
 """How long name resolution waits for the network after power-on: five tries of five seconds in the vendor's client."""
 
@@ -60,7 +65,7 @@ class Radio:
         self._opened = 0
         self._links: list[Link] = []
         self._attach_timer: Timer | None = None
-        self._attach_event: Any = None
+        self._attach_event: simpy.Event = clock.env.event()
 
     def power_on(self, attach_us: int) -> None:
         """Start to look for the network; attached in about `attach_us`."""
@@ -75,6 +80,17 @@ class Radio:
         for link in list(self._links):
             link.vanish()
         self._links.clear()
+
+    def lose_signal(self, for_us: int) -> None:
+        """No network for a while: what is on its way is lost, and open connections never hear of it."""
+        self.trace("link.lost")
+        self.attached = False
+        for link in list(self._links):
+            link.lose()
+        if self._attach_timer is not None:
+            self._attach_timer.cancel()
+        self._attach_event = self.clock.env.event()
+        self._attach_timer = self.clock.after(for_us, self._attach)
 
     def wait_attached(self) -> Story:
         """Story: True when attached, False when the patience of name resolution is over."""
@@ -142,6 +158,10 @@ class Link:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+
+    def lose(self) -> None:
+        """The signal is gone: this connection stays open and silent."""
+        self.vanish()
 
     def end(self) -> None:
         """The connection is over; the radio forgets it."""
@@ -251,12 +271,15 @@ class HttpLink(Link):
     def __init__(self, radio: Radio) -> None:
         super().__init__(radio)
         self._connected = False
+        self._waiting: simpy.Event | None = None
 
     def fetch(self, request: HttpRequest) -> Story:
         """Story whose value is the HttpResponse or the HttpFailure, after the time its bytes take."""
         if not (yield from self.radio.wait_attached()):
             return HttpFailure("dns")
-        answer = self.radio.clock.env.event()
+        if not self.alive:
+            return HttpFailure("reset")
+        answer = self._waiting = self.radio.clock.env.event()
         trips = 0
         if not self._connected:
             tls = request.url.startswith("https:")
@@ -264,9 +287,20 @@ class HttpLink(Link):
         size = len(request.url) + sum(len(k) + len(v) + 4 for k, v in request.headers.items()) + 80
         self.up(size, self._send, request, answer, extra_us=self.round_trips_us(trips))
         result = yield answer
+        self._waiting = None
         self._connected = isinstance(result, HttpResponse)
         self._tell(request, result)
         return result
+
+    def lose(self) -> None:
+        """The socket's time-out tells the device, later."""
+        super().lose()
+        if self._waiting is not None:
+            self._timers[self.radio.clock.after(SOCKET_TIMEOUT_US, self._give_up, self._waiting)] = None
+
+    def _give_up(self, answer: simpy.Event) -> None:
+        if not answer.triggered:
+            answer.succeed(HttpFailure("reset"))
 
     def _tell(self, request: HttpRequest, result: HttpResponse | HttpFailure) -> None:
         wanted = next((value for name, value in request.headers.items() if name.lower() == "range"), "")

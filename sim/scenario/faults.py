@@ -1,62 +1,106 @@
 """Faults of a scenario, as hooks on one device each. A fault acts once.
 
 A power cut at a flash operation is armed the moment before that operation, so the part tears it exactly there;
-one at a time or at a point of a phase takes effect between operations.
+whatever happens at a time or at a point of a phase takes effect between operations.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from sim.device.module import Module
 from sim.flash.nor import Torn
 from sim.kernel.clock import Clock
 from sim.kernel.seeds import key
-from sim.scenario.schema import PowerCut
+from sim.scenario.schema import LinkLoss, PowerCut, Scenario
 
 
-class PowerCutFault:
-    """One `power_cut` on one device. `done` when it happened."""
+class DeviceFault:
+    """One fault on one device. `done` when it happened."""
 
-    def __init__(self, clock: Clock, module: Module, spec: PowerCut, number: int) -> None:
+    kind: str
+
+    def __init__(self, clock: Clock, module: Module, spec: PowerCut | LinkLoss) -> None:
         self._clock = clock
         self._module = module
-        self._spec = spec
-        self._torn_seed = key(module.setting.seed, module.name, f"fault {number}")
-        self._seen = 0
+        self._when = spec.when
         self.done = False
 
     def __str__(self) -> str:
-        when = self._spec.when.model_dump(by_alias=True, exclude_none=True)
+        when = self._when.model_dump(by_alias=True, exclude_none=True)
         said = ", ".join(f"{name}: {value}" for name, value in when.items())
-        return f"power_cut of {self._module.name} when {{{said}}}"
+        return f"{self.kind} of {self._module.name} when {{{said}}}"
 
     def arm(self) -> None:
         """Start to watch."""
-        when = self._spec.when
-        if when.at_us is not None:
-            self._clock.after(when.at_us, self._cut)
-        elif when.op is not None:
-            self._module.watch_ops(self._on_op)
+        if self._when.at_us is not None:
+            self._clock.after(self._when.at_us, self._happen)
         else:
             self._module.watch_phases(self._on_phase)
 
+    def _on_phase(self, phase: str, progress: float) -> None:
+        if not self.done and phase == self._when.phase and progress >= (self._when.progress or 0.0):
+            self.done = True
+            self._clock.after(0, self._act)
+
+    def _happen(self) -> None:
+        self.done = True
+        self._act()
+
+    def _act(self) -> None:
+        raise NotImplementedError
+
+
+class LinkLossFault(DeviceFault):
+    """No network for a while."""
+
+    kind = "link_loss"
+
+    def __init__(self, clock: Clock, module: Module, spec: LinkLoss) -> None:
+        super().__init__(clock, module, spec)
+        self._for_us = spec.for_us
+
+    def _act(self) -> None:
+        self._module.radio.lose_signal(self._for_us)
+
+
+class PowerCutFault(DeviceFault):
+    """Power goes, and comes back after a while."""
+
+    kind = "power_cut"
+
+    def __init__(self, clock: Clock, module: Module, spec: PowerCut, number: int) -> None:
+        super().__init__(clock, module, spec)
+        self._spec = spec
+        self._torn_seed = key(module.setting.seed, module.name, f"fault {number}")
+        self._seen = 0
+
+    def arm(self) -> None:
+        if self._when.op is not None:
+            self._module.watch_ops(self._on_op)
+        else:
+            super().arm()
+
     def _on_op(self, op: str, _address: int) -> None:
-        when = self._spec.when
-        if self.done or op != when.op or when.phase not in (None, self._module.phase):
+        if self.done or op != self._when.op or self._when.phase not in (None, self._module.phase):
             return
         self._seen += 1
-        if self._seen == when.nth:
+        if self._seen == self._when.nth:
             self.done = True
             self._module.power_returns_us = self._spec.off_for_us
             self._module.nor.arm_cut(0, Torn(self._spec.torn), self._torn_seed)
 
-    def _on_phase(self, phase: str, progress: float) -> None:
-        when = self._spec.when
-        if not self.done and phase == when.phase and progress >= (when.progress or 0.0):
-            self._cut()
-
-    def _cut(self) -> None:
-        if self.done:
-            return
-        self.done = True
+    def _act(self) -> None:
         self._module.power_returns_us = self._spec.off_for_us
-        self._clock.after(0, self._module.power_cut)
+        self._module.power_cut()
+
+
+def device_faults(scenario: Scenario, clock: Clock, devices: dict[str, Module]) -> Iterator[DeviceFault]:
+    """The faults of a scenario that act on devices, one for each device they name."""
+    for number, fault in enumerate(scenario.faults):
+        if (cut := fault.power_cut) is not None:
+            for name in scenario.things(cut.device):
+                yield PowerCutFault(clock, devices[name], cut, number)
+        if (loss := fault.link_loss) is not None:
+            for name in scenario.things(loss.device):
+                yield LinkLossFault(clock, devices[name], loss)

@@ -258,6 +258,20 @@ class PowerCut(Spec):
     off_for_us: DurationUs = Field(default=10_000_000, alias="off_for")
 
 
+class LinkLoss(Spec):
+    """The radio network is gone at `when` (a time, or a point of a phase), for `for`."""
+
+    device: str
+    when: When
+    for_us: DurationUs = Field(alias="for")
+
+    @model_validator(mode="after")
+    def _not_an_op(self) -> LinkLoss:
+        if self.when.op is not None:
+            raise ValueError("'when' of a link_loss is {at} or {phase, progress}")
+        return self
+
+
 class ObjectMissing(Spec):
     """The object is not in the bucket (URLs are still signed, as on AWS)."""
 
@@ -284,13 +298,14 @@ class Fault(Spec):
     """One fault: a mapping with one key, its kind."""
 
     power_cut: PowerCut | None = None
+    link_loss: LinkLoss | None = None
     object_missing: ObjectMissing | None = None
     corrupt_object: CorruptObject | None = None
     url_expired: UrlExpired | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Fault:
-        _exactly_one(self, "power_cut", "object_missing", "corrupt_object", "url_expired")
+        _exactly_one(self, "power_cut", "link_loss", "object_missing", "corrupt_object", "url_expired")
         return self
 
 

@@ -18,7 +18,7 @@ from sim.errors import SpecError
 from sim.flash.filesystem import build_volume
 from sim.kernel.clock import Clock
 from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY
-from sim.scenario.faults import PowerCutFault
+from sim.scenario.faults import DeviceFault, device_faults
 from sim.scenario.packages import firmware, flip_bit, object_bytes
 from sim.scenario.result import RunOptions
 from sim.scenario.schema import Fleet, Job, Scenario
@@ -42,7 +42,7 @@ class World:
         self.trace = Trace(lambda: self.clock.now_us)
         self.account = Account(self.clock, self.trace, self.seed)
         self.devices: dict[str, Module] = {}
-        self.faults: list[PowerCutFault] = []
+        self.faults: list[DeviceFault] = []
         self._wiring = Wiring(self.clock, self.account, options)
         try:
             self._fill_buckets()
@@ -59,12 +59,9 @@ class World:
             self.clock.after(0, device.power_on)
         for job in self.scenario.jobs:
             self.clock.after(job.at_us, self._create_job, job)
-        for number, fault in enumerate(self.scenario.faults):
-            if fault.power_cut is not None:
-                for name in self.scenario.things(fault.power_cut.device):
-                    armed = PowerCutFault(self.clock, self.devices[name], fault.power_cut, number)
-                    armed.arm()
-                    self.faults.append(armed)
+        self.faults = list(device_faults(self.scenario, self.clock, self.devices))
+        for fault in self.faults:
+            fault.arm()
 
     @property
     def finished(self) -> bool:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from sim.device.module import Module
+from sim.errors import Defect, FlashError
 from sim.kernel.clock import Story
 from sim.kernel.fibers import Fiber, Signal, current
 from sim.kernel.power import PowerLoss
@@ -47,6 +48,10 @@ NameError NotImplementedError OSError OverflowError RuntimeError StopIteration S
 UnicodeError ValueError ZeroDivisionError StopAsyncIteration TimeoutError NotImplemented Ellipsis
 """
 _SHARED_BUILTINS = {name: getattr(builtins, name) for name in _BUILTINS.split()}
+
+
+DEFECTS = (AssertionError, FlashError)
+"""What a call of ours never raises on purpose, whatever a script gave it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,10 @@ class ScriptRuntime:
 
     def run(self, story: Story) -> Any:
         """Block while a story of the device runs; its value, or its exception."""
-        return self.me().run(story)
+        try:
+            return self.me().run(story)
+        except (AttributeError, NameError, TypeError, *DEFECTS) as error:
+            raise self._defect(error) from error
 
     def spawn(self, fn: Callable[..., object], args: tuple[Any, ...], name: str = "") -> int:
         """Start a thread; its id."""
@@ -157,6 +165,8 @@ class ScriptRuntime:
             return fn(*args, **kwargs)
         except OSError as error:
             raise OSError(error.errno or errno.EIO) from None
+        except DEFECTS as error:
+            raise self._defect(error) from error
         finally:
             used_us = self.module.take_flash_time_us()
             if used_us and not me.dead:
@@ -179,6 +189,15 @@ class ScriptRuntime:
         names.update({"__name__": name, "__file__": path, "__builtins__": self.builtins})
         exec(compile_script(path, source), names)
         return names
+
+    def _defect(self, error: BaseException) -> Defect:
+        """End the run at this instant, whatever the script catches."""
+
+        def stop_the_run() -> None:
+            raise error
+
+        self.clock.after(0, stop_the_run)
+        return Defect()
 
     # -- threads of the runtime
 
@@ -205,7 +224,7 @@ class ScriptRuntime:
                 self.module.life.power_lost()
         elif isinstance(error, SystemExit):
             self.trace("exit", thread=name)
-        elif error is not None and not self._dead:
+        elif error is not None and not self._dead and not isinstance(error, Defect):
             self.report(error, name)
 
     def report(self, error: BaseException, thread: str) -> None:

@@ -71,3 +71,13 @@ def test_cuts_at_every_program_of_the_copy_of_application_files(bench):
     for nth in range(1, ops_in(bench, "app_copy")["flash.program"] + 1):
         faults = cut(f"op: flash.program, phase: app_copy, nth: {nth}", SHAPES[nth % len(SHAPES)])
         assert_recovered(bench(faults=faults).run_until_finished())
+
+
+@pytest.mark.parametrize("transport", ["memory", "virtual"])
+def test_a_network_that_goes_away_during_the_download_fails_it_and_says_so(bench, transport):
+    """The socket's time-out ends the download; the sample reports FAILED once its client has reconnected."""
+    faults = f"[{{link_loss: {{device: {DEVICE}, when: {{phase: download, progress: 40%}}, for: 5m}}}}]"
+    done = bench(transport=transport, faults=faults, duration="20m").run_until_finished()
+    assert done.kinds("fota.failed")[0]["code"] == 719
+    assert installed_version(done.device) == "EG915UEUABR03A20M08_OCPU_QPY"
+    assert done.status("jobfota") in ("IN_PROGRESS", "FAILED")

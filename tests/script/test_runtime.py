@@ -170,3 +170,15 @@ def test_stop_thread_ends_it_where_it_stands(run):
         print('end')
     """)
     assert script.printed == ["beat", "beat", "end"]
+
+
+def test_a_defect_of_ours_is_not_blamed_on_the_script(run):
+    """A script that catches everything must not hide that the emulator failed under it."""
+    script = run("import utime\nutime.sleep(1000)\ntry:\n    open('/usr/x', 'w')\nexcept:\n    pass\n")
+
+    def broken(*_args):
+        raise AssertionError("ours")
+
+    script.device.mounts.open = broken
+    with pytest.raises(AssertionError, match="ours"):
+        script.run(2000)

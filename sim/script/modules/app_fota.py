@@ -14,6 +14,8 @@ from sim.update.app_files import download_file, set_update_flag
 def make(rt: ScriptRuntime) -> ModuleType:
     class new:  # noqa: N801 - the device's name
         def download(self, url: str, file_name: str, headers: dict[str, str] | None = None) -> int:
+            if not (isinstance(url, str) and isinstance(file_name, str)):
+                raise TypeError("can't convert to str")
             try:
                 result = rt.run(download_file(rt.module, url, file_name, headers))
             except OSError as error:

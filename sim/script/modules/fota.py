@@ -40,6 +40,8 @@ def make(rt: ScriptRuntime) -> type:
             self, *, url1: str = "", url2: str | None = None, callback: Callable[[Any], object] | None = None
         ) -> int:
             rt.me()
+            if not isinstance(url1, str):
+                raise TypeError("can't convert to str")
             limit = traits.url_limit_chars
             if self._busy or url2 is not None or not url1 or (limit is not None and len(url1) > limit):
                 return -1
