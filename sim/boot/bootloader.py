@@ -5,14 +5,15 @@ code path. A differential block is put together in scratch, READY is noted, the 
 checked, DONE is noted: at every moment either the old block's readers are intact or scratch holds the new block. A
 block of a full package reads nothing old and is simply written again. Nothing is written before the package passed
 `verify`. It never waits: flash time adds up in the part, decoding time is told with each step, the caller lets both
-pass. Whoever stops it between two steps loses nothing.
+pass. Whoever stops it between two steps loses nothing. It has no radio: what a minimal upgrade downloads on its way is
+the mini system's affair, which this one starts and turns.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -21,17 +22,24 @@ from sim.boot.journal import Journal, JournalState, Phase, Record, RecordKind
 from sim.errors import PackageError
 from sim.flash.partition import Region
 from sim.pack.codes import PackageCode
-from sim.pack.container import HEADER_BYTES, SECTOR_BYTES, BlockEntry, Head, corrupt
+from sim.pack.container import HEADER_BYTES, SECTOR_BYTES, BlockEntry, Head, Kind, Manifest, corrupt
 from sim.pack.firmware import HEADER_BYTES as IMAGE_HEADER_BYTES
 from sim.pack.firmware import read_header
+from sim.pack.opaque import StandIns
 from sim.pack.patch import decode_block
-from sim.pack.verify import VerifiedPack, measure, verify, verify_resumed
+from sim.pack.verify import Recipient, VerifiedPack, measure, verify, verify_resumed
 from sim.units import US_PER_S
 
 # ESTIMATE: no vendor publishes a figure; LZMA at 600 MHz gives 40 to 80 KB/s of new image.
 DECODE_BYTES_PER_S = 60_000
 
+STAGED_KINDS = frozenset({Kind.FULL, Kind.DIFF_STAGED, Kind.DIFF_INPLACE})
+"""Packages that replace the whole firmware from the staging area."""
+
 _CHUNK_BYTES = 64 * 1024
+_MINI_PHASES = (Phase.MINI_REQUESTED, Phase.MINI_STAGED, Phase.MINI_APPLYING, Phase.STREAMING)
+_BEFORE_FIRST_WRITE = (Phase.REQUESTED, Phase.MINI_STAGED)
+_WITHOUT_PACKAGE = (Phase.IDLE, Phase.COMPLETE, Phase.MINI_REQUESTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +57,34 @@ class BootLayout:
     mini: Region | None = None
     request: Region | None = None
 
+    @property
+    def firmware(self) -> dict[str, Region]:
+        """Every partition that a version of the firmware fills, the mini system's too."""
+        return {**self.images, **self._mini}
+
+    @property
+    def _mini(self) -> dict[str, Region]:
+        return {} if self.mini is None else {self.mini.name: self.mini}
+
+    def recipient(self, version: str | None, kinds: frozenset[Kind], trust: Trust) -> Recipient:
+        """Whom a package of one of `kinds` is checked against; halves of a minimal upgrade have some of the images."""
+        images = {Kind.MINI_SYSTEM: self._mini, Kind.BIG_SYSTEM: self.images}.get(min(kinds), self.firmware)
+        return Recipient(self.family, version, images, kinds, trust.public_key, trust.stand_ins)
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whose packages a device takes: those signed by this key, and vendors' packages that a stand-in is known for."""
+
+    public_key: Ed25519PublicKey
+    stand_ins: StandIns = field(default_factory=dict)
+
 
 @dataclass(frozen=True, slots=True)
 class BootStep:
     """Something that is now done for good.
 
-    `kind`: images, package (checked); scratch, ready, target, done (of step `step` out of `steps`, in `partition`);
+    `kind`: images, package, partner (checked; a partner is the first half, while the second is streamed); scratch, ready, target, done (of step `step` out of `steps`, in `partition`);
     complete; clear. `apply_us` is the processor's time for it, besides the flash's.
     """
 
@@ -67,8 +97,8 @@ class BootStep:
 
 @dataclass(frozen=True, slots=True)
 class BootOutcome:
-    """How a boot ended. `action`: run (start `version`), reset (boot again), bricked. When a request was refused or
-    an update failed, `code` and `reason` say why."""
+    """How a boot ended. `action`: run (start `version`), mini (start the mini system, whose `version` it is), reset
+    (boot again), bricked. When a request was refused or an update failed, `code` and `reason` say why."""
 
     action: str
     version: str | None
@@ -81,15 +111,24 @@ def request_update(layout: BootLayout, pack: VerifiedPack) -> None:
 
     PackageError 511 when scratch cannot hold one of its blocks.
     """
-    _check_scratch(layout, pack.manifest.head)
-    header_crc32 = zlib.crc32(pack.read(0, HEADER_BYTES))
-    Journal(layout.journal).append(Record(RecordKind.REQUEST, pack.manifest.size_bytes, header_crc32))
+    _note_staged(layout, pack, RecordKind.REQUEST)
+
+
+def accept_mini(layout: BootLayout, pack: VerifiedPack) -> None:
+    """Have `pack`, the first half of the minimal upgrade that is asked for, applied at the next boot. Errors and place
+    as for `request_update`."""
+    _note_staged(layout, pack, RecordKind.MINI_STAGED)
 
 
 def installed_version(images: Mapping[str, Region]) -> str | None:
     """The version that all image partitions carry, or None: an image is missing or damaged, or versions differ."""
     versions = {_image_version(region) for region in images.values()}
     return versions.pop() if len(versions) == 1 else None
+
+
+def mini_version(layout: BootLayout) -> str | None:
+    """The version of the mini system; None when there is none, or no whole one."""
+    return None if layout.mini is None else _image_version(layout.mini)
 
 
 def apply_us(size_bytes: int) -> int:
@@ -100,23 +139,25 @@ def apply_us(size_bytes: int) -> int:
 class Bootloader:
     """One power-on's worth of bootloader."""
 
-    def __init__(self, layout: BootLayout, public_key: Ed25519PublicKey) -> None:
+    def __init__(self, layout: BootLayout, trust: Trust) -> None:
         self._layout = layout
-        self._public_key = public_key
+        self._trust = trust
 
     def run(self) -> Generator[BootStep, None, BootOutcome]:
         """Boot. Yields after every step that a power cut cannot undo; the generator's value is the outcome."""
         journal = Journal(self._layout.journal)
+        phase = journal.state.phase
         version = installed_version(self._layout.images)
+        mini = mini_version(self._layout) if phase in _MINI_PHASES else None
         yield BootStep("images")
         pack, refusal = None, None
-        if journal.state.phase in (Phase.REQUESTED, Phase.APPLYING):
+        if phase not in _WITHOUT_PACKAGE:
             try:
-                pack = self._verified(journal.state, version)
+                pack = self._verified(journal.state, version, mini)
             except PackageError as error:
                 refusal = error
-            yield BootStep("package")
-        action = decide(BootFacts(journal.state.phase, version is not None, _package_state(pack, refusal)))
+            yield BootStep("partner" if phase is Phase.STREAMING else "package")
+        action = decide(BootFacts(phase, version is not None, _package_state(pack, refusal), mini is not None))
         if action is BootAction.APPLY and pack is not None:
             try:
                 yield from self._apply(journal, pack)
@@ -128,46 +169,31 @@ class Bootloader:
         if action in (BootAction.DROP, BootAction.CONFIRM):
             journal.append(Record(RecordKind.CLEAR))
             yield BootStep("clear")
-        return _outcome(action, version, refusal)
+        return _outcome(action, mini if action is BootAction.MINI else version, refusal)
 
-    def _verified(self, state: JournalState, version: str | None) -> VerifiedPack:
+    def _verified(self, state: JournalState, version: str | None, mini: str | None) -> VerifiedPack:
         """The package that the journal asks for, checked again: who knows what happened to it since."""
         layout, area = self._layout, self._layout.package
         if state.package_bytes > area.size_bytes or zlib.crc32(area.read(0, HEADER_BYTES)) != state.header_crc32:
             raise corrupt("the staged package is not the requested one")
-        if state.phase is Phase.REQUESTED:
-            pack = verify(
-                area.read,
-                state.package_bytes,
-                family=layout.family,
-                running_version=version,
-                images=layout.images,
-                public_key=self._public_key,
-            )
+        if state.phase in _MINI_PHASES:
+            recipient = layout.recipient(mini, frozenset({Kind.MINI_SYSTEM}), self._trust)
         else:
-            pack = verify_resumed(
-                area.read,
-                state.package_bytes,
-                family=layout.family,
-                images=layout.images,
-                public_key=self._public_key,
-            )
+            recipient = layout.recipient(version, STAGED_KINDS, self._trust)
+        check = verify if state.phase in _BEFORE_FIRST_WRITE else verify_resumed
+        pack = check(area.read, state.package_bytes, recipient)
         _check_scratch(layout, pack.manifest.head)
         return pack
 
     def _apply(self, journal: Journal, pack: VerifiedPack) -> Iterator[BootStep]:
         """Do the steps that are not done, check the images, note that all is complete."""
-        for step in range(journal.state.next_step, len(pack.manifest.index)):
+        steps = len(pack.manifest.index)
+        for step in range(journal.state.next_step, steps):
             yield from self._replace_block(journal, pack, step)
-        targets = pack.manifest.head.targets
-        crcs, digest = measure(self._layout.images, {target.partition: target.new_bytes for target in targets})
-        for target in targets:
-            if crcs[target.partition] != target.new_crc32:
-                raise _failed(f"{target.partition} is not the promised image")
-        if digest != pack.manifest.identity.new_sha256:
-            raise _failed("the images together are not the promised firmware")
-        journal.append(Record(RecordKind.COMPLETE))
-        yield BootStep("complete", len(pack.manifest.index), len(pack.manifest.index))
+        check_result(self._layout, pack.manifest)
+        turned = pack.manifest.head.kind is Kind.MINI_SYSTEM
+        journal.append(Record(RecordKind.MINI_UPDATED if turned else RecordKind.COMPLETE))
+        yield BootStep("complete", steps, steps)
 
     def _replace_block(self, journal: Journal, pack: VerifiedPack, step: int) -> Iterator[BootStep]:
         """Step number `step`, from wherever it was interrupted."""
@@ -182,10 +208,8 @@ class Bootloader:
             decode_us = 0
         else:
             block, decode_us = self._decoded(pack, entry), apply_us(entry.sectors * SECTOR_BYTES)
-        region, at = self._layout.images[partition], entry.first_sector * SECTOR_BYTES
-        region.rewrite(at, block)
-        if _crc32(region, at, len(block)) != zlib.crc32(block):
-            raise _failed(f"step {step} could not be written to {partition}")
+        region, at = self._layout.firmware[partition], entry.first_sector * SECTOR_BYTES
+        write_block(region, at, block)
         yield BootStep("target", step, steps, partition, decode_us)
         journal.append(Record(RecordKind.DONE, step))
         yield BootStep("done", step, steps, partition)
@@ -201,13 +225,37 @@ class Bootloader:
 
     def _decoded(self, pack: VerifiedPack, entry: BlockEntry) -> bytes:
         target = pack.manifest.head.targets[entry.target]
-        old = self._layout.images[target.partition]
+        old = self._layout.firmware[target.partition]
         return decode_block(pack.block(entry), entry.sectors * SECTOR_BYTES, target.old_bytes, old.read)
 
     def _scratch_slot(self, head: Head, step: int) -> Region:
         # Small blocks take turns, so that scratch does not wear out before the images do.
         slots = self._layout.scratch.size_bytes // head.block_bytes
         return self._layout.scratch.sub(step % slots * head.block_bytes, head.block_bytes)
+
+
+def write_block(region: Region, at: int, block: bytes) -> None:
+    """Write a whole block of an image and read it back; PackageError 504 when it is not there."""
+    region.rewrite(at, block)
+    if _crc32(region, at, len(block)) != zlib.crc32(block):
+        raise _failed(f"the block at {at:#x} could not be written to {region.name}")
+
+
+def check_result(layout: BootLayout, manifest: Manifest) -> None:
+    """That flash holds what the package promised; PackageError 504 when it does not."""
+    targets = manifest.head.targets
+    crcs, digest = measure(layout.firmware, {target.partition: target.new_bytes for target in targets})
+    for target in targets:
+        if crcs[target.partition] != target.new_crc32:
+            raise _failed(f"{target.partition} is not the promised image")
+    if digest != manifest.identity.new_sha256:
+        raise _failed("the images together are not the promised firmware")
+
+
+def _note_staged(layout: BootLayout, pack: VerifiedPack, kind: RecordKind) -> None:
+    _check_scratch(layout, pack.manifest.head)
+    header_crc32 = zlib.crc32(pack.read(0, HEADER_BYTES))
+    Journal(layout.journal).append(Record(kind, pack.size_bytes, header_crc32))
 
 
 def _package_state(pack: VerifiedPack | None, refusal: PackageError | None) -> PackageState:
@@ -220,7 +268,7 @@ def _outcome(action: BootAction, version: str | None, refusal: PackageError | No
     code, reason = (refusal.code, str(refusal)) if refusal else (0, "")
     if action is BootAction.BRICKED:
         return BootOutcome("bricked", None, code or PackageCode.UPGRADE_FAILED, reason or "no whole firmware in flash")
-    return BootOutcome("run", version, code, reason)
+    return BootOutcome("mini" if action is BootAction.MINI else "run", version, code, reason)
 
 
 def _check_scratch(layout: BootLayout, head: Head) -> None:

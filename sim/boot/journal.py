@@ -4,8 +4,8 @@ A sector starts with a 12-byte header (`JRN1`, sequence number u32, CRC-32 u32) 
 records of 16 bytes (magic u16, kind u8, 0 u8, number u32, value u32, CRC-32 of the first 12 bytes u32), one program
 operation each. Rules: the sector with the higher valid sequence number counts, the last valid record of each sort
 decides; a slot that is not blank is never programmed again, so a torn record costs a slot and nothing else; when a
-sector is full the other one is erased whatever it looks like, gets the request and the new record, and only then the
-header that makes it count. Sectors that hold neither mean an idle journal.
+sector is full the other one is erased whatever it looks like, gets the records that add up to the present state and
+the new record, and only then the header that makes it count. Sectors that hold neither mean an idle journal.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 
 from sim.flash.partition import Region
 
@@ -42,6 +43,12 @@ class RecordKind(IntEnum):
     """All targets hold the new images, checked."""
     CLEAR = 5
     """Nothing is asked for any more."""
+    MINI_REQUEST = 6
+    """A minimal upgrade is asked for: length and CRC-32 of the addresses in the request partition."""
+    MINI_STAGED = 7
+    """Its first package is staged and verified: size of it, CRC-32 of its 2 KiB header."""
+    MINI_UPDATED = 8
+    """The mini system is the new one; it is to write the big system, from the first block on."""
 
 
 class Phase(StrEnum):
@@ -51,6 +58,12 @@ class Phase(StrEnum):
     REQUESTED = "requested"
     APPLYING = "applying"
     COMPLETE = "complete"
+    MINI_REQUESTED = "mini_requested"
+    """The mini system is to download the package that turns itself."""
+    MINI_STAGED = "mini_staged"
+    MINI_APPLYING = "mini_applying"
+    STREAMING = "streaming"
+    """The new mini system is writing the big one; there is no way back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,28 +75,86 @@ class Record:
     value: int = 0
 
 
+_OPENING = (RecordKind.REQUEST, RecordKind.MINI_REQUEST)
+_KINDS = frozenset(RecordKind)
+_STEPS = (RecordKind.READY, RecordKind.DONE)
+
+TRANSITIONS: dict[tuple[Phase, RecordKind], Phase] = {
+    (Phase.REQUESTED, RecordKind.READY): Phase.APPLYING,
+    (Phase.REQUESTED, RecordKind.DONE): Phase.APPLYING,
+    (Phase.REQUESTED, RecordKind.COMPLETE): Phase.COMPLETE,
+    (Phase.APPLYING, RecordKind.READY): Phase.APPLYING,
+    (Phase.APPLYING, RecordKind.DONE): Phase.APPLYING,
+    (Phase.APPLYING, RecordKind.COMPLETE): Phase.COMPLETE,
+    (Phase.MINI_REQUESTED, RecordKind.MINI_STAGED): Phase.MINI_STAGED,
+    (Phase.MINI_STAGED, RecordKind.READY): Phase.MINI_APPLYING,
+    (Phase.MINI_STAGED, RecordKind.DONE): Phase.MINI_APPLYING,
+    (Phase.MINI_STAGED, RecordKind.MINI_UPDATED): Phase.STREAMING,
+    (Phase.MINI_APPLYING, RecordKind.READY): Phase.MINI_APPLYING,
+    (Phase.MINI_APPLYING, RecordKind.DONE): Phase.MINI_APPLYING,
+    (Phase.MINI_APPLYING, RecordKind.MINI_UPDATED): Phase.STREAMING,
+    (Phase.STREAMING, RecordKind.DONE): Phase.STREAMING,
+    (Phase.STREAMING, RecordKind.MINI_UPDATED): Phase.STREAMING,
+    (Phase.STREAMING, RecordKind.COMPLETE): Phase.COMPLETE,
+}
+"""Where a record leads. REQUEST and MINI_REQUEST begin anew from anywhere and CLEAR ends everything; a pair that is
+missing here means nothing and changes nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class JournalState:
-    """What the records add up to. `next_step` is the first step that is not done; `ready_crc32` is the CRC-32 of that
-    step's block when scratch holds it, else None."""
+    """What the records add up to. `package_bytes` and `header_crc32` name the staged package, `request_bytes` and
+    `request_crc32` the addresses of a minimal upgrade; `next_step` is the first step that is not done; `ready_crc32`
+    is the CRC-32 of that step's block when scratch holds it, else None."""
 
     phase: Phase = Phase.IDLE
     package_bytes: int = 0
     header_crc32: int = 0
     next_step: int = 0
     ready_crc32: int | None = None
+    request_bytes: int = 0
+    request_crc32: int = 0
 
     def after(self, record: Record) -> JournalState:
-        """The state once `record` is written. Without a request, only a request means anything."""
-        if record.kind is RecordKind.REQUEST:
-            return JournalState(Phase.REQUESTED, record.number, record.value)
-        if self.phase is Phase.IDLE or record.kind is RecordKind.CLEAR:
+        """The state once `record` is written."""
+        kind, number, value = record.kind, record.number, record.value
+        if kind is RecordKind.REQUEST:
+            return JournalState(Phase.REQUESTED, number, value)
+        if kind is RecordKind.MINI_REQUEST:
+            return JournalState(Phase.MINI_REQUESTED, request_bytes=number, request_crc32=value)
+        if kind is RecordKind.CLEAR:
             return JournalState()
-        if record.kind is RecordKind.READY:
-            return replace(self, phase=Phase.APPLYING, next_step=record.number, ready_crc32=record.value)
-        if record.kind is RecordKind.DONE:
-            return replace(self, phase=Phase.APPLYING, next_step=record.number + 1, ready_crc32=None)
-        return replace(self, phase=Phase.COMPLETE, ready_crc32=None)
+        phase = TRANSITIONS.get((self.phase, kind))
+        if phase is None:
+            return self
+        if kind is RecordKind.READY:
+            return replace(self, phase=phase, next_step=number, ready_crc32=value)
+        if kind is RecordKind.DONE:
+            return replace(self, phase=phase, next_step=number + 1, ready_crc32=None)
+        if kind is RecordKind.MINI_STAGED:
+            return replace(self, phase=phase, package_bytes=number, header_crc32=value)
+        if kind is RecordKind.MINI_UPDATED:
+            return replace(self, phase=phase, next_step=0, ready_crc32=None)
+        return JournalState(phase, self.package_bytes, self.header_crc32)  # COMPLETE
+
+    def records(self) -> list[Record]:
+        """The fewest records that add up to this state."""
+        request = Record(RecordKind.REQUEST, self.package_bytes, self.header_crc32)
+        asked = Record(RecordKind.MINI_REQUEST, self.request_bytes, self.request_crc32)
+        staged = Record(RecordKind.MINI_STAGED, self.package_bytes, self.header_crc32)
+        opening = {
+            Phase.IDLE: [],
+            Phase.REQUESTED: [request],
+            Phase.APPLYING: [request],
+            Phase.COMPLETE: [request, Record(RecordKind.COMPLETE)],
+            Phase.MINI_REQUESTED: [asked],
+            Phase.MINI_STAGED: [asked, staged],
+            Phase.MINI_APPLYING: [asked, staged],
+            Phase.STREAMING: [asked, staged, Record(RecordKind.MINI_UPDATED)],
+        }[self.phase]
+        if self.ready_crc32 is not None:
+            return [*opening, Record(RecordKind.READY, self.next_step, self.ready_crc32)]
+        return [*opening, Record(RecordKind.DONE, self.next_step - 1)] if self.next_step else opening
 
 
 class Journal:
@@ -107,10 +178,12 @@ class Journal:
         self.state = self.state.after(record)
 
     def _roll(self, record: Record) -> None:
-        records = [record]
-        if self.state.phase is not Phase.IDLE and record.kind not in (RecordKind.REQUEST, RecordKind.CLEAR):
-            # Whoever reads only the new sector must still find what the update is about.
-            records.insert(0, Record(RecordKind.REQUEST, self.state.package_bytes, self.state.header_crc32))
+        # Whoever reads only the new sector must still find what the update is about and how far it is.
+        records = [] if record.kind in (*_OPENING, RecordKind.CLEAR) else self.state.records()
+        counts = (self.state.phase, record.kind) in TRANSITIONS
+        if counts and record.kind in _STEPS and records[-1].kind in _STEPS:
+            records.pop()
+        records.append(record)
         sector, sequence = 1 - self._sector, self._sequence + 1
         self._region.erase(sector * self._sector_bytes)
         for slot, entry in enumerate(records, start=1):
@@ -146,11 +219,12 @@ def _encode(record: Record) -> bytes:
     return _with_crc(_RECORD.pack(_RECORD_MAGIC, record.kind, 0, record.number, record.value))
 
 
+@lru_cache(maxsize=4096)  # a device that boots, and a sweep that boots it thousands of times, reads the same ones again
 def _decode(slot: bytes) -> Record | None:
     """The record in a slot; None when it is blank or torn."""
     magic, kind, zero, number, value = _RECORD.unpack_from(slot)
     crc_fits = _CRC.unpack_from(slot, _RECORD.size)[0] == zlib.crc32(slot[: _RECORD.size])
-    if magic != _RECORD_MAGIC or zero or not crc_fits or kind not in set(RecordKind):
+    if magic != _RECORD_MAGIC or zero or not crc_fits or kind not in _KINDS:
         return None
     return Record(RecordKind(kind), number, value)
 

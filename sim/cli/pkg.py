@@ -146,13 +146,15 @@ def _say(as_json: bool, verdict: dict[str, Any]) -> None:
 
 def _verified(package: bytes, base: str | None, key: Path | None) -> VerifiedPack:
     """The package, staged in the flash of a device that runs `base`, and verified there."""
+    from sim.boot.bootloader import Trust
     from sim.flash.nor import Nor
     from sim.pack.codes import PackageCode
     from sim.pack.container import parse
     from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY, load_public_key
     from sim.pack.verify import verify as verify_staged
 
-    identity = parse(package).identity
+    manifest = parse(package)
+    head, identity = manifest.head, manifest.identity
     runs = base or identity.base_version
     model, running = firmware_of(runs) if runs else (model_of_family(identity.family), None)
     layout = model.regions(Nor(model.part)).boot_layout
@@ -161,15 +163,10 @@ def _verified(package: bytes, base: str | None, key: Path | None) -> VerifiedPac
         raise PackageError(PackageCode.NO_SPACE, f"the package has {len(package)} B, {room}")
     layout.package.load(0, package)
     for partition, image in running.images.items() if running else ():
-        layout.images[partition].load(0, image)
-    return verify_staged(
-        layout.package.read,
-        len(package),
-        family=model.family,
-        running_version=running.version if running else None,
-        images=layout.images,
-        public_key=load_public_key(read_bytes(key)) if key else DEVELOPMENT_PUBLIC_KEY,
-    )
+        layout.firmware[partition].load(0, image)
+    trust = Trust(load_public_key(read_bytes(key)) if key else DEVELOPMENT_PUBLIC_KEY)
+    recipient = layout.recipient(running.version if running else None, frozenset({head.kind}), trust)
+    return verify_staged(layout.package.read, len(package), recipient)
 
 
 def _signing_key(path: Path | None) -> Ed25519PrivateKey:

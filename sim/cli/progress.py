@@ -28,6 +28,8 @@ _PHASES = {
     "download": "downloads firmware",
     "verify": "verifies the package",
     "apply": "bootloader applies the package",
+    "mini_download": "mini system downloads its own package",
+    "stream": "mini system downloads the big system into its place",
     "app_download": "downloads application files",
     "app_copy": "copies application files into place",
 }
@@ -38,7 +40,11 @@ _TEXTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "boot": lambda data: f"runs {data['version']}",
     "bricked": lambda data: f"BRICKED: {data['reason']}",
     "phase": lambda data: _PHASES.get(data["phase"], ""),
-    "update.requested": lambda data: f"package for {data['version']} verified, {data['bytes']} bytes",
+    "update.requested": lambda data: _requested(data),
+    "mini.boot": lambda data: f"runs the mini system of {data['version']}",
+    "mini.staged": lambda data: f"mini system's package for {data['version']} verified, {data['bytes']} bytes",
+    "mini.complete": lambda data: f"big system of {data['version']} is complete",
+    "link.lost": lambda _: "network lost",
     "update.refused": lambda data: f"package refused, code {data['code']}: {data['reason']}",
     "app.copied": lambda data: f"new {data['file']}",
     "app.failed": lambda data: f"application files not copied: {data['reason']}",
@@ -56,6 +62,12 @@ def progress(scenario: Scenario) -> Iterator[Observer]:
             yield observer
     else:
         yield _plain(len(names))
+
+
+def _requested(data: dict[str, Any]) -> str:
+    if "version" not in data:
+        return "asks for a minimal upgrade"
+    return f"package for {data['version']} verified, {data['bytes']} bytes"
 
 
 def told(record: Record) -> str:

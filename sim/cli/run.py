@@ -13,9 +13,13 @@ from sim.cli.exits import Exit, exit_of
 from sim.cli.output import json_option, mark, print_json
 from sim.errors import MachineError
 from sim.scenario.result import RunOptions, RunResult
+from sim.units import format_duration, format_size
 
 if TYPE_CHECKING:
     from sim.trace import Observer
+
+
+COSTS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ def _trace_writer(path: Path, stack: ExitStack) -> Observer:
 
 def print_verdict(result: RunResult) -> None:
     """The verdict for people: expects, executions, what went wrong, and how to see it again."""
+    _print_costs(result.costs)
     for expect in result.expects:
         click.echo(f"  {mark(expect.passed)} {expect.expr}")
         if expect.detail:
@@ -103,3 +108,23 @@ def print_verdict(result: RunResult) -> None:
     verdict = "PASSED" if result.passed else ("INCOMPLETE" if result.problems else "FAILED")
     colour = "green" if result.passed else "red"
     click.echo(f"{click.style(verdict, fg=colour, bold=True)} {result.scenario}   replay: {result.replay}")
+
+
+def _print_costs(costs: list[dict[str, Any]]) -> None:
+    """What each upgrade took, as a table; of a large fleet, the first ones."""
+    if not costs:
+        return
+    head = ("DEVICE", "JOB", "STATUS", "DOWNLOADED", "STAGED", "TIME", "REBOOTS", "ERASES")
+    rows = [
+        (
+            cost["device"], cost["job"], cost["status"], format_size(cost["downloaded_bytes"]),
+            format_size(cost["staged_bytes"]), format_duration(round(cost["seconds"] * 1_000_000)),
+            str(cost["reboots"]), str(cost["erases"]),
+        )
+        for cost in costs[:COSTS_SHOWN]
+    ]  # fmt: skip
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    for row in (head, *rows):
+        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    if len(costs) > COSTS_SHOWN:
+        click.echo(f"… and {len(costs) - COSTS_SHOWN} more in --json")

@@ -8,21 +8,29 @@ of a variant share one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
 from sim.boot.bootloader import BootLayout
-from sim.device.model_file import FamilyFile, Method, PartFile, read_file
+from sim.device.model_file import (
+    ApplyKind,
+    FamilyFile,
+    Generation,
+    Method,
+    PartFile,
+    faults,
+    package_bytes,
+    read_file,
+    sources,
+)
 from sim.errors import SpecError
 from sim.flash.nor import Nor
 from sim.flash.part import FlashPart
 from sim.flash.partition import Partition, PartitionTable, Region
 from sim.shipped import models_dir
-
-MIN_JOURNAL_SECTORS = 2  # one is whole while the other is erased
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,30 @@ class Staging:
 
 
 @dataclass(frozen=True, slots=True)
+class ApplySpec:
+    """How differential packages are made and applied. `staged`: large blocks, each put together in scratch as a whole;
+    `in_place`: small ones that take turns in scratch. `block_sectors` is what the package maker needs."""
+
+    kind: ApplyKind
+    block_sectors: int
+
+
+@dataclass(frozen=True, slots=True)
+class MiniSpec:
+    """The minimal system, which runs instead of the big one while that is replaced.
+
+    `image`: the partition of its image; `request`: the partition that keeps the two URLs over resets; `url_limit_chars`
+    of each; `boot_us` from boot decision until it runs; `attach_us` to a data call.
+    """
+
+    image: str
+    request: str
+    url_limit_chars: int
+    boot_us: int
+    attach_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Regions:
     """The windows of one device's flash: what the bootloader may touch, and mount point → volume."""
 
@@ -77,36 +109,46 @@ class Regions:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """One orderable variant. `file_systems`: mount point → partition; `image_bytes`: image partition → size of the
-    synthetic image; `version_pattern`: what a whole version string of this variant matches."""
+    """One orderable variant.
+
+    `series`: its row of the support table in the table's own words; `file_systems`: mount point → partition;
+    `image_bytes`: image partition, the minimal system's too → size of the synthetic image; `packages`: method → file
+    names of a package, `*` stands for any; `version_pattern`: what a whole version string of this variant matches;
+    `sources`: key in the model file → where the figure comes from.
+    """
 
     variant: str
     family: str
     title: str
     row: int
+    series: str
     chip: str
-    generation: str
+    generation: Generation
     part: FlashPart
     partitions: PartitionTable
     file_systems: Mapping[str, str]
     image_bytes: Mapping[str, int]
     staging: Staging
+    apply: ApplySpec
+    mini: MiniSpec | None
     methods: frozenset[Method]
-    package_suffix: str
+    packages: Mapping[Method, tuple[str, ...]]
     fota: FotaTraits
     timings: Timings
     radio: RadioSpec
     version_pattern: str
+    sources: Mapping[str, str]
 
     @property
     def images(self) -> tuple[str, ...]:
-        """Partitions that hold firmware images and are upgraded, in order."""
-        return tuple(self.image_bytes)
+        """Partitions of the big system's images, in order: what must be whole for an application to run."""
+        mini = self.mini.image if self.mini else None
+        return tuple(name for name in self.image_bytes if name != mini)
 
     @property
     def image_places(self) -> dict[str, tuple[int, int]]:
-        """Image partition → (offset, size in bytes), as the package maker wants it."""
-        places = {name: self.partitions[name] for name in self.images}
+        """Partition of each image, the minimal system's too → (offset, size in bytes): the package maker's layout."""
+        places = {name: self.partitions[name] for name in self.image_bytes}
         return {name: (place.offset, place.size_bytes) for name, place in places.items()}
 
     def owns_version(self, version: str) -> bool:
@@ -123,6 +165,8 @@ class ModelSpec:
             journal=staged.sub(0, journal),
             scratch=staged.sub(journal, scratch),
             package=staged.sub(journal + scratch, self.staging.package_bytes),
+            mini=Region(nor, self.partitions[self.mini.image]) if self.mini else None,
+            request=Region(nor, self.partitions[self.mini.request]) if self.mini else None,
         )
         volumes = {point: Region(nor, self.partitions[name]) for point, name in self.file_systems.items()}
         return Regions(layout, volumes)
@@ -130,7 +174,7 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """One line of `qpyota models`."""
+    """A variant in brief."""
 
     row: int
     family: str
@@ -139,8 +183,18 @@ class ModelRow:
     chip: str
     flash_bytes: int
     methods: tuple[Method, ...]
-    package_suffix: str
     category: str
+
+
+@dataclass(frozen=True, slots=True)
+class SupportRow:
+    """One line of the vendor's support table, with the full method beside it, and what of it can be emulated."""
+
+    row: int
+    series: str
+    methods: frozenset[Method]
+    families: tuple[str, ...]
+    variants: tuple[str, ...]
 
 
 def load_model(name: str) -> ModelSpec:
@@ -159,40 +213,63 @@ def known_models() -> list[ModelRow]:
     return [_row(spec) for spec in sorted(_shipped().values(), key=lambda spec: spec.row)]
 
 
+def support_table() -> list[SupportRow]:
+    """The vendor's support table, in its order."""
+    rows: dict[int, list[ModelSpec]] = {}
+    for spec in sorted(_shipped().values(), key=lambda spec: spec.row):
+        rows.setdefault(spec.row, []).append(spec)
+    return [
+        SupportRow(
+            row=number,
+            series=specs[0].series,
+            methods=specs[0].methods,
+            families=tuple(dict.fromkeys(spec.family for spec in specs)),
+            variants=tuple(spec.variant for spec in specs),
+        )
+        for number, specs in rows.items()
+    ]
+
+
 def read_family(path: Path) -> dict[str, ModelSpec]:
     """Variant → model, from one family file; its flash part is looked up in `parts` beside it."""
     file = read_file(path, FamilyFile)
-    part = _read_part(path, file.part)
+    part, part_sources = _read_part(path, file.part)
     partitions = [Partition(row.name, row.offset, row.size, row.use, row.source) for row in file.partitions]
     try:
         table = PartitionTable(partitions, part.size_bytes, part.sector_bytes)
     except SpecError as error:
         raise SpecError(f"{path}: partitions: {error}") from None
-    faults = [f"{path}: {fault}" for fault in _faults(file, table, part.sector_bytes)]
-    if faults:
-        raise SpecError("\n".join(faults))
-    return {variant: _spec(file, variant, part, table) for variant in file.variants.value}
+    told = [f"{path}: {fault}" for fault in faults(file, table, part.sector_bytes)]
+    if told:
+        raise SpecError("\n".join(told))
+    known = {**sources(file), **{f"part.{key}": source for key, source in part_sources.items()}}
+    return {variant: _spec(file, variant, part, table, known) for variant in file.variants.value}
 
 
 @cache
 def _shipped() -> dict[str, ModelSpec]:
     specs: dict[str, ModelSpec] = {}
+    rows: dict[int, ModelSpec] = {}
     for path in sorted(models_dir().glob("*.yaml")):
         for variant, spec in read_family(path).items():
             if variant in specs:
                 raise SpecError(f"{path}: variants: {variant} is in family {specs[variant].family} too")
             specs[variant] = spec
+            first = rows.setdefault(spec.row, spec)
+            if (spec.series, spec.methods) != (first.series, first.methods):
+                raise SpecError(f"{path}: row {spec.row} has another series or other methods in family {first.family}")
     return specs
 
 
-def _read_part(family: Path, name: str) -> FlashPart:
+def _read_part(family: Path, name: str) -> tuple[FlashPart, dict[str, str]]:
+    """The part called `name`, and where its figures come from."""
     path = family.parent / "parts" / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
         raise SpecError(f"{family}: part: there is no flash part {name!r}; known: {known}")
     file = read_file(path, PartFile)
     try:
-        return FlashPart(
+        part = FlashPart(
             name=file.name,
             size_bytes=file.size.value,
             sector_bytes=file.sector.value,
@@ -204,71 +281,40 @@ def _read_part(family: Path, name: str) -> FlashPart:
         )
     except ValueError as error:
         raise SpecError(f"{path}: {error}") from None
+    return part, sources(file)
 
 
-def _faults(file: FamilyFile, table: PartitionTable, sector_bytes: int) -> Iterator[str]:
-    """What is wrong between the keys of a family file, each with the key."""
-    staging = file.staging
-    users = [(f"images.{name}", name) for name in file.images]
-    users += [(f"file_systems.{point}", name) for point, name in file.file_systems.value.items()]
-    users += [("staging.partition", staging.partition)]
-    taken: dict[str, str] = {}
-    for key, name in users:
-        if name not in table:
-            yield f"{key}: there is no partition {name!r}"
-        elif name in taken:
-            yield f"{key}: partition {name} is already that of {taken[name]}"
-        taken[name] = key
-    for name, figure in file.images.items():
-        if name in table and figure.value > table[name].size_bytes:
-            yield f"images.{name}: {figure.value} bytes do not fit partition {name} ({table[name].size_bytes})"
-    for key, size, least in (
-        ("journal", staging.journal.value, MIN_JOURNAL_SECTORS * sector_bytes),
-        ("scratch", staging.scratch.value, sector_bytes),
-    ):
-        if size < least or size % sector_bytes:
-            yield f"staging.{key}: must be whole sectors of {sector_bytes} bytes, {least} bytes or more"
-    if staging.partition in table and _package_bytes(file, table) <= 0:
-        yield f"staging: journal and scratch leave no room for a package in {staging.partition}"
-    for key, empty in (
-        ("variants", not file.variants.value),
-        ("images", not file.images),
-        ("methods", not file.methods.value),
-    ):
-        if empty:
-            yield f"{key}: must not be empty"
-    for key, rate in (("down", file.radio.down.value), ("up", file.radio.up.value)):
-        if rate <= 0:
-            yield f"radio.{key}: must be more than 0"
-
-
-def _package_bytes(file: FamilyFile, table: PartitionTable) -> int:
-    staging = file.staging
-    return table[staging.partition].size_bytes - staging.journal.value - staging.scratch.value
-
-
-def _spec(file: FamilyFile, variant: str, part: FlashPart, table: PartitionTable) -> ModelSpec:
-    staging, fota, timings, radio = file.staging, file.fota, file.timings, file.radio
+def _spec(
+    file: FamilyFile, variant: str, part: FlashPart, table: PartitionTable, known: Mapping[str, str]
+) -> ModelSpec:
+    staging, apply, mini = file.staging, file.apply, file.mini
+    fota, timings, radio = file.fota, file.timings, file.radio
     return ModelSpec(
         variant=variant,
         family=file.family,
         title=file.title,
         row=file.row,
+        series=file.series,
         chip=file.chip.value,
         generation=file.generation.value,
         part=part,
         partitions=table,
         file_systems=dict(file.file_systems.value),
         image_bytes={name: figure.value for name, figure in file.images.items()},
-        staging=Staging(staging.partition, staging.journal.value, staging.scratch.value, _package_bytes(file, table)),
+        staging=Staging(staging.partition, staging.journal.value, staging.scratch.value, package_bytes(file, table)),
+        apply=ApplySpec(apply.kind.value, apply.block.value // part.sector_bytes),
+        mini=MiniSpec(mini.image, mini.request, mini.url_limit_chars.value, mini.boot.value, mini.attach.value)
+        if mini
+        else None,
         methods=frozenset(file.methods.value),
-        package_suffix=file.package_suffix.value,
+        packages={method: tuple(names) for method, names in file.packages.value.items()},
         fota=FotaTraits(
             fota.blocking.value, fota.reset_disable.value, fota.reset_delay.value, fota.url_limit_chars.value
         ),
         timings=Timings(timings.bootloader.value, timings.boot.value, timings.attach.value),
         radio=RadioSpec(radio.category.value, radio.rtt.value, radio.jitter.value, radio.down.value, radio.up.value),
         version_pattern=file.version_pattern.value.replace("{variant}", re.escape(variant)),
+        sources=known,
     )
 
 
@@ -281,6 +327,5 @@ def _row(spec: ModelSpec) -> ModelRow:
         chip=spec.chip,
         flash_bytes=spec.part.size_bytes,
         methods=tuple(sorted(spec.methods)),
-        package_suffix=spec.package_suffix,
         category=spec.radio.category,
     )

@@ -7,13 +7,11 @@ carries its radio, nor whether its program is a script or built in.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-from sim.boot.bootloader import BootLayout, Bootloader
+from sim.boot.bootloader import BootLayout, Bootloader, Trust
 from sim.device.identity import DeviceIdentity
 from sim.device.life import Life
 from sim.device.model import ModelSpec
@@ -25,6 +23,7 @@ from sim.kernel.clock import Clock, Story
 from sim.ports import Network
 from sim.trace import Trace
 from sim.update.app_files import apply_staged
+from sim.update.mini_system import run_mini_system
 
 RESET_US = 200_000
 """ESTIMATE: time from a reset request to the first instruction of the bootloader; no public figure."""
@@ -50,7 +49,7 @@ class Setting:
     name: str
     model: ModelSpec
     identity: DeviceIdentity
-    public_key: Ed25519PublicKey
+    trust: Trust
     seed: int
 
 
@@ -65,7 +64,7 @@ class Module:
         self.name = setting.name
         self.model = setting.model
         self._trace = trace
-        self.public_key = setting.public_key
+        self.trust = setting.trust
         self.nor = Nor(setting.model.part)
         self.regions = setting.model.regions(self.nor)
         self.layout: BootLayout = self.regions.boot_layout
@@ -102,6 +101,14 @@ class Module:
     def bricked(self) -> bool:
         """No bootable image and no recovery path."""
         return self.state == "bricked"
+
+    @property
+    def methods(self) -> Mapping[str, int | None]:
+        """Upgrade methods of this family → characters that a URL may have, None for any number."""
+        limits: dict[str, int | None] = dict.fromkeys(sorted(self.model.methods), self.model.fota.url_limit_chars)
+        if self.model.mini is not None:
+            limits["minimal"] = self.model.mini.url_limit_chars
+        return limits
 
     def http(self) -> HttpLink:
         return self.radio.http()
@@ -218,11 +225,13 @@ class Module:
         elif outcome.action == "bricked":
             self.state = "bricked"
             self.trace("bricked", reason=outcome.reason)
+        elif outcome.action == "mini":
+            yield from self._run_mini_system(outcome.version)
         else:
             yield from self._run_firmware(outcome.version)
 
     def _run_bootloader(self) -> Story:
-        steps = Bootloader(self.layout, self.public_key).run()
+        steps = Bootloader(self.layout, self.trust).run()
         while True:
             try:
                 step = next(steps)
@@ -234,6 +243,17 @@ class Module:
             yield from self.flash_time()
             if step.apply_us:
                 yield self.clock.timeout(step.apply_us)
+
+    def _run_mini_system(self, version: str) -> Story:
+        """The small system with its own network stack: no file system, no application."""
+        assert self.model.mini is not None, "the bootloader found a mini system that the model does not have"
+        self.state = "mini"
+        self.version = version
+        self.trace("mini.boot", version=version)
+        self.radio.power_on(self.model.mini.attach_us)
+        yield self.clock.timeout(self.model.mini.boot_us)
+        yield from run_mini_system(self)
+        self.life.after(0, self.reset, "mini system")
 
     def _run_firmware(self, version: str) -> Story:
         """What `_boot.py` does, in its order: volumes, application files, then the program."""

@@ -1,7 +1,8 @@
 """Makes upgrade packages from firmware images. Runs on the maker's side, never on a device.
 
 A differential package rewrites only the blocks that change, each from a record that copies from the old image in
-place (order.py says in what order); a full one carries every block. Every package is applied here once, in memory,
+place (order.py says in what order); a full one carries every block; a minimal pair is a differential of the mini system
+and every block of all other images. Every package is applied here once, in memory,
 before it is handed out: a package that would not give the promised images is a defect and never leaves.
 The bytes are the same for the same images, key and versions of liblzma and bsdiff4.
 """
@@ -27,6 +28,7 @@ from sim.pack.container import (
     Identity,
     Kind,
     Target,
+    parse,
     write_package,
 )
 from sim.pack.firmware import Firmware
@@ -38,22 +40,19 @@ Layout = Mapping[str, tuple[int, int]]
 """Partition name → (flash offset, size in bytes)."""
 
 STAGED_BLOCK_SECTORS = 16  # 64 KiB, the block size UNISOC's public tool writes ("lzmare2")
+STREAMED_BLOCK_SECTORS = 16  # what a mini system asks for at once, and loses when power goes
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """From what to what, where, and in blocks of which size."""
+    """What kind of package, from what to what, where, and in blocks of which size."""
 
+    kind: Kind
     old: Firmware | None
     new: Firmware
     layout: Layout
     block_sectors: int
-
-    @property
-    def kind(self) -> Kind:
-        if self.old is None:
-            return Kind.FULL
-        return Kind.DIFF_STAGED if self.block_sectors == STAGED_BLOCK_SECTORS else Kind.DIFF_INPLACE
+    partner_sha256: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +79,10 @@ def build_diff(
     Raises PackageError: 552 when the two are not of one family or do not have the partitions of `layout`; 511, with
     the missing bytes, when an image exceeds its partition or the package exceeds `staging_bytes`.
     """
-    if old.family != new.family:
-        raise PackageError(PackageCode.FAMILY_MISMATCH, f"{old.family} cannot be upgraded to {new.family}")
-    _check_images(old, layout)
-    _check_images(new, layout)
-    _check_block(block_sectors)
-    steps: list[_Step] = []
-    for number, partition in enumerate(sorted(layout)):
-        made = _diff_steps(number, old.images[partition], new.images[partition], block_sectors)
-        _prove(made, old.images[partition], new.images[partition])
-        steps += made
-    return _package(_Plan(old, new, layout, block_sectors), steps, key, staging_bytes)
+    kind = Kind.DIFF_STAGED if block_sectors == STAGED_BLOCK_SECTORS else Kind.DIFF_INPLACE
+    plan = _Plan(kind, old, new, layout, block_sectors)
+    _check(plan)
+    return _fitting(_package(plan, key), staging_bytes)
 
 
 def build_full(
@@ -102,14 +94,57 @@ def build_full(
     staging_bytes: int | None = None,
 ) -> bytes:
     """The package that writes all of `new` over whatever is there. Errors as `build_diff`."""
-    _check_images(new, layout)
-    _check_block(block_sectors)
+    plan = _Plan(Kind.FULL, None, new, layout, block_sectors)
+    _check(plan)
+    return _fitting(_package(plan, key), staging_bytes)
+
+
+def build_mini_pair(
+    old: Firmware,
+    new: Firmware,
+    layout: Layout,
+    mini: str,
+    *,
+    block_sectors: int = 1,
+    staging_bytes: int | None = None,
+) -> tuple[bytes, bytes]:
+    """The two packages of a minimal upgrade, `.mini_1` and `.mini_2`, signed with the development key.
+
+    `mini` names the partition of the mini system. The first turns that, in blocks of `block_sectors`, and only the
+    first is staged; the second carries every block of all other images. Errors as `build_diff`.
+    """
+    _check(_Plan(Kind.MINI_SYSTEM, old, new, layout, block_sectors))
+    big_layout = {name: place for name, place in layout.items() if name != mini}
+    streamed = _Plan(Kind.BIG_SYSTEM, None, new, big_layout, STREAMED_BLOCK_SECTORS)
+    second = _package(streamed, DEVELOPMENT_KEY)
+    partner = parse(second).outline_sha256
+    turned = _Plan(Kind.MINI_SYSTEM, old, new, {mini: layout[mini]}, block_sectors, partner)
+    return _fitting(_package(turned, DEVELOPMENT_KEY), staging_bytes), second
+
+
+def _check(plan: _Plan) -> None:
+    """That the images are of one family and fit their partitions."""
+    old, new = plan.old, plan.new
+    if old is not None and old.family != new.family:
+        raise PackageError(PackageCode.FAMILY_MISMATCH, f"{old.family} cannot be upgraded to {new.family}")
+    for firmware in (old, new):
+        if firmware is not None:
+            _check_images(firmware, plan.layout)
+    _check_block(plan.block_sectors)
+
+
+def _package(plan: _Plan, key: Ed25519PrivateKey) -> bytes:
     steps: list[_Step] = []
-    for number, partition in enumerate(sorted(layout)):
-        made = _full_steps(number, new.images[partition], block_sectors)
-        _prove(made, b"", new.images[partition])
+    for number, partition in enumerate(sorted(plan.layout)):
+        old, new = _image(plan.old, partition), plan.new.images[partition]
+        made = (_diff_steps if plan.old else _full_steps)(number, old, new, plan.block_sectors)
+        _prove(made, old, new)
         steps += made
-    return _package(_Plan(None, new, layout, block_sectors), steps, key, staging_bytes)
+    return _written(plan, steps, key)
+
+
+def _image(firmware: Firmware | None, partition: str) -> bytes:
+    return firmware.images[partition] if firmware else b""
 
 
 def _diff_steps(target: int, old: bytes, new: bytes, block_sectors: int) -> list[_Step]:
@@ -128,7 +163,7 @@ def _diff_steps(target: int, old: bytes, new: bytes, block_sectors: int) -> list
     return steps
 
 
-def _full_steps(target: int, new: bytes, block_sectors: int) -> list[_Step]:
+def _full_steps(target: int, _old: bytes, new: bytes, block_sectors: int) -> list[_Step]:
     padded, steps = _padded(new), []
     for at in range(0, len(padded), block_sectors * SECTOR_BYTES):
         content = padded[at : at + block_sectors * SECTOR_BYTES]
@@ -148,7 +183,7 @@ def _prove(steps: list[_Step], old: bytes, new: bytes) -> None:
     assert flash[: len(new)] == new, "the package does not give the new image"
 
 
-def _package(plan: _Plan, steps: list[_Step], key: Ed25519PrivateKey, staging_bytes: int | None) -> bytes:
+def _written(plan: _Plan, steps: list[_Step], key: Ed25519PrivateKey) -> bytes:
     old, new, partitions = plan.old, plan.new, sorted(plan.layout)
     head = Head(
         kind=plan.kind,
@@ -165,17 +200,20 @@ def _package(plan: _Plan, steps: list[_Step], key: Ed25519PrivateKey, staging_by
         base_version=old.version if old else "",
         base_sha256=_digest(old, partitions) if old else b"",
         new_sha256=_digest(new, partitions),
+        partner_sha256=plan.partner_sha256,
     )
     entries = [(BlockEntry(s.target, s.first_sector, s.sectors, 0, len(s.data), 0), s.data) for s in steps]
-    package = write_package(head, identity, entries, key)
+    return write_package(head, identity, entries, key)
+
+
+def _fitting(package: bytes, staging_bytes: int | None) -> bytes:
     if staging_bytes is not None and len(package) > staging_bytes:
         raise _no_space(f"the package of {len(package)} B", len(package) - staging_bytes, "the staging area")
     return package
 
 
 def _target(plan: _Plan, partition: str) -> Target:
-    before = plan.old.images[partition] if plan.old else b""
-    after = plan.new.images[partition]
+    before, after = _image(plan.old, partition), plan.new.images[partition]
     place = plan.layout[partition]
     return Target(partition, *place, len(before), zlib.crc32(before), len(after), zlib.crc32(after))
 

@@ -41,17 +41,40 @@ _TLV = struct.Struct("<HH")
 _PROTECTED_MAGIC, _TLV_MAGIC = 0x6908, 0x6907
 _KEY_HASH, _SHA256, _ED25519 = 0x01, 0x10, 0x24
 _FAMILY, _TARGET_VERSION, _BASE_VERSION, _BASE_SHA256, _NEW_SHA256 = 0xA0, 0xA1, 0xA2, 0xA3, 0xA4
-_SCRATCH_SECTORS = 0xA7
+_PARTNER_SHA256, _SCRATCH_SECTORS = 0xA5, 0xA7
 _LARGEST_TLV_BYTES = 64
 _LARGEST_TLV_AREA_BYTES = 1024
 
 
 class Kind(IntEnum):
-    """What a package does; numbers 4 and 5 are kept for the two halves of a minimal upgrade."""
+    """What a package does. Each but the halves of a minimal upgrade rewrites every image of the device."""
 
     FULL = 1
     DIFF_STAGED = 2
     DIFF_INPLACE = 3
+    MINI_SYSTEM = 4
+    """First half of a minimal upgrade: the mini system, as a differential."""
+    BIG_SYSTEM = 5
+    """Second half: every block of the images that the mini system writes while it downloads."""
+
+    @property
+    def differential(self) -> bool:
+        """Whether it needs the base images."""
+        return self in (Kind.DIFF_STAGED, Kind.DIFF_INPLACE, Kind.MINI_SYSTEM)
+
+    @property
+    def title(self) -> str:
+        """The kind in words."""
+        return _TITLES[self]
+
+
+_TITLES = {
+    Kind.FULL: "full",
+    Kind.DIFF_STAGED: "differential (64 KiB blocks)",
+    Kind.DIFF_INPLACE: "differential (small blocks)",
+    Kind.MINI_SYSTEM: "minimal (.mini_1)",
+    Kind.BIG_SYSTEM: "minimal (.mini_2)",
+}
 
 
 class Codec(IntEnum):
@@ -99,29 +122,38 @@ class Head:
     protected_bytes: int
 
     @property
+    def index_bytes(self) -> int:
+        """Size of the index, which follows the header."""
+        return self.blocks * _ENTRY.size
+
+    @property
     def scratch_sectors(self) -> int:
         """Room that applying needs: a differential block is put together elsewhere before it replaces the old one."""
-        return 0 if self.kind is Kind.FULL else self.block_bytes // SECTOR_BYTES
+        return self.block_bytes // SECTOR_BYTES if self.kind.differential else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The signed names of a package; `base_*` are empty in a full one."""
+    """The signed names of a package; `base_*` are empty unless it is differential. `partner_sha256` is what the first
+    half of a minimal upgrade says of the second: its `Manifest.outline_sha256`."""
 
     family: str
     target_version: str
     base_version: str
     base_sha256: bytes
     new_sha256: bytes
+    partner_sha256: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A package without its blocks: everything needed to check it and to find a block."""
+    """A package without its blocks: everything needed to check it and to find a block. `outline_sha256` covers just
+    that (header, index, protected footer), so that a package can be known before its blocks arrive."""
 
     head: Head
     identity: Identity
     index: tuple[BlockEntry, ...]
+    outline_sha256: bytes
     package_sha256: bytes
     key_hash: bytes
     signature: bytes
@@ -130,7 +162,7 @@ class Manifest:
     @property
     def differential(self) -> bool:
         """Whether it needs the base images."""
-        return self.head.kind is not Kind.FULL
+        return self.head.kind.differential
 
     @property
     def signed_bytes(self) -> int:
@@ -183,6 +215,8 @@ def _identity_tlvs(head: Head, identity: Identity) -> list[tuple[int, bytes]]:
     tlvs = [(_FAMILY, identity.family.encode("ascii")), (_TARGET_VERSION, identity.target_version.encode("ascii"))]
     if identity.base_version:
         tlvs += [(_BASE_VERSION, identity.base_version.encode("ascii")), (_BASE_SHA256, identity.base_sha256)]
+    if identity.partner_sha256:
+        tlvs += [(_PARTNER_SHA256, identity.partner_sha256)]
     return [*tlvs, (_NEW_SHA256, identity.new_sha256), (_SCRATCH_SECTORS, struct.pack("<I", head.scratch_sectors))]
 
 
@@ -207,18 +241,22 @@ def read_manifest(read: Read, size_bytes: int) -> Manifest:
     """The manifest of the package behind `read`. Checks structure and the header CRC, no block, hash or signature."""
     if not HEADER_BYTES < size_bytes <= LARGEST_PACKAGE_BYTES:
         raise corrupt(f"{size_bytes} B is no package size")
-    head = parse_header(read(0, HEADER_BYTES))
+    header = read(0, HEADER_BYTES)
+    head = parse_header(header)
     protected_at = HEADER_BYTES + head.body_bytes
     tail_at = protected_at + head.protected_bytes
     if tail_at >= size_bytes:
         raise corrupt(f"cut short: {size_bytes} B of more than {tail_at} B")
-    index = _parse_index(head, read(HEADER_BYTES, _ENTRY.size * head.blocks))
-    identity = _parse_identity(head, _parse_tlvs(_PROTECTED_MAGIC, read(protected_at, head.protected_bytes)))
+    index = read(HEADER_BYTES, head.index_bytes)
+    entries = _parse_index(head, index)
+    protected = read(protected_at, head.protected_bytes)
+    identity = _parse_identity(head, _parse_tlvs(_PROTECTED_MAGIC, protected))
     if size_bytes - tail_at > _LARGEST_TLV_AREA_BYTES:
         raise corrupt("bytes after its end")
     proof = _parse_tlvs(_TLV_MAGIC, read(tail_at, size_bytes - tail_at))
     digest, keyed, signature = _take(proof, {_SHA256: 32, _KEY_HASH: 32, _ED25519: 64})
-    return Manifest(head, identity, index, digest, keyed, signature, size_bytes)
+    outline = sha256(header + index + protected).digest()
+    return Manifest(head, identity, entries, outline, digest, keyed, signature, size_bytes)
 
 
 def parse_header(data: bytes) -> Head:
@@ -292,11 +330,12 @@ def _parse_index(head: Head, data: bytes) -> tuple[BlockEntry, ...]:
 
 def _parse_identity(head: Head, tlvs: dict[int, bytes]) -> Identity:
     lengths: dict[int, int | None] = {_FAMILY: None, _TARGET_VERSION: None, _NEW_SHA256: 32, _SCRATCH_SECTORS: 4}
-    if head.kind is Kind.FULL:
-        if any(target.old_bytes or target.old_crc32 for target in head.targets):
-            raise corrupt("a full package with a base")
-    else:
+    if head.kind.differential:
         lengths |= {_BASE_VERSION: None, _BASE_SHA256: 32}
+    elif any(target.old_bytes or target.old_crc32 for target in head.targets):
+        raise corrupt("a full package with a base")
+    if head.kind is Kind.MINI_SYSTEM:
+        lengths |= {_PARTNER_SHA256: 32}
     family, version, new_sha256, scratch, *base = _take(tlvs, lengths)
     if int.from_bytes(scratch, "little") != head.scratch_sectors:
         raise corrupt("asks for another room than its blocks need")
@@ -306,6 +345,7 @@ def _parse_identity(head: Head, tlvs: dict[int, bytes]) -> Identity:
         base_version=_text(base[0]) if base else "",
         base_sha256=base[1] if base else b"",
         new_sha256=new_sha256,
+        partner_sha256=tlvs.get(_PARTNER_SHA256, b""),
     )
 
 

@@ -16,12 +16,13 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from sim.device.model import known_models, load_model
+from sim.device.model import ModelSpec, known_models, load_model
 from sim.errors import Problem, SpecError
 from sim.scenario import expect
 from sim.scenario.document import Document, Place
 from sim.scenario.expect import suggest
 from sim.scenario.schema import DOCUMENT_CHARS, Fleet, S3Object, Scenario, parse_s3_url
+from sim.update.methods import METHODS, MINI_SUFFIXES
 from sim.shipped import scenarios_dir
 
 FILE_BYTES = 1_000_000  # a scenario is a page or two; more is a mistake
@@ -181,9 +182,24 @@ class _Names:
                 version = package.get(key)
                 if isinstance(version, str) and not _owned(version):
                     yield (*place, key), f"{version!r} is not a firmware version of any model", 0
+            yield from _method_problems(place, package)
         for bucket, key in self.objects:
             wanted = self.objects[S3Object(bucket, key)].get("package")
-            yield from _unknown(("cloud", "buckets", bucket, key, "package"), "package", wanted, self.packages)
+            at: Place = ("cloud", "buckets", bucket, key, "package")
+            yield from _unknown(at, "package", wanted, self.packages)
+            if self._is_pair(wanted) and not key.endswith(MINI_SUFFIXES):
+                yield (
+                    at,
+                    f"{wanted!r} is a pair of files: end the keys that hold it in {' and '.join(MINI_SUFFIXES)}",
+                    0,
+                )
+        public = _mapping(self._data, "cloud").get("public")
+        buckets = list(dict.fromkeys(found.bucket for found in self.objects))
+        for index, bucket in enumerate(public if isinstance(public, list) else []):
+            yield from _unknown(("cloud", "public", index), "bucket", bucket, buckets)
+
+    def _is_pair(self, package: Any) -> bool:
+        return isinstance(package, str) and _mapping(self._data, "packages", package).get("method") == "minimal"
 
     def _job_problems(self) -> Iterator[Finding]:
         seen: set[str] = set()
@@ -264,8 +280,30 @@ def _model_problems(place: Place, model: str, firmware: Any) -> Iterator[Finding
         yield (*place, "firmware"), f"{firmware!r} is not a firmware version of {model}", 0
 
 
+def _method_problems(place: Place, package: Mapping[str, Any]) -> Iterator[Finding]:
+    """A method that no model of the package's version has."""
+    method, version = package.get("method", "differential"), package.get("to")
+    owners = _owners(version) if isinstance(version, str) else []
+    methods = sorted({name for spec in owners for name in spec.methods})
+    if owners and isinstance(method, str) and method in METHODS and method not in methods:
+        at = (*place, "method") if "method" in package else place
+        yield at, f"{owners[0].variant} does not take {method} upgrades, only {' and '.join(methods)}", 0
+
+
+def _owners(version: str) -> list[ModelSpec]:
+    """The models that this version string belongs to."""
+    return [spec for row in known_models() if (spec := load_model(row.variant)).owns_version(version)]
+
+
 def _owned(version: str) -> bool:
-    return any(load_model(row.variant).owns_version(version) for row in known_models())
+    return bool(_owners(version))
+
+
+def _mapping(data: Any, *way: str) -> Mapping[str, Any]:
+    """The mapping that `way` leads to; empty when there is none."""
+    for step in way:
+        data = data.get(step) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}
 
 
 def _not_a_document(entry: Mapping[str, Any], folder: Path) -> str:

@@ -9,9 +9,9 @@ from functools import lru_cache
 
 from sim.device.model import ModelSpec, load_model
 from sim.errors import SpecError
-from sim.pack.build import build_diff, build_full
 from sim.pack.firmware import Firmware, synthesize
 from sim.scenario.schema import Object, Scenario
+from sim.update.methods import METHODS, MINI_SUFFIXES, Recipe
 
 
 def firmware(model: ModelSpec, version: str) -> Firmware:
@@ -19,28 +19,44 @@ def firmware(model: ModelSpec, version: str) -> Firmware:
     return synthesize(model.family, version, model.image_bytes)
 
 
-@lru_cache(maxsize=64)
-def build(model_name: str, method: str, base_version: str | None, target_version: str) -> bytes:
-    """A signed package for the model's family."""
-    model = load_model(model_name)
-    target = firmware(model, target_version)
-    if method == "full":
-        return build_full(target, model.image_places, staging_bytes=model.staging.package_bytes)
-    assert base_version is not None
-    return build_diff(
-        firmware(model, base_version), target, model.image_places, staging_bytes=model.staging.package_bytes
+def recipe(model: ModelSpec) -> Recipe:
+    """What the package maker must know of a model."""
+    return Recipe(
+        layout=model.image_places,
+        mini=model.mini.image if model.mini is not None else "",
+        block_sectors=model.apply.block_sectors,
+        scratch_bytes=model.staging.scratch_bytes,
+        staging_bytes=model.staging.package_bytes,
     )
 
 
-def object_bytes(scenario: Scenario, stored: Object) -> bytes:
-    """Content of one bucket key."""
+@lru_cache(maxsize=64)
+def build(model_name: str, method: str, base_version: str | None, target_version: str) -> tuple[bytes, ...]:
+    """The signed packages for the model's family, one an address that the method takes."""
+    model = load_model(model_name)
+    base = firmware(model, base_version) if base_version is not None else None
+    return METHODS[method].make(base, firmware(model, target_version), recipe(model))
+
+
+def object_bytes(scenario: Scenario, stored: Object, key: str) -> bytes:
+    """Content of one bucket key; of a pair of packages, the half that the key's suffix names."""
     if stored.file is not None:
         return stored.file.read_bytes()
     if stored.text is not None:
         return stored.text.encode()
     assert stored.package is not None
     package = scenario.packages[stored.package]
-    return build(_model_for(scenario, package.to_version), package.method, package.from_version, package.to_version)
+    model = _model_for(scenario, package.to_version)
+    parts = build(model, package.method, package.from_version, package.to_version)
+    if len(parts) == 1:
+        return parts[0]
+    for suffix, part in zip(MINI_SUFFIXES, parts, strict=True):
+        if key.endswith(suffix):
+            return part
+    raise SpecError(
+        f"package {stored.package!r} is a pair: the keys that hold it must end in {' and '.join(MINI_SUFFIXES)}, "
+        f"but this one is {key!r}"
+    )
 
 
 def flip_bit(data: bytes, offset: int | None) -> bytes:

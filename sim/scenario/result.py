@@ -6,7 +6,7 @@ The JSON form is a public interface: keys are added, never renamed or dropped.
 from __future__ import annotations
 
 import shlex
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Transport = Literal["memory", "virtual", "paced"]
@@ -52,7 +52,7 @@ class ExpectResult:
 class RunResult:
     """The verdict of a run.
 
-    `executions` counts job executions by status. `problems` are defects of the run itself (a connection that
+    `executions` counts job executions by status; `costs` says what each finished one took (Tally). `problems` are defects of the run itself (a connection that
     did not drain, a time limit that was hit): with any of them the run is incomplete, whatever it expects.
     """
 
@@ -67,6 +67,7 @@ class RunResult:
     trace_hash: str
     replay: str
     problems: list[str]
+    costs: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
@@ -88,4 +89,5 @@ class RunResult:
             "trace_hash": self.trace_hash,
             "replay": self.replay,
             "problems": list(self.problems),
+            "costs": self.costs,
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from sim.cloud.account import TRACK_SUFFIX
@@ -12,6 +13,7 @@ from sim.device.peek import installed_version, read_file
 from sim.scenario.expect import Counts, DeviceView, ExecutionView, FleetView, JobView, Namespace, evaluate
 from sim.scenario.result import RunOptions, RunResult
 from sim.scenario.schema import Scenario
+from sim.scenario.tally import Tally
 from sim.scenario.world import World
 from sim.shipped import scenarios_dir
 from sim.trace import Observer, Record
@@ -28,9 +30,11 @@ def run_scenario(scenario: Scenario, options: RunOptions, observers: Sequence[Ob
         for observer in observers:
             world.trace.observe(observer)
         world.trace.observe(lambda record: _end_when_finished(world, record))
+        tally = Tally(world.devices)
+        world.trace.observe(tally)
         world.start()
         world.clock.run(scenario.duration_us)
-        return _result(world, time.perf_counter() - started_s)
+        return _result(world, tally, time.perf_counter() - started_s)
     finally:
         world.close()
 
@@ -40,7 +44,7 @@ def _end_when_finished(world: World, record: Record) -> None:
         world.clock.stop_at(world.clock.now_us + SETTLE_US)
 
 
-def _result(world: World, wall_s: float) -> RunResult:
+def _result(world: World, tally: Tally, wall_s: float) -> RunResult:
     scenario = world.scenario
     names = namespace(world)
     return RunResult(
@@ -55,6 +59,7 @@ def _result(world: World, wall_s: float) -> RunResult:
         trace_hash=world.trace.digest(),
         replay=world.options.replay(_named(scenario), world.seed),
         problems=list(_problems(world)),
+        costs=[asdict(cost) for cost in tally.costs],
     )
 
 

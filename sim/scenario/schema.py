@@ -31,6 +31,7 @@ from sim.units import parse_duration_us, parse_share, parse_size_bytes
 
 DOCUMENT_CHARS = 32_768  # AWS IoT Jobs limit of a job document
 NAME_PATTERN = r"[a-zA-Z0-9:_-]{1,128}"  # AWS thing names
+BUCKET_PATTERN = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"  # S3 bucket names
 JOB_PATTERN = r"[a-zA-Z0-9_-]{1,64}"  # AWS job ids
 _BUCKET_HOST = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]+)\.s3[.-][a-z0-9-]+\.amazonaws\.com")
 _PATH_HOST = re.compile(r"s3[.-][a-z0-9-]+\.amazonaws\.com")
@@ -124,10 +125,11 @@ FilePath = Annotated[Path, BeforeValidator(_file)]
 FolderPath = Annotated[Path, BeforeValidator(_folder)]
 ThingName = Annotated[str, AfterValidator(_matching(NAME_PATTERN, "a thing name"))]
 JobId = Annotated[str, AfterValidator(_matching(JOB_PATTERN, "a job id"))]
+BucketName = Annotated[str, AfterValidator(_matching(BUCKET_PATTERN, "a bucket name"))]
 S3Url = Annotated[S3Object, BeforeValidator(parse_s3_url)]
 JobDocument = Annotated[str, BeforeValidator(_document)]
 UmqttProfile = Annotated[Literal["current", "2021", "upstream"], BeforeValidator(_text)]
-Phase = Literal["download", "verify", "apply", "app_download", "app_copy"]
+Phase = Literal["download", "verify", "apply", "mini_download", "stream", "app_download", "app_copy"]
 
 
 class Spec(BaseModel):
@@ -139,7 +141,8 @@ class Spec(BaseModel):
 class Fleet(Spec):
     """Devices of one kind: one by `name`, or `count` of them in a `group`.
 
-    `script` is a folder copied to /usr, whose main.py runs on boot. The network is the one of the model.
+    `script` is a folder copied to /usr, whose main.py runs on boot; `agent: modelled` is the built-in application
+    in its place. The network is the one of the model.
     """
 
     name: ThingName | None = None
@@ -148,6 +151,7 @@ class Fleet(Spec):
     model: str
     firmware: str
     script: FolderPath | None = None
+    agent: Literal["modelled"] | None = None
     umqtt: UmqttProfile = "current"
 
     @model_validator(mode="after")
@@ -156,6 +160,8 @@ class Fleet(Spec):
             raise ValueError("a fleet entry needs 'name' (one device) or 'group' (any number)")
         if self.name is not None and self.count > 1:
             raise ValueError("'name' is for one device; use 'group' with 'count'")
+        if self.script is not None and self.agent is not None:
+            raise ValueError("a fleet entry has a 'script' or an 'agent', not both")
         return self
 
     def devices(self) -> tuple[str, ...]:
@@ -166,16 +172,19 @@ class Fleet(Spec):
 
 
 class Package(Spec):
-    """A firmware package to build: `from` one version `to` another (differential), or `to` alone (full)."""
+    """A firmware package to build: `from` one version `to` another (differential, minimal), or `to` alone (full).
 
-    method: Literal["differential", "full"] = "differential"
+    A minimal one is a pair of files: bucket keys that hold it end in `.mini_1` and `.mini_2`.
+    """
+
+    method: Literal["differential", "full", "minimal"] = "differential"
     from_version: str | None = Field(default=None, alias="from")
     to_version: str = Field(alias="to")
 
     @model_validator(mode="after")
     def _base(self) -> Package:
-        if (self.method == "differential") != (self.from_version is not None):
-            needs = "needs 'from', its base version" if self.method == "differential" else "has no 'from'"
+        if (self.method == "full") != (self.from_version is None):
+            needs = "has no 'from'" if self.method == "full" else "needs 'from', its base version"
             raise ValueError(f"a {self.method} package {needs}")
         return self
 
@@ -194,9 +203,10 @@ class Object(Spec):
 
 
 class Cloud(Spec):
-    """The embedded cloud's content: bucket → key → object."""
+    """The embedded cloud's content: bucket → key → object. Objects of `public` buckets need no signed URL."""
 
-    buckets: dict[str, dict[str, Object]] = {}
+    buckets: dict[BucketName, dict[str, Object]] = {}
+    public: tuple[str, ...] = ()
 
 
 class PresignedUrlConfig(Spec):

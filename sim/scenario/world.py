@@ -10,10 +10,12 @@ import errno
 from collections.abc import Iterable
 from pathlib import Path
 
+from sim.boot.bootloader import Trust
 from sim.cloud.account import Account
+from sim.device.agent import Agent
 from sim.device.identity import make_identity
 from sim.device.model import load_model
-from sim.device.module import Module, Setting
+from sim.device.module import Module, Program, Setting
 from sim.errors import SpecError
 from sim.flash.filesystem import build_volume
 from sim.kernel.clock import Clock
@@ -82,12 +84,13 @@ class World:
         corrupt = {
             (f.corrupt_object.bucket, f.corrupt_object.key): f.corrupt_object for f in faults if f.corrupt_object
         }
+        self.account.artifacts.public = frozenset(self.scenario.cloud.public)
         self.account.expired = frozenset((f.url_expired.bucket, f.url_expired.key) for f in faults if f.url_expired)
         for bucket, objects in self.scenario.cloud.buckets.items():
             for name, stored in objects.items():
                 if (bucket, name) in missing:
                     continue
-                data = object_bytes(self.scenario, stored)
+                data = object_bytes(self.scenario, stored, name)
                 if (bucket, name) in corrupt:
                     data = flip_bit(data, corrupt[bucket, name].offset_bytes)
                 self.account.artifacts.put(bucket, name, data)
@@ -96,15 +99,20 @@ class World:
         model = load_model(entry.model)
         images = firmware(model, entry.firmware).images
         files = _script_files(entry.script)
+        trust = Trust(DEVELOPMENT_PUBLIC_KEY)
         profile = ScriptProfile(umqtt=self.options.umqtt or entry.umqtt)
+
+        def program(module: Module) -> Program:
+            return Agent(module) if entry.agent is not None else ScriptRuntime(module, profile)
+
         for name in entry.devices():
             self.account.register(name)
             issued = self.account.things.register(name)
             identity = make_identity(self.seed, name, issued.certificate_pem, issued.private_key_pem)
-            setting = Setting(name, model, identity, DEVELOPMENT_PUBLIC_KEY, self.seed)
-            module = Module(self.clock, self.trace, self._wiring.network, setting, lambda m: ScriptRuntime(m, profile))
+            setting = Setting(name, model, identity, trust, self.seed)
+            module = Module(self.clock, self.trace, self._wiring.network, setting, program)
             for partition, image in images.items():
-                module.layout.images[partition].load(0, image)
+                module.layout.firmware[partition].load(0, image)
             for point, region in module.regions.volumes.items():
                 region.load(0, _volume(region.size_bytes, files if point == "/usr" else {}, f"{name}: {point}"))
             self.devices[name] = module

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from sim.flash.partition import Region
 from sim.kernel.clock import Story
 from sim.ports import HttpFailure, HttpRequest, HttpResponse
 from sim.update.site import Fetcher, Site, UpdateFailed
@@ -23,6 +22,7 @@ HTTP_CONNECT = 716
 HTTP_READ = 717
 HTTP_RESPONSE = 723
 HTTP_URL = 711
+HTTP_NO_URL = 712
 HTTP_CLOSED = 719
 NO_SPACE = 511
 
@@ -30,19 +30,25 @@ _FAILURES = {"dns": HTTP_DNS, "refused": HTTP_CONNECT, "tls": HTTP_CONNECT, "res
 _TOTAL = re.compile(r"bytes (\d+)-(\d+)/(\d+)\Z")
 
 
-def download(site: Site, url: str, area: Region, progress: Callable[[int], None]) -> Story:
-    """Story whose value is the size in bytes of what now stands at the start of `area`.
+def download(site: Site, url: str, progress: Callable[[int], None], check_start: Callable[[bytes], None]) -> Story:
+    """Story whose value is the size in bytes of what now stands at the start of the staging area.
 
-    `progress` gets whole percent after each range. Raises UpdateFailed.
+    `progress` gets whole percent after each range; `check_start` gets the first bytes before any is written and may
+    raise UpdateFailed. Raises UpdateFailed.
     """
     site.enter_phase("download", 0.0)
-    fetcher, offset, total = site.http(), 0, None
+    area, fetcher, offset, total = site.layout.package, site.http(), 0, None
     while total is None or offset < total:
-        body, total = yield from _range(fetcher, url, offset, total)
+        body, size = yield from fetch_range(fetcher, url, offset, RANGE_BYTES)
+        if total not in (None, size):
+            raise UpdateFailed(HTTP_RESPONSE, "the file changed while it was downloaded")
+        total = size
         if total > area.size_bytes:
             raise UpdateFailed(NO_SPACE, f"the package has {total} bytes, the staging area holds {area.size_bytes}")
         if not body:
             raise UpdateFailed(HTTP_READ, f"the server sent nothing from byte {offset} of {total}")
+        if offset == 0:
+            check_start(body)
         area.rewrite(offset, body)
         yield from site.flash_time()
         offset += len(body)
@@ -51,19 +57,20 @@ def download(site: Site, url: str, area: Region, progress: Callable[[int], None]
     return offset
 
 
-def _range(fetcher: Fetcher, url: str, offset: int, total: int | None) -> Story:
-    """One range request: (body, size of the whole)."""
-    last = offset + RANGE_BYTES - 1
+def fetch_range(fetcher: Fetcher, url: str, offset: int, length: int) -> Story:
+    """One range request: (body, size of the whole). The body is shorter at the end of the whole, and is the whole from
+    `offset` on when the server knows no ranges. Raises UpdateFailed."""
+    last = offset + length - 1
     answer = yield from fetcher.fetch(HttpRequest("GET", url, {"Range": f"bytes={offset}-{last}"}))
     if isinstance(answer, HttpFailure):
         raise UpdateFailed(_FAILURES[answer.reason], f"no answer from the server: {answer.reason}")
     assert isinstance(answer, HttpResponse)
-    if answer.status == 200 and offset == 0:
-        return answer.body, len(answer.body)
+    if answer.status == 200:
+        return answer.body[offset:], len(answer.body)
     if answer.status != 206:
-        raise UpdateFailed(HTTP_RESPONSE, f"the server answered {answer.status}")
+        raise UpdateFailed(HTTP_RESPONSE, f"the server answered {answer.status}", answer.status)
     match = _TOTAL.match(_header(answer, "content-range"))
-    if match is None or int(match[1]) != offset or (total is not None and int(match[3]) != total):
+    if match is None or int(match[1]) != offset or int(match[2]) != min(last, int(match[3]) - 1):
         raise UpdateFailed(HTTP_RESPONSE, "the server sent another range than was asked for")
     if len(answer.body) != int(match[2]) - offset + 1:
         raise UpdateFailed(HTTP_CLOSED, f"the connection closed inside the range from byte {offset}")

@@ -10,44 +10,54 @@ from collections.abc import Callable
 from sim.boot.bootloader import request_update
 from sim.errors import PackageError
 from sim.kernel.clock import Story
-from sim.pack.verify import VerifiedPack, verify
+from sim.pack.container import Kind, parse_header
+from sim.pack.verify import VerifiedPack, check_kind, verify
 from sim.update.download import download
 from sim.update.site import Site, UpdateFailed
 
 
-def download_firmware(site: Site, url: str, progress: Callable[[int], None]) -> Story:
+def download_firmware(site: Site, url: str, progress: Callable[[int], None], kinds: frozenset[Kind]) -> Story:
     """Download a package, verify it and ask the bootloader to apply it. Raises UpdateFailed; then nothing changed.
 
-    `progress` gets whole percent of the download.
+    `progress` gets whole percent of the download; a package that is none of `kinds` is refused by its header, before
+    a byte of it is staged.
     """
-    size_bytes = yield from download(site, url, site.layout.package, progress)
-    yield from stage_verified(site, size_bytes)
+    size_bytes = yield from download(site, url, progress, lambda start: _check_start(site, start, kinds))
+    yield from stage_verified(site, size_bytes, kinds)
 
 
-def stage_verified(site: Site, size_bytes: int) -> Story:
+def stage_verified(site: Site, size_bytes: int, kinds: frozenset[Kind]) -> Story:
     """Verify the first `size_bytes` of the staging area and write the request."""
-    pack = yield from verify_staged(site, size_bytes)
+    pack = yield from verify_staged(site, size_bytes, kinds)
     request_update(site.layout, pack)
     yield from site.flash_time()
     site.trace("update.requested", version=pack.manifest.identity.target_version, bytes=size_bytes)
 
 
-def verify_staged(site: Site, size_bytes: int) -> Story:
+def verify_staged(site: Site, size_bytes: int, kinds: frozenset[Kind]) -> Story:
     """Story whose value is the VerifiedPack in the staging area; raises UpdateFailed with the field's code."""
     site.enter_phase("verify")
     package = site.layout.package
     try:
-        pack: VerifiedPack = verify(
-            package.read,
-            size_bytes,
-            family=site.layout.family,
-            running_version=site.version,
-            images=site.layout.images,
-            public_key=site.public_key,
-        )
+        pack: VerifiedPack = verify(package.read, size_bytes, site.layout.recipient(site.version, kinds, site.trust))
     except PackageError as error:
         yield from site.flash_time()
-        site.trace("update.refused", code=error.code, reason=str(error))
-        raise UpdateFailed(error.code, str(error)) from error
+        raise _refused(site, error) from error
     yield from site.flash_time()
     return pack
+
+
+def _check_start(site: Site, start: bytes, kinds: frozenset[Kind]) -> None:
+    try:
+        head = parse_header(start)
+    except PackageError:
+        return  # a vendor's own package, or rubbish: verifying the whole tells
+    try:
+        check_kind(head, kinds)
+    except PackageError as error:
+        raise _refused(site, error) from error
+
+
+def _refused(site: Site, error: PackageError) -> UpdateFailed:
+    site.trace("update.refused", code=error.code, reason=str(error))
+    return UpdateFailed(error.code, str(error))

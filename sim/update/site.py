@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-from sim.boot.bootloader import BootLayout
+from sim.boot.bootloader import BootLayout, Trust
 from sim.errors import QpyotaError
 from sim.flash.mounts import Mounts
 from sim.kernel.clock import Clock, Story
@@ -18,7 +17,11 @@ class Site(Protocol):
 
     clock: Clock
     layout: BootLayout
-    public_key: Ed25519PublicKey
+    trust: Trust
+
+    @property
+    def methods(self) -> Mapping[str, int | None]:
+        """Upgrade methods of this family → characters that a URL may have, None for any number."""
 
     @property
     def version(self) -> str:
@@ -34,7 +37,8 @@ class Site(Protocol):
         """Let the time pass that flash has used since the last call."""
 
     def enter_phase(self, phase: str, progress: float = 0.0) -> None:
-        """Say where the update stands: `download`, `verify`, `apply`, `app_download`, `app_copy`, `idle`."""
+        """Say where the update stands: `download`, `verify`, `apply`, `mini_download`, `stream`, `app_download`,
+        `app_copy`, `idle`."""
 
     def trace(self, kind: str, **data: Any) -> None: ...
 
@@ -47,9 +51,11 @@ class Fetcher(Protocol):
 
 
 class UpdateFailed(QpyotaError):  # noqa: N818 - an outcome of the emulated world, not a defect
-    """An update that ended before anything irreversible. `code` is the module's own error number."""
+    """An update that ended before anything irreversible. `code` is the module's own error number; `http_status` what
+    the server answered, if that was the reason."""
 
-    def __init__(self, code: int, reason: str) -> None:
+    def __init__(self, code: int, reason: str, http_status: int = 0) -> None:
         self.code = code
         self.reason = reason
+        self.http_status = http_status
         super().__init__(f"{reason} (code {code})")

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 
-from sim.boot.bootloader import BootLayout, Bootloader, BootOutcome, BootStep, request_update
+from sim.boot.bootloader import (
+    STAGED_KINDS,
+    BootLayout,
+    Bootloader,
+    BootOutcome,
+    BootStep,
+    Trust,
+    request_update,
+)
 from sim.boot.journal import Journal, Record, RecordKind
 from sim.errors import QpyotaError
 from sim.flash.nor import Nor, NorSnapshot, Torn
@@ -26,6 +34,7 @@ SECTOR_BYTES = 4096
 IMAGES = {"APP": (0x1000, 20 * SECTOR_BYTES), "APPIMG": (0x15000, 12 * SECTOR_BYTES)}
 STAGING = Partition("FS_SYS", 0x21000, 63 * SECTOR_BYTES)
 MOST_BOOTS = 4
+TRUST = Trust(DEVELOPMENT_PUBLIC_KEY)
 
 PART = FlashPart(
     name="bench",
@@ -89,20 +98,13 @@ class Rig:
 
     def stage(self, package: bytes, running: str = OLD) -> VerifiedPack:
         self.layout.package.rewrite(0, package)
-        return verify(
-            self.layout.package.read,
-            len(package),
-            family=FAMILY,
-            running_version=running,
-            images=self.layout.images,
-            public_key=DEVELOPMENT_PUBLIC_KEY,
-        )
+        return verify(self.layout.package.read, len(package), self.layout.recipient(running, STAGED_KINDS, TRUST))
 
     def request(self, package: bytes) -> None:
         request_update(self.layout, self.stage(package))
 
     def loader(self) -> Bootloader:
-        return Bootloader(self.layout, DEVELOPMENT_PUBLIC_KEY)
+        return Bootloader(self.layout, TRUST)
 
     def boot(self, loader: Bootloader | None = None) -> tuple[list[BootStep], BootOutcome]:
         """One boot."""

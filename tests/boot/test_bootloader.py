@@ -6,7 +6,7 @@ import pytest
 from boot_rig import FAMILY, IMAGES, NEW, OLD, Rig, diff_package, firmwares, full_package
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sim.boot.bootloader import Bootloader, BootOutcome, apply_us, installed_version, request_update
+from sim.boot.bootloader import Bootloader, BootOutcome, Trust, apply_us, installed_version, request_update
 from sim.boot.journal import Journal, Phase, Record, RecordKind
 from sim.errors import PackageError
 from sim.pack.build import build_diff
@@ -70,7 +70,7 @@ def test_another_key_in_the_bootloader_refuses():
     rig = Rig()
     rig.request(diff_package(4))
     other = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()
-    outcome = rig.boot(Bootloader(rig.layout, other))[1]
+    outcome = rig.boot(Bootloader(rig.layout, Trust(other)))[1]
     assert (outcome.action, outcome.code) == ("run", PackageCode.CORRUPT)
     assert "key" in outcome.reason
     assert rig.holds(firmwares()[0])

@@ -17,6 +17,10 @@ READY = Record(RecordKind.READY, 3, 0x1234)
 DONE = Record(RecordKind.DONE, 3)
 COMPLETE = Record(RecordKind.COMPLETE)
 CLEAR = Record(RecordKind.CLEAR)
+MINI_REQUEST = Record(RecordKind.MINI_REQUEST, 90, 0xFACE)
+MINI_STAGED = Record(RecordKind.MINI_STAGED, 3000, 0xBEEF)
+MINI_UPDATED = Record(RecordKind.MINI_UPDATED)
+MINI = {"package_bytes": 3000, "header_crc32": 0xBEEF, "request_bytes": 90, "request_crc32": 0xFACE}
 
 
 def new_region() -> Region:
@@ -31,7 +35,7 @@ def test_rubbish_in_both_sectors_is_an_idle_journal_that_can_be_used():
     assert Journal(region).state.phase is Phase.REQUESTED
 
 
-@pytest.mark.parametrize("record", [READY, DONE, COMPLETE, CLEAR])
+@pytest.mark.parametrize("record", [READY, DONE, COMPLETE, CLEAR, MINI_STAGED, MINI_UPDATED])
 def test_without_a_request_nothing_else_means_anything(record):
     region = new_region()
     Journal(region).append(record)
@@ -44,12 +48,21 @@ def test_without_a_request_nothing_else_means_anything(record):
         ([REQUEST], JournalState(Phase.REQUESTED, 5000, 0xABCD)),
         ([REQUEST, READY], JournalState(Phase.APPLYING, 5000, 0xABCD, 3, 0x1234)),
         ([REQUEST, READY, DONE], JournalState(Phase.APPLYING, 5000, 0xABCD, 4, None)),
-        ([REQUEST, DONE, COMPLETE], JournalState(Phase.COMPLETE, 5000, 0xABCD, 4, None)),
+        ([REQUEST, DONE, COMPLETE], JournalState(Phase.COMPLETE, 5000, 0xABCD)),
         ([REQUEST, READY, CLEAR], JournalState()),
         ([REQUEST, READY, Record(RecordKind.REQUEST, 1, 2)], JournalState(Phase.REQUESTED, 1, 2)),
+        ([MINI_REQUEST], JournalState(Phase.MINI_REQUESTED, request_bytes=90, request_crc32=0xFACE)),
+        ([MINI_REQUEST, MINI_STAGED], MINI | {"phase": Phase.MINI_STAGED}),
+        ([MINI_REQUEST, MINI_STAGED, READY, DONE], MINI | {"phase": Phase.MINI_APPLYING, "next_step": 4}),
+        ([MINI_REQUEST, MINI_STAGED, DONE, MINI_UPDATED], MINI | {"phase": Phase.STREAMING}),
+        ([MINI_REQUEST, MINI_STAGED, DONE, MINI_UPDATED, DONE], MINI | {"phase": Phase.STREAMING, "next_step": 4}),
+        ([MINI_REQUEST, MINI_STAGED, MINI_UPDATED, DONE, MINI_UPDATED], MINI | {"phase": Phase.STREAMING}),
+        ([MINI_REQUEST, MINI_STAGED, MINI_UPDATED, COMPLETE], JournalState(Phase.COMPLETE, 3000, 0xBEEF)),
+        ([MINI_REQUEST, MINI_STAGED, CLEAR], JournalState()),
     ],
 )
 def test_what_records_add_up_to(records, state):
+    state = JournalState(**state) if isinstance(state, dict) else state
     region = new_region()
     for record in records:
         Journal(region).append(record)
@@ -118,6 +131,33 @@ def test_a_journal_read_anew_says_what_the_writer_knew(records, rounds):
             journal.append(record)
         known = journal.state
     assert Journal(region).state == known
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [REQUEST],
+        [REQUEST, READY],
+        [REQUEST, DONE],
+        [REQUEST, DONE, COMPLETE],
+        [MINI_REQUEST],
+        [MINI_REQUEST, MINI_STAGED],
+        [MINI_REQUEST, MINI_STAGED, READY],
+        [MINI_REQUEST, MINI_STAGED, MINI_UPDATED, DONE],
+    ],
+)
+@pytest.mark.parametrize("record", [READY, DONE, COMPLETE, CLEAR, MINI_STAGED, MINI_UPDATED, MINI_REQUEST, REQUEST])
+def test_a_roll_over_keeps_all_that_matters(records, record):
+    region = new_region()
+    journal = Journal(region)
+    for _ in range(255 - len(records)):
+        journal.append(CLEAR)
+    for entry in records:
+        journal.append(entry)
+    known = journal.state
+    journal.append(record)
+    assert region.nor.erase_count(0) + region.nor.erase_count(1) == 2
+    assert Journal(region).state == journal.state == known.after(record)
 
 
 def test_both_sectors_wear_alike():

@@ -116,9 +116,9 @@ def test_a_sector_that_looks_blank_is_not_erased(monkeypatch):
 def test_the_requested_package_is_not_verified_at_boot(monkeypatch):
     """A request for a package made from another base: dropped by a careful bootloader, fatal to a trusting one."""
 
-    def trusting(self, state, version):
+    def trusting(self, *facts):
         monkeypatch.setattr(verify_module, "_check_base", lambda *_: None)
-        return original(self, state, version)
+        return original(self, *facts)
 
     rig = Rig()
     request_update(rig.layout, rig.stage(diff_package(4)))

@@ -29,10 +29,13 @@ def test_the_regions_of_a_model_are_apart_and_within_their_partitions(variant: s
     spec = load_model(variant)
     regions = spec.regions(Nor(spec.part))
     layout = regions.boot_layout
-    windows = [*layout.images.values(), layout.journal, layout.scratch, layout.package, *regions.volumes.values()]
+    windows = [*layout.firmware.values(), layout.journal, layout.scratch, layout.package, *regions.volumes.values()]
+    windows += [layout.request] if layout.request else []
     places = sorted((window.start, window.start + window.size_bytes) for window in windows)
     assert all(end <= start for (_, end), (start, _) in pairwise(places))
     assert tuple(layout.images) == spec.images
+    assert set(layout.firmware) == set(spec.image_bytes)
+    assert (layout.mini is None) == (layout.request is None) == ("minimal" not in spec.methods)
     assert layout.family == spec.family
     for window in windows:
         assert window.partition.offset <= window.start
@@ -60,13 +63,59 @@ def test_figures_are_plausible(variant: str) -> None:
     assert spec.image_places.keys() == spec.image_bytes.keys()
     for name, (offset, size_bytes) in spec.image_places.items():
         assert spec.partitions.at(offset).name == name
-        assert 4096 < spec.image_bytes[name] <= size_bytes
-    assert spec.package_suffix.startswith(".")
+        assert 4096 < spec.image_bytes[name] <= size_bytes * 9 // 10, "an image grows from version to version"
+    assert sum(spec.image_bytes.values()) <= 6 << 20, "tests build packages of all families"
+    assert set(spec.packages) == spec.methods
+    assert spec.staging.scratch_bytes >= spec.apply.block_sectors * spec.part.sector_bytes
     assert 0 < spec.timings.bootloader_us < spec.timings.boot_us < 60_000_000
     assert 0 < spec.timings.attach_us < 120_000_000
     assert 0 <= spec.radio.jitter_us < spec.radio.rtt_us
     assert spec.radio.up_bytes_per_s <= spec.radio.down_bytes_per_s
-    assert all(partition.source for partition in spec.partitions)
+    assert spec.timings.boot_us > spec.mini.boot_us if spec.mini else True
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_figure_says_where_it_comes_from(variant: str) -> None:
+    spec = load_model(variant)
+    assert {f"partitions.{partition.name}" for partition in spec.partitions} < set(spec.sources)
+    assert {"chip", "images." + spec.images[0], "apply.block", "radio.down", "timings.attach"} < set(spec.sources)
+    assert {"part.size", "part.sector_erase", "part.endurance_cycles"} < set(spec.sources)
+    assert ("mini.url_limit_chars" in spec.sources) == (spec.mini is not None)
+    for key, source in spec.sources.items():
+        assert len(source) >= 10, key
+        assert "facts" not in source.lower(), f"{key}: names no public source"
+
+
+ANCHORS = [
+    ("EC600NCNLC", "cp", 0x40000, None, "ASR boot33"),
+    ("EC600NCNLC", "fota_param", 0xDBF000, 0x1000, "ASR boot33"),
+    ("EC600NCNLC", "updater", 0xDC0000, 0x20000, "ASR boot33"),
+    ("EC600NCNLC", "rd", 0x24000, None, "entry of system.img"),
+    ("EC800NCNLA", "customer_fs", None, 576 << 10, "measured"),
+    ("EC800NCNLA", "customer_backup_fs", None, 100 << 10, "measured"),
+    ("EC800G", "SPL", 0, 0x20000, "UIS8850 SDK"),
+    ("EC800G", "BOOT", 0x20000, 0x10000, "UIS8850 SDK"),
+    ("EC800G", "APP", 0x30000, 0x280000, "UIS8850 SDK"),
+    ("EC800G", "APPIMG", 0x2B0000, 0x220000, "UIS8850 SDK"),
+    ("EC800G", "FS_SYS", 0x4D0000, None, "UIS8850 SDK"),
+    ("EC800G", "FS_MODEM", 0x720000, 0xC0000, "UIS8850 SDK"),
+    ("EC800G", "FACTORY", 0x7E0000, 0x20000, "UIS8850 SDK"),
+    ("EC800E", "AP", 0x24000, 0x280000, "EC618 mem_map.h"),
+    ("EC800E", "fota", 0x304000, 0x80000, "EC618 mem_map.h"),
+    ("EC800E", "customer_fs", 0x384000, None, "EC618 mem_map.h"),
+    ("EC800E", "kv", 0x3CC000, 0x10000, "EC618 mem_map.h"),
+    ("EC800E", "plat_config", 0x3FC000, 0x4000, "EC618 mem_map.h"),
+    ("EC800E", "CP", 0x400000, 0x80000, "EC618 mem_map.h, CP behind AP"),
+    ("EC800E", "rel_cp", 0x4E7000, 0x19000, "EC618 mem_map.h, CP behind AP"),
+    ("BG95", "EFS_USR", 0x800000, 2 << 20, "EFS of 8 MB, quota of 2 MB"),
+]
+
+
+@pytest.mark.parametrize(("variant", "name", "offset", "size_bytes", "why"), ANCHORS)
+def test_public_anchors_are_kept(variant: str, name: str, offset: int | None, size_bytes: int | None, why: str) -> None:
+    partition = load_model(variant).partitions[name]
+    assert offset in (None, partition.offset), why
+    assert size_bytes in (None, partition.size_bytes), why
 
 
 def test_the_8910_table_has_the_published_places() -> None:
@@ -94,20 +143,75 @@ def test_the_figures_of_an_eg915u() -> None:
     assert (spec.staging.journal_bytes, spec.staging.scratch_bytes) == (8192, 65536)
     assert spec.images == ("APP", "APPIMG")
     assert spec.methods == {"differential"}
+    assert spec.packages == {"differential": ("*.pack",)}
+    assert (spec.apply.kind, spec.apply.block_sectors, spec.mini) == ("staged", 16, None)
     assert (spec.fota.blocking, spec.fota.reset_disable, spec.fota.reset_delay_us) == (True, True, 250_000)
     assert spec.fota.url_limit_chars is None
     assert (spec.radio.rtt_us, spec.radio.down_bytes_per_s) == (80_000, 160_000)
     assert spec.file_systems == {"/usr": "PY_FS_U", "/bak": "PY_FS_B"}
 
 
-def test_a_version_belongs_to_one_variant() -> None:
-    version = "EG915UEUABR03A21M08_OCPU_QPY"
+def test_the_figures_of_a_family_with_a_minimal_system() -> None:
+    spec = load_model("EC800NCNLA")
+    assert spec.mini is not None
+    assert (spec.mini.image, spec.mini.request, spec.mini.url_limit_chars) == ("mini", "fota_param", 128)
+    assert spec.images == ("cp", "dsp", "customer_app"), "the minimal system is not part of the big one"
+    assert set(spec.image_bytes) == {*spec.images, "mini"}, "but a version has an image for it"
+    assert (spec.apply.kind, spec.apply.block_sectors) == ("in_place", 1)
+    assert spec.packages == {"minimal": ("*.mini_1", "*.mini_2")}
+    assert (spec.fota.blocking, spec.fota.reset_disable) == (False, False)
+
+
+def test_where_families_differ() -> None:
+    """Radio, times and traits that scripts and links can tell families by."""
+    assert load_model("BG95").radio.category == "Cat M1"
+    assert load_model("BG95").generation == "G21"
+    assert load_model("EC200A").radio.down_bytes_per_s > 3 * load_model("EG915U").radio.down_bytes_per_s
+    assert load_model("BG95").radio.down_bytes_per_s < load_model("EG915U").radio.down_bytes_per_s / 3
+    assert load_model("BG95").timings.attach_us > load_model("EG915U").timings.attach_us
+    at_once = {variant for variant in VARIANTS if not load_model(variant).fota.blocking}
+    assert at_once == {variant for variant in VARIANTS if load_model(variant).row <= 3}
+    assert at_once == {variant for variant in VARIANTS if not load_model(variant).fota.reset_disable}
+
+
+SEEN = [
+    ("EG915UEUABR03A21M08_OCPU_QPY", "EG915U"),
+    ("EC600UCNLBR03A01M08_OCPU_QPY_BETA1207", "EC600U"),
+    ("EC600UCNLBR03A01M08_BT_OCPU_QPY_BETA1107", "EC600U"),
+    ("EC200ACNHAR01A02M16", "EC200A"),
+    ("EC200AEUHAR01A24M16", "EC200A"),
+    ("EC600NCNLCR03A11M16_OCPU_QPY_BETA0313", "EC600NCNLC"),
+    ("EC600MCNLER06A06M08_OCPU_QPY", "EC600M"),
+    ("EC800MCNLER01A03M08_OCPU_QPY_TEST0813", "EC800M"),
+    ("BG95M3LAR02A03_BETA0614", "BG95"),
+    ("BG600LM3LAR02A03", "BG600L"),
+    # Not seen, but of the shape of those seen.
+    ("EG912NENAAR05A01M16_OCPU_QPY", "EG912N"),
+    ("EC800NCNLAR01A01M08_OCPU_QPY", "EC800NCNLA"),
+    ("EC800MCNLFR07A01M04_OCPU_QPY", "EC800MCNLF"),
+    ("EC800GCNLDR01A01M08_OCPU_QPY", "EC800G"),
+    ("EC800ECNLCR01A21M04_OCPU_QPY", "EC800E"),
+    # Modules that are not in the support table.
+    ("EC600SCNLAR01A01M16_OCPU_PY_BETA0414", None),
+    ("EC100YCNAAR01A01M16_OCPU_PY", None),
+    ("EC800KCNCCR07A01M02_OCPY_QPY_BETA1202", None),
+    # Sizes of flash that no such model has, and other mistakes.
+    ("EG915UEUABR03A21M16_OCPU_QPY", None),
+    ("EC600NCNLCR03A11M08_OCPU_QPY", None),
+    ("EC600NCNLAR03A11M16_OCPU_QPY", None),
+    ("EC800MCNLFR07A01M08X_OCPU_QPY", None),
+    ("EC600UCNLBR03A01M08_OCPU_QPYX", None),
+    ("xEC600UCNLBR03A01M08_OCPU_QPY", None),
+    ("EC600U", None),
+    ("V0002", None),
+    ("", None),
+]
+
+
+@pytest.mark.parametrize(("version", "owner"), SEEN)
+def test_a_version_belongs_to_one_variant_at_most(version: str, owner: str | None) -> None:
     owners = [variant for variant in VARIANTS if load_model(variant).owns_version(version)]
-    assert owners == ["EG915U"]
-    spec = load_model("EC600U")
-    assert spec.owns_version("EC600UCNLBR03A01M08_OCPU_QPY_BETA1207")
-    for wrong in ("", "EC600U", "V0002", "EC600UCNLBR03A01M08_OCPU_QPYX", "xEC600UCNLBR03A01M08_OCPU_QPY"):
-        assert not spec.owns_version(wrong)
+    assert owners == ([owner] if owner else [])
 
 
 def test_all_devices_of_a_variant_share_one_model() -> None:
@@ -119,7 +223,7 @@ def test_models_are_listed_by_row() -> None:
     assert {"EG915U", "EG912U", "EC600U", "EC200U"} <= {row.variant for row in rows}
     assert [row.row for row in rows] == sorted(row.row for row in rows)
     row = next(row for row in rows if row.variant == "EG915U")
-    assert (row.flash_bytes, row.methods, row.package_suffix) == (8 << 20, ("differential",), ".pack")
+    assert (row.flash_bytes, row.methods, row.category) == (8 << 20, ("differential",), "Cat 1")
 
 
 @pytest.mark.parametrize(("name", "hint"), [("eg915u", "EG915U"), ("EG916U", "EG915U"), ("EC200", "EC200U")])
@@ -156,7 +260,7 @@ def changed(tmp_path: Path, place: Place, value: Any, file: str = "ecx00u.yaml")
     else:
         node[place[-1]] = value
     target.write_text(yaml.safe_dump(data, sort_keys=False), "utf-8")
-    return tmp_path / "ecx00u.yaml"
+    return target if target.parent == tmp_path else tmp_path / "ecx00u.yaml"
 
 
 WRONG: list[tuple[Place, Any, str]] = [
@@ -197,6 +301,32 @@ WRONG: list[tuple[Place, Any, str]] = [
     (("version_pattern", "value"), "{variant}(", r"version_pattern.value: not a regular expression"),
     (("fota", "blocking", "value"), "yes", r"fota.blocking.value: Input should be a valid boolean"),
     (("part",), "w25q128", r"part: there is no flash part 'w25q128'; known: .*w25q64jv"),
+    (("series",), REMOVE, r"ecx00u.yaml: series: Field required"),
+    (("generation", "value"), "G23", r"generation.value: Input should be 'G21' or 'G25'"),
+    (("apply", "kind", "value"), "copied", r"apply.kind.value: Input should be 'staged' or 'in_place'"),
+    (("apply", "kind", "value"), "in_place", r"apply.block: 65536 bytes when staged, and only then"),
+    (("apply", "block", "value"), "32KiB", r"apply.block: 65536 bytes when staged, and only then"),
+    (("apply", "block", "value"), "6000B", r"apply.block: must be whole sectors of 4096 bytes"),
+    (("staging", "scratch", "value"), "32KiB", r"staging.scratch: must hold one block of 65536 bytes"),
+    (("packages", "value"), {}, r"packages: names the files of each of methods"),
+    (("packages", "value"), {"full": ["*.pack"]}, r"packages: names the files of each of methods"),
+    (("packages", "value"), {"differential": ["a", "b"]}, r"packages.differential: the package is 1 file$"),
+    (("methods", "value"), ["differential", "minimal"], r"mini: is there exactly when methods has minimal"),
+]
+
+WRONG_MINI: list[tuple[Place, Any, str]] = [
+    (("mini",), REMOVE, r"ecx00n_8m.yaml: mini: is there exactly when methods has minimal"),
+    (("mini", "image"), "mini_pkg", r"mini.image: 'mini_pkg' is not one of images"),
+    (("mini", "request"), "param", r"mini.request: there is no partition 'param'"),
+    (("mini", "request"), "customer_fs", r"mini.request: partition customer_fs is already that of file_systems./usr"),
+    (("mini", "url_limit_chars"), 128, r"mini.url_limit_chars: Input should be a valid dictionary"),
+    (("packages", "value"), {"minimal": ["*.mini_1"]}, r"packages.minimal: the package is 2 files$"),
+    (("images",), {"mini": {"value": "448KiB", "source": "as it was there"}}, r"images: must not be empty"),
+    (
+        ("images", "customer_backup_fs"),
+        {"value": "64KiB", "source": "made up"},
+        r"images.customer_backup_fs: .*12 char",
+    ),
 ]
 
 
@@ -204,6 +334,12 @@ WRONG: list[tuple[Place, Any, str]] = [
 def test_a_wrong_family_file_is_told_by_file_and_key(tmp_path: Path, place: Place, value: Any, told: str) -> None:
     with pytest.raises(SpecError, match=told):
         read_family(changed(tmp_path, place, value))
+
+
+@pytest.mark.parametrize(("place", "value", "told"), WRONG_MINI)
+def test_a_wrong_minimal_system_is_told_by_file_and_key(tmp_path: Path, place: Place, value: Any, told: str) -> None:
+    with pytest.raises(SpecError, match=told):
+        read_family(changed(tmp_path, place, value, file="ecx00n_8m.yaml"))
 
 
 @pytest.mark.parametrize(
@@ -245,6 +381,16 @@ def test_a_variant_in_two_families_is_refused(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "twin.yaml").write_text(path.read_text("utf-8"), "utf-8")
     monkeypatch.setattr(model, "models_dir", lambda: tmp_path)
     with pytest.raises(SpecError, match=r"twin.yaml: variants: EG915U is in family twin too"):
+        model._shipped.__wrapped__()
+
+
+@pytest.mark.parametrize(("place", "value"), [(("series",), "ECx00G Series"), (("row",), 4)])
+def test_files_of_one_row_say_the_same_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Place, value: Any
+) -> None:
+    changed(tmp_path, place, value, file="ecx00g.yaml")
+    monkeypatch.setattr(model, "models_dir", lambda: tmp_path)
+    with pytest.raises(SpecError, match=r"row [45] has another series or other methods in family ec"):
         model._shipped.__wrapped__()
 
 

@@ -1,27 +1,16 @@
 """The vendor sample, cut from its document at test time, and a factory of benches that run it."""
 
-import os
-from pathlib import Path
-
 import pytest
 from upgrade_bench import DEVICE, NEW, OLD, SCENARIO, Bench
 
 from sim.scenario.loader import load_scenario
 from sim.scenario.result import RunOptions
 
-ROOT = Path(__file__).parents[2]
-SEED_FILE = Path(os.environ.get("QPYOTA_SEED_FILE", ROOT.parent / "shared" / "seed" / "000_a6a872a304aa46b8.txt"))
-
 
 @pytest.fixture(scope="session")
-def sample():
+def sample(vendor_document):
     """The vendor document: {"aws.py": …, "aws_ota_test.py": …} and its two job documents, byte for byte."""
-    if not SEED_FILE.exists():
-        reason = f"the vendor sample is not at {SEED_FILE}; set QPYOTA_SEED_FILE"
-        if os.environ.get("QPYOTA_REQUIRE_SEED") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    text = SEED_FILE.read_bytes().decode()
+    text = vendor_document
     marks = (
         "Code of aws.py script:\n",
         "Code of aws_ota_test.py script:\n",

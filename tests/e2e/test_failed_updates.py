@@ -44,12 +44,15 @@ def test_a_firmware_update_that_cannot_work_is_reported_failed(bench, transport,
 
 def test_a_package_for_another_family_is_refused(bench, tmp_path):
     from sim.device.model import load_model
-    from sim.pack.build import build_full
+    from sim.pack.build import build_diff
     from sim.pack.firmware import Firmware, synthesize
 
     model = load_model("EG915U")
-    images = synthesize(model.family, NEW, model.image_bytes).images
-    (tmp_path / "other.pack").write_bytes(build_full(Firmware("another family", NEW, images), model.image_places))
+    old, new = (
+        Firmware("another family", version, synthesize(model.family, version, model.image_bytes).images)
+        for version in (OLD, NEW)
+    )
+    (tmp_path / "other.pack").write_bytes(build_diff(old, new, model.image_places))
     made = bench()
     made.world.account.artifacts.put("qpyota", "EG915UEUAB_V0002-V0003.pack", (tmp_path / "other.pack").read_bytes())
     done = made.run_until_finished()

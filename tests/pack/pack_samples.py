@@ -11,13 +11,15 @@ from sim.flash.nor import Nor
 from sim.flash.part import FlashPart
 from sim.flash.partition import Partition, Region
 from sim.pack.build import build_diff, build_full
+from sim.pack.container import Kind
 from sim.pack.firmware import Firmware, synthesize
 from sim.pack.signing import DEVELOPMENT_KEY, DEVELOPMENT_PUBLIC_KEY
-from sim.pack.verify import VerifiedPack, verify
+from sim.pack.verify import Recipient, VerifiedPack, verify
 
 FAMILY = "bench"
 LAYOUT = {"APP": (0x1000, 0x10000), "APPIMG": (0x11000, 0x8000)}
 SIZES = {"APP": 0xC000, "APPIMG": 0x6000}
+ALL_KINDS = frozenset(Kind)
 OLD, NEW = "BENCHR01A01_OCPU_QPY", "BENCHR01A02_OCPU_QPY"
 
 
@@ -62,14 +64,12 @@ def check(package: bytes, images=None, running: str | None = OLD, family: str = 
         assert offset + length <= len(package), "read beyond the package"
         return package[offset : offset + length]
 
-    return verify(
-        read,
-        len(package),
-        family=family,
-        running_version=running,
-        images=images or flashed(),
-        public_key=key or DEVELOPMENT_PUBLIC_KEY,
-    )
+    return verify(read, len(package), recipient(images, running, family, key))
+
+
+def recipient(images=None, running: str | None = OLD, family: str = FAMILY, key=None, kinds=ALL_KINDS) -> Recipient:
+    """A device of two images that carries OLD."""
+    return Recipient(family, running, images or flashed(), kinds, key or DEVELOPMENT_PUBLIC_KEY, {})
 
 
 def resealed(package: bytes) -> bytes:

@@ -6,13 +6,12 @@ import struct
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pack_samples import FAMILY, LAYOUT, NEW, OLD, check, diff, firmware, flashed, full, resealed
+from pack_samples import FAMILY, LAYOUT, NEW, OLD, check, diff, firmware, flashed, full, recipient, resealed
 
 from sim.errors import PackageError
 from sim.flash.partition import Partition, Region
 from sim.pack.build import build_diff, build_full
 from sim.pack.codes import PackageCode
-from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY
 from sim.pack.verify import VerifiedPack, verify_resumed
 
 OTHER_KEY = Ed25519PrivateKey.from_private_bytes(b"another key, also not a secret..")
@@ -109,7 +108,7 @@ def test_a_package_that_changes_after_it_was_verified_is_noticed():
         return bytes(data[offset : offset + length])
 
     pack = check(diff())
-    changing = verify_resumed(read, len(data), family=FAMILY, images=flashed(NEW), public_key=DEVELOPMENT_PUBLIC_KEY)
+    changing = verify_resumed(read, len(data), recipient(flashed(NEW)))
     data[pack.manifest.index[0].offset] ^= 1
     with pytest.raises(PackageError, match="changed after"):
         changing.block(pack.manifest.index[0])
@@ -120,9 +119,7 @@ def test_a_resumed_update_asks_for_no_base_but_for_all_else():
         return diff()[offset : offset + length]
 
     def resumed(family: str = FAMILY, key=None):
-        return verify_resumed(
-            read, len(diff()), family=family, images=flashed(NEW), public_key=key or DEVELOPMENT_PUBLIC_KEY
-        )
+        return verify_resumed(read, len(diff()), recipient(flashed(NEW), family=family, key=key))
 
     assert resumed().manifest.identity.target_version == NEW
     for facts, code in (

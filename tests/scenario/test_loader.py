@@ -105,7 +105,7 @@ expect:
             "unknown device or group 'dve'; did you mean 'dev'?",
         ),
         ("faults: [{power_cut: {device: dev, when: {phse: apply}}}]", (7, 43), "did you mean 'phase'?"),
-        ("cloud: {buckets: {b: {k: {fil: x}}}}", (7, 27), "did you mean 'file'?"),
+        ("cloud: {buckets: {box: {k: {fil: x}}}}", (7, 29), "did you mean 'file'?"),
         ("faults: [{url_expired: {bucket: b, key: k}}]", (7, 33), "unknown bucket 'b'; there is none"),
         (
             "jobs: [{jobId: j, targets: [dev], documentSource: 'https://buck.s3.us-west-2.amazonaws.com/k'}]",

@@ -190,10 +190,10 @@ def test_paths_are_taken_from_the_scenarios_folder(tmp_path: Path) -> None:
     found = scenario(
         tmp_path,
         fleet=[{"name": "dev", "script": "app", **FLEET}],
-        cloud={"buckets": {"b": {"a.py": {"file": "a.py"}}}},
+        cloud={"buckets": {"box": {"a.py": {"file": "a.py"}}}},
     )
     assert found.fleet[0].script == tmp_path / "app"
-    assert found.cloud.buckets["b"]["a.py"].file == tmp_path / "a.py"
+    assert found.cloud.buckets["box"]["a.py"].file == tmp_path / "a.py"
     assert found.source == tmp_path / "x.yaml"
 
 

@@ -16,6 +16,7 @@ from misc import Power
 NOTE = "/usr/ota_note.json"
 PROGRESS_STEP = 10  # percent between two reports
 PAUSE_S = 5  # before another attempt
+DOWNLOAD_WAIT_S = 1800  # for a module that downloads in the background
 
 
 class Refused(Exception):
@@ -36,6 +37,7 @@ class Upgrade(object):
         self._log = log.getLogger("upgrade")
         self._job_id = None
         self._told = 0
+        self._outcome = None
 
     def carry_out(self, execution):
         # Ends with a report, or with a restart after which the job is offered again.
@@ -48,7 +50,7 @@ class Upgrade(object):
                 return
             tried = self._count_attempt()
             if operation == "FOTA":
-                self._firmware(files[0])
+                self._firmware(files)
             elif operation == "app_fota":
                 self._app_files(files)
             else:
@@ -74,18 +76,34 @@ class Upgrade(object):
                 return False
         return True
 
-    def _firmware(self, item):
-        self._log.info("%s: firmware %s", self._job_id, item["fileVersion"])
-        self._told = 0
+    def _firmware(self, files):
+        # One file is staged here; a pair (.mini_1, .mini_2) is fetched by the module itself after its restart.
+        self._log.info("%s: firmware %s", self._job_id, files[0]["fileVersion"])
+        self._told, self._outcome = 0, None
         self._jobs.progress(self._job_id, "downloading", 0)
-        updater = fota(reset_disable=1)  # so that the last report gets out before the restart
-        url = item["fileSource"]["url"]
-        if updater.httpDownload(url1=url, callback=self._downloaded) != 0:
+        updater = fota(reset_disable=1)  # where the module heeds it, the last report gets out before the restart
+        urls = [item["fileSource"]["url"] for item in files]
+        if len(urls) == 2:
+            if updater.httpDownload(url1=urls[0], url2=urls[1]) != 0:
+                raise Refused("the module does not take this pair of files")
+        elif updater.httpDownload(url1=urls[0], callback=self._downloaded) != 0:
             raise Missed("the firmware could not be downloaded or verified")
+        else:
+            self._wait_until_staged()  # some modules return before they have begun
+
+    def _wait_until_staged(self):
+        for _ in range(DOWNLOAD_WAIT_S):
+            if self._outcome is not None:
+                break
+            utime.sleep(1)
+        if self._outcome != 0:
+            raise Missed("the firmware could not be downloaded or verified: " + str(self._outcome))
 
     def _downloaded(self, event):
         status, percent = event[0], event[1]
-        if status == 1 and percent >= self._told + PROGRESS_STEP:
+        if status != 1:
+            self._outcome = 0 if status in (0, 2) else percent  # what failed stands in the place of percent
+        elif percent >= self._told + PROGRESS_STEP:
             self._told = percent - percent % PROGRESS_STEP
             self._jobs.progress(self._job_id, "downloading", self._told)
 

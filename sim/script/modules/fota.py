@@ -1,6 +1,7 @@
 """`fota`: the type itself stands under the module's name, so `import fota; fota()`. One object per device.
 
-`httpDownload` blocks on some families and returns at once on others; success is followed by a reset of its own.
+`httpDownload` blocks on some families and returns at once on others; success is followed by a reset of its own. With
+`url2` it asks for a minimal upgrade, of which no callback hears. What the family cannot do is refused at once, with -1.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from typing import Any
 
 from sim.kernel.clock import Story
 from sim.script.runtime import ScriptRuntime
-from sim.update.firmware import download_firmware, stage_verified
+from sim.update.failures import n_series_code
+from sim.update.firmware import stage_verified
+from sim.update.methods import Method, choose, staged_kinds
 from sim.update.site import UpdateFailed
 
 IN_PROGRESS, FLAG_SET, FAILED = 1, 2, -1
@@ -42,11 +45,16 @@ def make(rt: ScriptRuntime) -> type:
             rt.me()
             if not isinstance(url1, str):
                 raise TypeError("can't convert to str")
-            limit = traits.url_limit_chars
-            if self._busy or url2 is not None or not url1 or (limit is not None and len(url1) > limit):
+            if self._busy:
+                return -1
+            urls = [url1] if url2 is None else [url1, url2]
+            try:
+                method = choose(rt.module, urls)
+            except UpdateFailed as failure:
+                rt.trace("fota.failed", code=failure.code, reason=failure.reason)
                 return -1
             self._busy = True
-            story = self._update(url1, callback)
+            story = self._update(method, urls, callback if method.calls_back else None)
             if traits.blocking:
                 return int(rt.run(story))
             rt.module.life.spawn(story)
@@ -74,22 +82,22 @@ def make(rt: ScriptRuntime) -> type:
             """Verify what was written and set the flag; the script restarts the device itself."""
             size, self._written = self._written, 0
             try:
-                rt.run(stage_verified(rt.module, size))
+                rt.run(stage_verified(rt.module, size, staged_kinds(rt.module)))
             except UpdateFailed:
                 return -1
             return 0
 
-        def _update(self, url: str, callback: Callable[[Any], object] | None) -> Story:
+        def _update(self, method: Method, urls: list[str], callback: Callable[[Any], object] | None) -> Story:
             def tell(status: int, progress: int) -> None:
                 if callback is not None:
                     rt.callback(callback, [status, progress])
 
             try:
-                yield from download_firmware(rt.module, url, lambda percent: tell(IN_PROGRESS, percent))
+                yield from method.begin(rt.module, urls, lambda percent: tell(IN_PROGRESS, percent))
             except UpdateFailed as failure:
                 rt.trace("fota.failed", code=failure.code, reason=failure.reason)
                 rt.module.enter_phase("idle")
-                tell(FAILED, failure.code)
+                tell(FAILED, failure.code if traits.blocking else n_series_code(failure))
                 return -1
             finally:
                 self._busy = False

@@ -1,0 +1,216 @@
+"""The built-in application: asks for its next job, does it, reports. Ten times cheaper than a script.
+
+It is a story on the same radio, files and updates as a script, and knows neither transport nor scenario. Unlike the
+vendor's sample it compares versions after every boot and reports a failed update as failed, once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from sim.device.module import Module
+from sim.device.radio import MqttLink
+from sim.jobs import topics
+from sim.jobs.messages import Status
+from sim.kernel.clock import Story
+from sim.ports import Arrival, Closed, Connack, Hello, Message, Pingresp, Suback
+from sim.update.app_files import FLAG_FILE, download_file, set_update_flag
+from sim.update.methods import install
+from sim.update.report import RESTARTING, Order, Report, failed, judge_files, judge_firmware, read_order
+from sim.update.site import UpdateFailed
+
+ENDPOINT = "qpyota-ats.iot.us-west-2.amazonaws.com"
+TLS_PORT = 8883
+KEEPALIVE_S = 1200
+"""AWS IoT Core's maximum, so that an idle fleet stays quiet."""
+
+ANSWER_TIMEOUT_US = 20_000_000
+RETRY_US = 10_000_000
+RESTART_DELAY_US = 2_000_000
+"""Between the last report and the restart, so that the report leaves the device."""
+
+PROGRESS_STEP_PERCENT = 25
+
+
+class Agent:
+    """A program for `Module`: one MQTT connection, one job at a time."""
+
+    def __init__(self, module: Module) -> None:
+        self._module = module
+        self._thing = module.name
+        self._inbox: deque[Arrival] = deque()
+        self._arrived: Any = None
+        self._link: MqttLink | None = None
+
+    def start(self) -> None:
+        self._module.life.spawn(self._main())
+
+    def kill(self) -> None:
+        """Its stories end with the life; nothing else acts."""
+
+    # -- the story
+
+    def _main(self) -> Story:
+        while True:
+            if (yield from self._connect()):
+                yield from self._serve()
+            yield self._module.clock.timeout(RETRY_US)
+
+    def _serve(self) -> Story:
+        """Do jobs until the connection is gone."""
+        self._link_or_fail.subscribe(1, topics.notify_next(self._thing), 0)
+        yield from self._await(lambda arrival: isinstance(arrival, Suback))
+        while self._link is not None:
+            self._publish(topics.describe(self._thing, topics.NEXT), {})
+            answer = yield from self._await(self._is_execution)
+            if answer is None:
+                return
+            execution = json.loads(answer.payload).get("execution")
+            if execution is None:
+                yield from self._idle()
+            elif not (yield from self._work(execution)):
+                return
+
+    def _idle(self) -> Story:
+        """Wait, pinging, until the cloud says that another job is next."""
+        while self._link is not None:
+            told = yield from self._await(lambda arrival: isinstance(arrival, Message), KEEPALIVE_S * 1_000_000)
+            if told is not None:
+                return
+            if self._link is not None:
+                self._link.ping()
+                if (yield from self._await(lambda arrival: isinstance(arrival, Pingresp))) is None:
+                    self._drop()
+
+    def _work(self, execution: Mapping[str, Any]) -> Story:
+        """One job. False when the device is about to restart."""
+        job_id, order = execution["jobId"], read_order(execution.get("jobDocument"))
+        details = execution.get("statusDetails", {})
+        if order is None:
+            yield from self._report(job_id, Report(Status.REJECTED, {"reason": "the job document is not understood"}))
+            return True
+        verdict = self._judge(order, details)
+        if verdict is None:
+            yield from self._report(job_id, Report(Status.IN_PROGRESS, {"step": "downloading", "progress": "0"}))
+            verdict = yield from self._do(job_id, order)
+        if verdict is not None:
+            yield from self._report(job_id, verdict)
+            return True
+        yield from self._report(job_id, Report(Status.IN_PROGRESS, {"step": RESTARTING, "progress": "100"}))
+        yield self._module.clock.timeout(RESTART_DELAY_US)
+        self._module.life.after(0, self._module.reset, "update staged")
+        return False
+
+    def _judge(self, order: Order, details: Mapping[str, str]) -> Report | None:
+        if order.operation == "FOTA":
+            return judge_firmware(order, self._module.version, details)
+        return judge_files(details, self._module.mounts.exists(FLAG_FILE))
+
+    def _do(self, job_id: str, order: Order) -> Story:
+        """Download and stage; the report of a failure, or None when a restart will apply it."""
+        told = 0
+
+        def progress(percent: int) -> None:
+            nonlocal told
+            if percent - told >= PROGRESS_STEP_PERCENT and percent < 100:
+                told = percent
+                self._send(job_id, Report(Status.IN_PROGRESS, {"step": "downloading", "progress": str(percent)}))
+
+        try:
+            if order.operation == "FOTA":
+                yield from install(self._module, [url for _, url in order.files], progress)
+                return None
+            for name, url in order.files:
+                if (yield from download_file(self._module, url, name)) != 0:
+                    return failed(0, f"the server refused {name}")
+            yield from set_update_flag(self._module)
+        except UpdateFailed as failure:
+            return failed(failure.code, failure.reason)
+        except (OSError, RuntimeError, IndexError) as error:
+            return failed(0, f"{type(error).__name__}: {error}")
+        finally:
+            self._module.enter_phase("idle")
+        return None
+
+    # -- MQTT
+
+    def _connect(self) -> Story:
+        """True when the broker let us in."""
+        module = self._module
+        self._inbox.clear()
+        if not (yield from module.radio.wait_attached()):
+            return False
+        identity = module.setting.identity
+        hello = Hello(
+            ENDPOINT, TLS_PORT, self._thing, keepalive_s=KEEPALIVE_S, tls=True,
+            certificate=identity.certificate, private_key=identity.private_key,
+        )  # fmt: skip
+        self._link = link = module.radio.open_mqtt(hello, lambda arrival: self._arrive(link, arrival))
+        answer = yield from self._await(lambda arrival: isinstance(arrival, Connack))
+        if answer is None or answer.code != 0:
+            self._drop()
+            return False
+        return True
+
+    @property
+    def _link_or_fail(self) -> MqttLink:
+        assert self._link is not None
+        return self._link
+
+    def _report(self, job_id: str, report: Report) -> Story:
+        """Update the execution and wait for the answer, whatever it is."""
+        self._send(job_id, report)
+        topic = topics.update(self._thing, job_id)
+        yield from self._await(lambda arrival: isinstance(arrival, Message) and arrival.topic.startswith(topic))
+
+    def _send(self, job_id: str, report: Report) -> None:
+        body = {"status": report.status.value, "statusDetails": dict(report.details)}
+        self._publish(topics.update(self._thing, job_id), body)
+
+    def _publish(self, topic: str, body: dict[str, Any]) -> None:
+        if self._link is not None:
+            self._link.publish(topic, json.dumps(body).encode())
+
+    def _is_execution(self, arrival: Arrival) -> bool:
+        return isinstance(arrival, Message) and arrival.topic.startswith(topics.describe(self._thing, topics.NEXT))
+
+    def _arrive(self, link: MqttLink, arrival: Arrival) -> None:
+        if link is not self._link:
+            return
+        if isinstance(arrival, Closed):
+            self._link = None
+        self._inbox.append(arrival)
+        if self._arrived is not None:
+            waiting, self._arrived = self._arrived, None
+            waiting.succeed()
+
+    def _await(self, wanted: Any, timeout_us: int = ANSWER_TIMEOUT_US) -> Story:
+        """The first arrival that is wanted, others dropped; None at the end of patience or of the connection."""
+        clock = self._module.clock
+        until_us = clock.now_us + timeout_us
+        while True:
+            while self._inbox:
+                arrival = self._inbox.popleft()
+                if wanted(arrival):
+                    return arrival
+                if isinstance(arrival, Closed):
+                    return None
+            if clock.now_us >= until_us:
+                return None
+            self._arrived = event = clock.env.event()
+            timer = clock.after(until_us - clock.now_us, self._time_over, event)
+            yield event
+            timer.cancel()
+
+    def _time_over(self, event: Any) -> None:
+        if event is self._arrived:
+            self._arrived = None
+            event.succeed()
+
+    def _drop(self) -> None:
+        link, self._link = self._link, None
+        if link is not None and link.alive:
+            link.abort()

@@ -1,0 +1,87 @@
+"""What each device's upgrades cost, counted from the trace and its flash: bytes, room, time, restarts, wear."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sim.cloud.account import TRACK_SUFFIX
+from sim.device.module import Module
+from sim.trace import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """One job on one device. `seconds` of simulation time from its first IN_PROGRESS to its end; `staged_bytes` is the
+    most that lay in flash besides the images at one time; `erases` of all sectors, `max_erases` of the busiest one."""
+
+    device: str
+    job: str
+    status: str
+    downloaded_bytes: int
+    staged_bytes: int
+    seconds: float
+    reboots: int
+    erases: int
+    max_erases: int
+
+
+@dataclass
+class _Running:
+    started_us: int
+    erases_before: int
+    downloaded_bytes: int = 0
+    staged_bytes: int = 0
+    reboots: int = 0
+
+
+class Tally:
+    """An observer of the trace. Jobs of one device are taken to run one after another, as AWS hands them out."""
+
+    def __init__(self, devices: dict[str, Module]) -> None:
+        self._devices = devices
+        self._running: dict[str, tuple[str, _Running]] = {}
+        self.costs: list[Cost] = []
+
+    def __call__(self, record: Record) -> None:
+        if record.kind == "execution":
+            self._execution(record)
+            return
+        job = self._running.get(record.track)
+        if job is None:
+            return
+        counted = job[1]
+        if record.kind == "http":
+            counted.downloaded_bytes += record.data.get("bytes", 0)
+        elif record.kind in ("update.requested", "mini.staged", "app.staged"):
+            counted.staged_bytes += record.data.get("bytes", 0)
+        elif record.kind == "reset":
+            counted.reboots += 1
+
+    def _execution(self, record: Record) -> None:
+        device, status = record.track.removesuffix(TRACK_SUFFIX), str(record.data["new"])
+        running = self._running.get(device)
+        if status == "IN_PROGRESS" and running is None:
+            begun = _Running(record.at_us, self._erases(device))
+            self._running[device] = (str(record.data["job"]), begun)
+        elif status not in ("QUEUED", "IN_PROGRESS") and running is not None and running[0] == record.data["job"]:
+            del self._running[device]
+            self.costs.append(self._cost(device, status, running, record.at_us))
+
+    def _cost(self, device: str, status: str, running: tuple[str, _Running], ended_us: int) -> Cost:
+        job, counted = running
+        nor = self._devices[device].nor
+        return Cost(
+            device=device,
+            job=job,
+            status=status,
+            downloaded_bytes=counted.downloaded_bytes,
+            staged_bytes=counted.staged_bytes,
+            seconds=round((ended_us - counted.started_us) / 1_000_000, 3),
+            reboots=counted.reboots,
+            erases=self._erases(device) - counted.erases_before,
+            max_erases=nor.max_erase_count(),
+        )
+
+    def _erases(self, device: str) -> int:
+        nor = self._devices[device].nor
+        return sum(nor.erase_count(sector) for sector in range(nor.part.sectors))
