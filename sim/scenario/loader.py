@@ -22,8 +22,8 @@ from sim.scenario import expect
 from sim.scenario.document import Document, Place
 from sim.scenario.expect import suggest
 from sim.scenario.schema import DOCUMENT_CHARS, Fleet, S3Object, Scenario, parse_s3_url
-from sim.update.methods import METHODS, MINI_SUFFIXES
 from sim.shipped import scenarios_dir
+from sim.update.methods import METHODS, MINI_SUFFIXES
 
 FILE_BYTES = 1_000_000  # a scenario is a page or two; more is a mistake
 KNOWN_SHOWN = 1000  # names looked through for a suggestion

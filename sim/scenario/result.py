@@ -52,8 +52,9 @@ class ExpectResult:
 class RunResult:
     """The verdict of a run.
 
-    `executions` counts job executions by status; `costs` says what each finished one took (Tally). `problems` are defects of the run itself (a connection that
-    did not drain, a time limit that was hit): with any of them the run is incomplete, whatever it expects.
+    `executions` counts job executions by status; `costs` says what each finished one took (Tally). `problems` are
+    defects of the run itself (a connection that did not drain, a fault that never happened): with any of them the run
+    is incomplete, whatever it expects.
     """
 
     scenario: str

@@ -68,7 +68,8 @@ def bench(tmp_path):
 
     def make(transport="memory", **fields):
         values = {
-            "device": DEVICE, "old": OLD, "new": NEW, "bucket": BUCKET, "duration": "3h", "faults": "[]", "presigned": "",
+            "device": DEVICE, "old": OLD, "new": NEW, "bucket": BUCKET, "duration": "3h", "faults": "[]",
+            "presigned": "",
             "first": URL + "a.mini_1", "second": URL + "a.mini_2", **fields,
         }  # fmt: skip
         source = tmp_path / "minimal.yaml"

@@ -7,7 +7,7 @@ from sim.device.peek import installed_version
 from sim.scenario.packages import firmware
 
 REBOOTS = {"full": 2, "differential": 2, "minimal": 4}
-"""Quectel LTE Standard(A) DFOTA user guide: an update in place restarts twice, one through the mini system four times."""
+"""Quectel LTE Standard(A) DFOTA user guide: two restarts, or about four through the mini system."""
 
 VERSIONS = {
     "ecx00n": "EC600NCNLCR01A{:02}M16_OCPU_QPY",

@@ -1,4 +1,4 @@
-"""What the vendor says of the three methods, held against one family that has them all (scenarios/compare_methods.yaml)."""
+"""What the vendor says of the three methods, held against one family that has them all (compare_methods.yaml)."""
 
 import pytest
 from test_every_method import VERSIONS
