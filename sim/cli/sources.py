@@ -54,12 +54,20 @@ def model_of_family(family: str) -> ModelSpec:
     raise SpecError(f"family {family!r} is not known; known: {known}")
 
 
-def firmware_of(name: str) -> tuple[ModelSpec, Firmware]:
-    """The firmware that `name` means: a folder with images, or a version, whose images are synthetic."""
+def firmware_of(name: str, variant: str | None = None) -> tuple[ModelSpec, Firmware]:
+    """The firmware that `name` means: a folder with images, or a version, whose images are synthetic.
+
+    The model is `variant`, or else the one that the folder or the version belongs to.
+    """
+    from sim.device.model import load_model
     from sim.pack.firmware import load_firmware, synthesize
 
+    model = load_model(variant) if variant else None
     if Path(name).is_dir():
         firmware = load_firmware(Path(name))
-        return model_of_family(firmware.family), firmware
-    model = model_of_version(name)
+        model = model or model_of_family(firmware.family)
+        if firmware.family != model.family:
+            raise SpecError(f"{name} holds firmware of family {firmware.family}; {model.variant} is {model.family}")
+        return model, firmware
+    model = model or model_of_version(name)
     return model, synthesize(model.family, name, model.image_bytes)

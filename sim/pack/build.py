@@ -82,7 +82,7 @@ def build_diff(
     kind = Kind.DIFF_STAGED if block_sectors == STAGED_BLOCK_SECTORS else Kind.DIFF_INPLACE
     plan = _Plan(kind, old, new, layout, block_sectors)
     _check(plan)
-    return _fitting(_package(plan, key), staging_bytes)
+    return fitting(_package(plan, key), staging_bytes)
 
 
 def build_full(
@@ -96,7 +96,7 @@ def build_full(
     """The package that writes all of `new` over whatever is there. Errors as `build_diff`."""
     plan = _Plan(Kind.FULL, None, new, layout, block_sectors)
     _check(plan)
-    return _fitting(_package(plan, key), staging_bytes)
+    return fitting(_package(plan, key), staging_bytes)
 
 
 def build_mini_pair(
@@ -106,9 +106,9 @@ def build_mini_pair(
     mini: str,
     *,
     block_sectors: int = 1,
-    staging_bytes: int | None = None,
+    key: Ed25519PrivateKey = DEVELOPMENT_KEY,
 ) -> tuple[bytes, bytes]:
-    """The two packages of a minimal upgrade, `.mini_1` and `.mini_2`, signed with the development key.
+    """The two packages of a minimal upgrade, `.mini_1` and `.mini_2`, signed with `key`.
 
     `mini` names the partition of the mini system. The first turns that, in blocks of `block_sectors`, and only the
     first is staged; the second carries every block of all other images. Errors as `build_diff`.
@@ -116,10 +116,17 @@ def build_mini_pair(
     _check(_Plan(Kind.MINI_SYSTEM, old, new, layout, block_sectors))
     big_layout = {name: place for name, place in layout.items() if name != mini}
     streamed = _Plan(Kind.BIG_SYSTEM, None, new, big_layout, STREAMED_BLOCK_SECTORS)
-    second = _package(streamed, DEVELOPMENT_KEY)
+    second = _package(streamed, key)
     partner = parse(second).outline_sha256
     turned = _Plan(Kind.MINI_SYSTEM, old, new, {mini: layout[mini]}, block_sectors, partner)
-    return _fitting(_package(turned, DEVELOPMENT_KEY), staging_bytes), second
+    return _package(turned, key), second
+
+
+def fitting(package: bytes, staging_bytes: int | None) -> bytes:
+    """`package`, if the staging area holds it; PackageError 511, with the missing bytes, if not."""
+    if staging_bytes is not None and len(package) > staging_bytes:
+        raise _no_space(f"the package of {len(package)} B", len(package) - staging_bytes, "the staging area")
+    return package
 
 
 def _check(plan: _Plan) -> None:
@@ -204,12 +211,6 @@ def _written(plan: _Plan, steps: list[_Step], key: Ed25519PrivateKey) -> bytes:
     )
     entries = [(BlockEntry(s.target, s.first_sector, s.sectors, 0, len(s.data), 0), s.data) for s in steps]
     return write_package(head, identity, entries, key)
-
-
-def _fitting(package: bytes, staging_bytes: int | None) -> bytes:
-    if staging_bytes is not None and len(package) > staging_bytes:
-        raise _no_space(f"the package of {len(package)} B", len(package) - staging_bytes, "the staging area")
-    return package
 
 
 def _target(plan: _Plan, partition: str) -> Target:

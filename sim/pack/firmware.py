@@ -17,6 +17,7 @@ from pathlib import Path
 import yaml
 
 from sim.errors import SpecError
+from sim.flash.partition import Region
 from sim.pack.synthetic import synthetic_body
 
 HEADER_BYTES = 64
@@ -83,6 +84,15 @@ def _synthesize(family: str, version: str, sizes: tuple[tuple[str, int], ...]) -
         body = synthetic_body(family, partition, version, size_bytes - HEADER_BYTES)
         images[partition] = make_image(version, body)
     return Firmware(family, version, images)
+
+
+def read_firmware(images: Mapping[str, Region], family: str, version: str) -> Firmware:
+    """The firmware in these partitions of a flash, each image as long as its header says."""
+    found = {}
+    for name, region in images.items():
+        header = read_header(region.image(0, HEADER_BYTES))
+        found[name] = region.image(0, header.length_bytes if header else region.size_bytes)
+    return Firmware(family, version, found)
 
 
 def save_firmware(firmware: Firmware, folder: Path) -> None:

@@ -26,6 +26,8 @@ def describe(package: bytes) -> dict[str, Any]:
         "targets": [_target(manifest, number) for number in range(len(head.targets))],
         "base_sha256": identity.base_sha256.hex() or None,
         "new_sha256": identity.new_sha256.hex(),
+        "partner_sha256": identity.partner_sha256.hex() or None,
+        "outline_sha256": manifest.outline_sha256.hex(),
         "package_sha256": manifest.package_sha256.hex(),
         "signature": {"algorithm": "ed25519", "key_id": manifest.key_hash.hex()[:_KEY_ID_DIGITS]},
     }

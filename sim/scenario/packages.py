@@ -5,11 +5,13 @@ Building is deterministic, so a package is built once a process, whoever asks.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 from sim.device.model import ModelSpec, load_model
 from sim.errors import SpecError
 from sim.pack.firmware import Firmware, synthesize
+from sim.pack.opaque import Note, StandIns, load_note
 from sim.scenario.schema import Object, Scenario
 from sim.update.methods import METHODS, MINI_SUFFIXES, Recipe
 
@@ -46,6 +48,8 @@ def object_bytes(scenario: Scenario, stored: Object, key: str) -> bytes:
         return stored.text.encode()
     assert stored.package is not None
     package = scenario.packages[stored.package]
+    if package.wrapped is not None:
+        return load_note(package.wrapped)[1]
     model = _model_for(scenario, package.to_version)
     parts = build(model, package.method, package.from_version, package.to_version)
     if len(parts) == 1:
@@ -57,6 +61,21 @@ def object_bytes(scenario: Scenario, stored: Object, key: str) -> bytes:
         f"package {stored.package!r} is a pair: the keys that hold it must end in {' and '.join(MINI_SUFFIXES)}, "
         f"but this one is {key!r}"
     )
+
+
+def stand_ins(scenario: Scenario) -> StandIns:
+    """What devices are told of the vendors' packages that the scenario names."""
+    notes = [load_note(package.wrapped)[0] for package in scenario.packages.values() if package.wrapped is not None]
+    return {bytes.fromhex(note.sha256): stand_in(note) for note in notes}
+
+
+def stand_in(note: Note) -> bytes:
+    """The package of our own that does what the note says."""
+    model = load_model(note.model)
+    base = firmware(model, note.base_version) if note.base_version else None
+    # What is staged is the vendor's file; its stand-in may have any size.
+    free = replace(recipe(model), staging_bytes=None)
+    return METHODS[note.method].make(base, firmware(model, note.target_version), free)[0]
 
 
 def flip_bit(data: bytes, offset: int | None) -> bytes:

@@ -26,7 +26,9 @@ from pydantic import (
     model_validator,
 )
 
+from sim.errors import SpecError
 from sim.flash.torn import Torn
+from sim.pack.opaque import load_note
 from sim.units import parse_duration_us, parse_share, parse_size_bytes
 
 DOCUMENT_CHARS = 32_768  # AWS IoT Jobs limit of a job document
@@ -174,15 +176,34 @@ class Fleet(Spec):
 class Package(Spec):
     """A firmware package to build: `from` one version `to` another (differential, minimal), or `to` alone (full).
 
-    A minimal one is a pair of files: bucket keys that hold it end in `.mini_1` and `.mini_2`.
+    A minimal one is a pair of files: bucket keys that hold it end in `.mini_1` and `.mini_2`. `wrapped` alone is a
+    vendor's own package: the note that `qpyota pkg wrap` wrote, which tells method and versions.
     """
 
     method: Literal["differential", "full", "minimal"] = "differential"
     from_version: str | None = Field(default=None, alias="from")
-    to_version: str = Field(alias="to")
+    to_version: str = Field(default="", alias="to")
+    wrapped: Path | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _told_by_note(cls, data: Any, info: ValidationInfo) -> Any:
+        if not isinstance(data, dict) or "wrapped" not in data:
+            return data
+        if len(data) > 1:
+            raise ValueError("'wrapped' stands alone: its note tells the method and the versions")
+        path = _file(str(data["wrapped"]), info)
+        try:
+            note, _ = load_note(path)
+        except SpecError as error:
+            raise ValueError(str(error)) from None
+        base = note.base_version or None
+        return {"method": note.method, "from": base, "to": note.target_version, "wrapped": path}
 
     @model_validator(mode="after")
     def _base(self) -> Package:
+        if not self.to_version:
+            raise ValueError("a package needs 'to', the version it leads to")
         if (self.method == "full") != (self.from_version is None):
             needs = "has no 'from'" if self.method == "full" else "needs 'from', its base version"
             raise ValueError(f"a {self.method} package {needs}")

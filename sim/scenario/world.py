@@ -21,7 +21,7 @@ from sim.flash.filesystem import build_volume
 from sim.kernel.clock import Clock
 from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY
 from sim.scenario.faults import DeviceFault, device_faults
-from sim.scenario.packages import firmware, flip_bit, object_bytes
+from sim.scenario.packages import firmware, flip_bit, object_bytes, stand_ins
 from sim.scenario.result import RunOptions
 from sim.scenario.schema import Fleet, Job, Scenario
 from sim.scenario.wiring import Wiring
@@ -99,7 +99,7 @@ class World:
         model = load_model(entry.model)
         images = firmware(model, entry.firmware).images
         files = _script_files(entry.script)
-        trust = Trust(DEVELOPMENT_PUBLIC_KEY)
+        trust = Trust(DEVELOPMENT_PUBLIC_KEY, stand_ins(self.scenario))
         profile = ScriptProfile(umqtt=self.options.umqtt or entry.umqtt)
 
         def program(module: Module) -> Program:

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from sim.errors import PackageError
 from sim.kernel.clock import Story
-from sim.pack.build import Layout, build_diff, build_full, build_mini_pair
+from sim.pack.build import Layout, build_diff, build_full, build_mini_pair, fitting
 from sim.pack.codes import PackageCode
 from sim.pack.container import SECTOR_BYTES, Kind
 from sim.pack.firmware import Firmware
+from sim.pack.signing import DEVELOPMENT_KEY
 from sim.update.download import HTTP_NO_URL, HTTP_URL
 from sim.update.firmware import download_firmware
 from sim.update.mini_request import request_minimal
@@ -29,13 +32,15 @@ MINI_SUFFIXES = (".mini_1", ".mini_2")
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """What a package maker must know of a family. `layout`: every image's partition; `mini`: which of them is the mini
-    system's, empty for none; `block_sectors` of differential packages; the rest is the room there is."""
+    system's, empty for none; `block_sectors` of differential packages; `*_bytes` the room there is (None: no matter);
+    `key` signs."""
 
     layout: Layout
     mini: str
     block_sectors: int
     scratch_bytes: int
-    staging_bytes: int
+    staging_bytes: int | None
+    key: Ed25519PrivateKey = DEVELOPMENT_KEY
 
 
 class Method(Protocol):
@@ -63,7 +68,7 @@ class Full:
     calls_back = True
 
     def make(self, old: Firmware | None, new: Firmware, recipe: Recipe) -> tuple[bytes, ...]:  # noqa: ARG002
-        return (build_full(new, recipe.layout, staging_bytes=recipe.staging_bytes),)
+        return (build_full(new, recipe.layout, key=recipe.key, staging_bytes=recipe.staging_bytes),)
 
     def begin(self, site: Site, urls: Sequence[str], progress: Callable[[int], None]) -> Story:
         yield from download_firmware(site, urls[0], progress, staged_kinds(site))
@@ -79,8 +84,8 @@ class Differential:
 
     def make(self, old: Firmware | None, new: Firmware, recipe: Recipe) -> tuple[bytes, ...]:
         _check_scratch(recipe)
-        sectors, room = recipe.block_sectors, recipe.staging_bytes
-        return (build_diff(_base(old), new, recipe.layout, block_sectors=sectors, staging_bytes=room),)
+        package = build_diff(_base(old), new, recipe.layout, block_sectors=recipe.block_sectors, key=recipe.key)
+        return (fitting(package, recipe.staging_bytes),)
 
     def begin(self, site: Site, urls: Sequence[str], progress: Callable[[int], None]) -> Story:
         yield from download_firmware(site, urls[0], progress, staged_kinds(site))
@@ -97,8 +102,10 @@ class Minimal:
 
     def make(self, old: Firmware | None, new: Firmware, recipe: Recipe) -> tuple[bytes, ...]:
         _check_scratch(recipe)
-        sectors, room = recipe.block_sectors, recipe.staging_bytes
-        return build_mini_pair(_base(old), new, recipe.layout, recipe.mini, block_sectors=sectors, staging_bytes=room)
+        first, second = build_mini_pair(
+            _base(old), new, recipe.layout, recipe.mini, block_sectors=recipe.block_sectors, key=recipe.key
+        )
+        return fitting(first, recipe.staging_bytes), second
 
     def begin(self, site: Site, urls: Sequence[str], progress: Callable[[int], None]) -> Story:  # noqa: ARG002
         yield from request_minimal(site, urls)

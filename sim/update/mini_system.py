@@ -14,7 +14,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 
-from sim.boot.bootloader import accept_mini, apply_us, check_result, mini_version, write_block
+from sim.boot.bootloader import accept_mini, check_result, mini_version, unpack_us, write_block
 from sim.boot.journal import Journal, JournalState, Phase, Record, RecordKind
 from sim.errors import PackageError
 from sim.kernel.clock import Story
@@ -64,12 +64,12 @@ def run_mini_system(site: Site) -> Story:
 def _stage_1(site: Site, state: JournalState) -> Story:
     try:
         pack = yield from _first_package(site, state)
+        accept_mini(site.layout, pack)
     except (UpdateFailed, PackageError) as failure:
         yield from site.flash_time()
         site.trace("update.refused", code=int(failure.code), reason=str(failure))
         Journal(site.layout.journal).append(Record(RecordKind.CLEAR))
     else:
-        accept_mini(site.layout, pack)
         site.trace("mini.staged", version=pack.manifest.identity.target_version, bytes=pack.size_bytes)
     yield from site.flash_time()
 
@@ -220,7 +220,7 @@ def _write_group(site: Site, journal: Journal, manifest: Manifest, steps: range,
             raise corrupt(f"CRC-32 of block {step} differs")
         size_bytes = entry.sectors * SECTOR_BYTES
         block = decode_block(data, size_bytes, 0, _no_old_image)
-        yield site.clock.timeout(apply_us(size_bytes))
+        yield site.clock.timeout(unpack_us(size_bytes))
         partition = manifest.head.targets[entry.target].partition
         write_block(site.layout.images[partition], entry.first_sector * SECTOR_BYTES, block)
         journal.append(Record(RecordKind.DONE, step))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
-from boot_rig import NEW, OLD, PART, SECTOR_BYTES, TRUST, firmwares
+from boot_rig import OLD, PART, SECTOR_BYTES, TRUST, firmwares
 
 from sim.boot.bootloader import BootLayout, Bootloader, BootOutcome, installed_version, mini_version
 from sim.flash.nor import Nor

@@ -6,7 +6,7 @@ import pytest
 from boot_rig import FAMILY, IMAGES, NEW, OLD, Rig, diff_package, firmwares, full_package
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sim.boot.bootloader import Bootloader, BootOutcome, Trust, apply_us, installed_version, request_update
+from sim.boot.bootloader import Bootloader, BootOutcome, Trust, installed_version, patch_us, request_update, unpack_us
 from sim.boot.journal import Journal, Phase, Record, RecordKind
 from sim.errors import PackageError
 from sim.pack.build import build_diff
@@ -193,8 +193,8 @@ def test_time_is_the_flashs_own_and_decoding_is_told():
         assert rig.nor.busy_us >= before
         before = rig.nor.busy_us
     written = sum(-(-len(image) // SECTOR) for image in firmwares()[1].images.values())
-    assert decode_us == pytest.approx(apply_us(written * SECTOR), abs=50)
-    assert apply_us(60_000) == 1_000_000
+    assert decode_us == pytest.approx(patch_us(written * SECTOR), abs=50)
+    assert (patch_us(60_000), unpack_us(600_000)) == (1_000_000, 1_000_000)
 
 
 def test_small_blocks_share_the_wear_of_scratch():

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 import pytest
-from mini_rig import MOST_LIVES, NEW, OLD, MiniRig, mini_firmwares
+from boot_rig import NEW, OLD
+from mini_rig import MOST_LIVES, MiniRig, mini_firmwares
 
 from sim.boot import bootloader
 from sim.boot.journal import Journal, Record, RecordKind

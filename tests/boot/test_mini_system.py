@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from mini_rig import IMAGES, MINI, NEW, OLD, URLS, MiniRig, Server, mini_firmwares, pair
+from boot_rig import NEW, OLD
+from mini_rig import IMAGES, MINI, URLS, MiniRig, Server, mini_firmwares, pair
 
 from sim.boot.bootloader import BootOutcome
 from sim.boot.journal import Journal, Phase
+from sim.kernel.seeds import stream
 from sim.pack.build import build_full, build_mini_pair
 from sim.pack.container import parse
 from sim.pack.firmware import Firmware, make_image
@@ -106,6 +108,13 @@ def test_a_first_package_that_is_whole_the_second_time_is_taken():
     rig.server.trouble = mend
     rig.request()
     assert rig.boot_until_run() == (BootOutcome("run", NEW), 3)
+
+
+def test_a_first_package_whose_blocks_scratch_cannot_hold_is_refused():
+    first, second = build_mini_pair(*mini_firmwares(), IMAGES, MINI, block_sectors=5)
+    rig = MiniRig(Server({URLS[0]: first, SECOND: second}))
+    rig.request()
+    assert "by 4096 B" in refused(rig, 511)["reason"]
 
 
 def test_damaged_addresses_are_noticed():
@@ -215,6 +224,29 @@ def test_a_damaged_block_is_never_written():
     assert "CRC-32 of block 1" in rig.kinds("mini.retry")[-1]["reason"]
     rig.server.files[SECOND] = whole
     assert rig.boot_until_run() == (BootOutcome("run", NEW), 1)
+
+
+def test_whatever_stands_under_the_second_address_nothing_is_written_and_nothing_breaks():
+    """But for its hash and signature, at its very end: what the first half says of the second stands in for these."""
+    rig = stage_2(MiniRig())
+    start, whole, rng = rig.nor.snapshot(), rig.server.files[SECOND], stream(0, "second", "rubbish")
+    manifest = parse(whole)
+    footer_at = 2048 + manifest.head.body_bytes
+    outline = [
+        range(0x80),
+        range(2048, manifest.index[0].offset),
+        range(footer_at, footer_at + manifest.head.protected_bytes),
+    ]
+    wrong = [whole[:length] for length in (0, 1, 2047, 2048, 2060, footer_at - 1, footer_at, footer_at + 3)]
+    for _ in range(150):
+        at = rng.choice(rng.choice(outline))
+        wrong.append(whole[:at] + bytes([whole[at] ^ 1 << rng.randrange(8)]) + whole[at + 1 :])
+    for data in (*wrong, pair()[0], b"<html>not found</html>" * 200):
+        rig.nor.restore(start)
+        rig.server.files[SECOND] = data
+        with pytest.raises(TimeoutError):
+            stop_after(rig, rig.clock.now_us)
+        assert rig.nor.ops == start.ops
 
 
 def test_a_server_without_ranges_will_do():

@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sim.cli.main import main
 
 OLD, NEW = "EG915UEUABR03A20M08_OCPU_QPY", "EG915UEUABR03A21M08_OCPU_QPY"
+MINI_OLD, MINI_NEW = "EC800NCNLAR01A01M08_OCPU_QPY", "EC800NCNLAR01A02M08_OCPU_QPY"
+FULL = "EC600NCNLCR01A02M16_OCPU_QPY"
 
 
 class Shell:
@@ -69,12 +71,131 @@ def test_what_a_device_would_refuse_does_not_verify(qpyota: Shell) -> None:
 
 
 def test_a_full_package_needs_no_base(qpyota: Shell) -> None:
-    qpyota("pkg", "build", "full", NEW, "-o", "f.pack")
+    made = qpyota.json("pkg", "build", "full", FULL, "-o", "f.pack")
+    assert made["base"] is None
     facts = qpyota.json("pkg", "info", "f.pack")
-    assert (facts["kind"], facts["base_version"], facts["target_version"]) == ("full", None, NEW)
-    assert qpyota("pkg", "verify", "f.pack") == f"✓ anything -> {NEW}\n"
-    for part in ("full", NEW, "ed25519", "APP"):
+    assert (facts["kind"], facts["base_version"], facts["target_version"]) == ("full", None, FULL)
+    assert qpyota("pkg", "verify", "f.pack") == f"✓ anything -> {FULL}\n"
+    for part in ("full", FULL, "ed25519", "customer_app"):
         assert part in qpyota("pkg", "info", "f.pack")
+
+
+def test_a_method_that_the_family_does_not_have_is_refused(qpyota: Shell) -> None:
+    assert "takes differential upgrades only" in qpyota("pkg", "build", "full", NEW, "-o", "f.pack", code=2)
+    assert "takes differential upgrades only" in qpyota("pkg", "build", "mini", OLD, NEW, "-o", "f", code=2)
+    assert "takes minimal upgrades only" in qpyota("pkg", "build", "diff", MINI_OLD, MINI_NEW, "-o", "f", code=2)
+    assert not list(Path().iterdir())
+
+
+def test_the_model_may_be_named_and_then_the_version_may_be_any(qpyota: Shell) -> None:
+    qpyota("pkg", "build", "diff", "V1", "V2", "--model", "EG915U", "-o", "a.pack")
+    assert qpyota.json("pkg", "verify", "a.pack", "--model", "EG915U")["verified"]
+    assert "neither a firmware folder nor a version" in qpyota("pkg", "build", "diff", "V1", "V2", "-o", "b", code=2)
+    qpyota("pkg", "firmware", OLD, "-o", "old")
+    told = qpyota("pkg", "build", "diff", "old", "old", "--model", "EC800NCNLA", "-o", "b", code=2)
+    assert "family ecx00u" in told
+
+
+def test_a_minimal_pair_is_built_checked_and_applied(qpyota: Shell) -> None:
+    made = qpyota.json("pkg", "build", "mini", MINI_OLD, MINI_NEW, "-o", "out/ec800n.mini_1")["packages"]
+    first, second = (entry["file"] for entry in made)
+    assert (first, second) == ("out/ec800n.mini_1", "out/ec800n.mini_2")
+    assert qpyota.json("pkg", "verify", first, second)["verified"]
+    assert "not halves of one upgrade" in qpyota("pkg", "verify", first, first, code=1)
+    told = qpyota.json("pkg", "info", first)
+    assert told["kind"] == "mini_system"
+    assert told["partner_sha256"] == qpyota.json("pkg", "info", second)["outline_sha256"]
+    assert told["partner_sha256"] in qpyota("pkg", "info", first)
+    qpyota("pkg", "firmware", MINI_OLD, "-o", "old")
+    qpyota("pkg", "firmware", MINI_NEW, "-o", "new")
+    done = qpyota.json("pkg", "apply", first, second, "--image", "old", "-o", "result")
+    assert (done["applied"], done["version"], done["restarts"], done["code"]) == (True, MINI_NEW, 4, 0)
+    assert_same_folder("result", "new")
+    refused = qpyota.json("pkg", "apply", first, second, "--image", "new", code=1)
+    assert (refused["applied"], refused["version"], refused["code"]) == (False, MINI_NEW, 553)
+    stuck = qpyota.json("pkg", "apply", first, first, "--image", "old", code=1)
+    assert (stuck["version"], stuck["code"]) == (None, 505)
+
+
+def assert_same_folder(one: str, other: str) -> None:
+    names = sorted(path.name for path in Path(other).iterdir())
+    assert sorted(path.name for path in Path(one).iterdir()) == names
+    assert all((Path(one) / name).read_bytes() == (Path(other) / name).read_bytes() for name in names)
+
+
+def test_a_package_is_applied_to_a_firmware_folder(qpyota: Shell) -> None:
+    qpyota("pkg", "build", "diff", OLD, NEW, "-o", "a.pack")
+    for version, folder in ((OLD, "old"), (NEW, "new")):
+        qpyota("pkg", "firmware", version, "-o", folder)
+    done = qpyota.json("pkg", "apply", "a.pack", "--image", "old", "--output", "result")
+    assert (done["applied"], done["version"], done["restarts"], done["reason"]) == (True, NEW, 2, "")
+    assert done["flash_ops"] > 1000
+    assert done["time_us"] > 10_000_000
+    assert_same_folder("result", "new")
+    assert "-> " + NEW in qpyota("pkg", "apply", "a.pack", "--image", "old")
+    refused = qpyota.json("pkg", "apply", "a.pack", "--image", "new", code=1)
+    assert (refused["applied"], refused["version"], refused["code"]) == (False, NEW, 507)
+    assert "code 507" in qpyota("pkg", "apply", "a.pack", "--image", "new", code=1)
+
+
+def test_a_vendors_package_is_wrapped_told_and_applied(qpyota: Shell) -> None:
+    Path("vendor.pack").write_bytes(bytes(range(256)) * 1000)
+    words = ("--method", "differential", "--from", OLD, "--to", NEW)
+    note = qpyota.json("pkg", "wrap", "vendor.pack", *words, "-o", "notes/vendor.yaml")
+    assert (note["size_bytes"], note["file"], note["model"]) == (256_000, "../vendor.pack", "EG915U")
+    assert NEW in qpyota("pkg", "info", "notes/vendor.yaml")
+    qpyota("pkg", "firmware", OLD, "-o", "old")
+    qpyota("pkg", "firmware", NEW, "-o", "new")
+    done = qpyota.json("pkg", "apply", "notes/vendor.yaml", "--image", "old", "-o", "result")
+    assert (done["applied"], done["version"]) == (True, NEW)
+    assert_same_folder("result", "new")
+    assert qpyota.json("pkg", "apply", "vendor.pack", "--image", "old", code=1)["code"] == 505
+    Path("vendor.pack").write_bytes(b"another")
+    assert "has changed since" in qpyota("pkg", "apply", "notes/vendor.yaml", "--image", "old", code=2)
+
+
+def test_what_cannot_be_wrapped(qpyota: Shell) -> None:
+    Path("vendor.pack").write_bytes(bytes(3_000_000))
+    words = ("pkg", "wrap", "vendor.pack", "--to", NEW, "-o", "note.yaml")
+    told = qpyota(*words, "--method", "differential", "--from", OLD, code=2)
+    assert "by 1304256 B" in told
+    assert "needs --from" in qpyota(*words, "--method", "differential", code=2)
+    assert "needs no --from" in qpyota(*words, "--method", "full", "--from", OLD, code=2)
+    assert "takes differential upgrades only" in qpyota(*words, "--method", "full", code=2)
+    assert not Path("note.yaml").exists()
+
+
+APP = ("pkg", "build", "app", "app", "--version", "2.0", "--bucket-url", "https://qpyota.s3.us-west-2.amazonaws.com/")
+
+
+def test_application_files_become_an_upload_folder_and_a_job_document(qpyota: Shell) -> None:
+    Path("app/lib/__pycache__").mkdir(parents=True)
+    Path("app/a.py").write_text("VERSION = 2\n")
+    Path("app/lib/b.py").write_text("pass\n")
+    Path("app/lib/__pycache__/b.pyc").write_bytes(b"no")
+    told = qpyota.json(*APP, "--model", "EG915U", "-o", "upload")
+    assert told["files"] == ["a.py", "lib/b.py"]
+    assert Path("upload/lib/b.py").read_text() == "pass\n"
+    (job,) = json.loads(Path("upload/app_fota.json").read_text())
+    assert job["operation"] == "app_fota"
+    assert job["files"][1] == {
+        "fileName": "/usr/lib/b.py",
+        "fileVersion": "2.0",
+        "fileSource": {
+            "url": "${aws:iot:s3-presigned-url:https://qpyota.s3.us-west-2.amazonaws.com/lib/b.py}",
+        },
+    }
+
+
+def test_application_files_that_do_not_fit_are_refused_by_how_much(qpyota: Shell) -> None:
+    Path("app").mkdir()
+    assert "no files" in qpyota(*APP, "-o", "upload", code=2)
+    Path("app/big.py").write_bytes(bytes(200 * 1024))
+    assert "by 16384 B" in qpyota(*APP, "--model", "EG915U", "-o", "upload", code=2)
+    for number in range(250):
+        Path(f"app/{number}.py").write_text("")
+    assert "split it" in qpyota(*APP, "-o", "upload", code=2)
+    assert not Path("upload").exists()
 
 
 def test_an_own_key_is_the_only_one_that_verifies(qpyota: Shell) -> None:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from sim.flash.nor import Nor
 from sim.flash.part import FlashPart
 from sim.flash.partition import Partition, Region
-from sim.pack.build import build_diff, build_full
+from sim.pack.build import build_diff, build_full, build_mini_pair
 from sim.pack.container import Kind
 from sim.pack.firmware import Firmware, synthesize
 from sim.pack.signing import DEVELOPMENT_KEY, DEVELOPMENT_PUBLIC_KEY
@@ -35,6 +35,22 @@ def diff(block_sectors: int = 4) -> bytes:
 @lru_cache(maxsize=8)
 def full() -> bytes:
     return build_full(firmware(NEW), LAYOUT, block_sectors=4)
+
+
+MINI = "mini"
+PLACES = {**LAYOUT, MINI: (0x19000, 0x5000)}
+
+
+@lru_cache(maxsize=4)
+def mini_firmware(version: str) -> Firmware:
+    """Firmware of a family with a mini system."""
+    return synthesize(FAMILY, version, {**SIZES, MINI: 0x4000})
+
+
+@lru_cache(maxsize=1)
+def pair() -> tuple[bytes, bytes]:
+    """The two halves of a minimal upgrade."""
+    return build_mini_pair(mini_firmware(OLD), mini_firmware(NEW), PLACES, MINI)
 
 
 @lru_cache(maxsize=8)

@@ -121,6 +121,8 @@ def test_a_package_is_described_in_plain_values():
         "scratch_sectors": 4,
         "base_sha256": parse(diff()).identity.base_sha256.hex(),
         "new_sha256": parse(diff()).identity.new_sha256.hex(),
+        "partner_sha256": None,
+        "outline_sha256": parse(diff()).outline_sha256.hex(),
         "package_sha256": parse(diff()).package_sha256.hex(),
         "signature": {"algorithm": "ed25519", "key_id": "f478656f8c914fa0"},
     }

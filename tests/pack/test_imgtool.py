@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from pack_samples import LAYOUT, NEW, check, diff, firmware, full
+from pack_samples import LAYOUT, NEW, check, diff, firmware, full, pair
 
 from sim.errors import SpecError
 from sim.pack.build import build_full
@@ -42,7 +42,11 @@ def test_imgtool_refuses_a_damaged_package(tmp_path):
 
 
 @needs_imgtool
-@pytest.mark.parametrize("package", [diff, full], ids=["diff", "full"])
+@pytest.mark.parametrize(
+    "package",
+    [diff, full, lambda: pair()[0], lambda: pair()[1]],
+    ids=["diff", "full", "mini_1", "mini_2"],
+)
 def test_imgtool_verifies_our_packages(tmp_path, package):
     (tmp_path / "key.pem").write_bytes(PRIVATE_PEM)
     (tmp_path / "fota.pack").write_bytes(package())
