@@ -176,7 +176,10 @@ class Bootloader:
             version = installed_version(self._layout.images)
             action = decide(BootFacts(journal.state.phase, version is not None, PackageState.REFUSED))
         if action in (BootAction.DROP, BootAction.CONFIRM):
-            journal.append(Record(RecordKind.CLEAR))
+            try:
+                journal.append(Record(RecordKind.CLEAR))
+            except PackageError as error:
+                refusal = refusal or error  # what runs does not depend on it; the next boot decides the same again
             yield BootStep("clear")
         return _outcome(action, mini if action is BootAction.MINI else version, refusal)
 

@@ -17,7 +17,9 @@ from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from functools import lru_cache
 
+from sim.errors import PackageError
 from sim.flash.partition import Region
+from sim.pack.codes import PackageCode
 
 SECTORS = 2
 
@@ -169,10 +171,16 @@ class Journal:
         self._scan()
 
     def append(self, record: Record) -> None:
-        """Write `record`; when this returns, it survives every power cut."""
-        if self._slot < self._slots:
-            self._program(self._sector, self._slot, _encode(record))
+        """Write `record`; when this returns, it survives every power cut.
+
+        What was written is read back: a slot that did not take it is passed over, and when neither sector takes it the
+        answer is PackageError 504, with nothing changed that counts.
+        """
+        while self._slot < self._slots:
+            taken = self._program(self._sector, self._slot, _encode(record))
             self._slot += 1
+            if taken:
+                break
         else:
             self._roll(record)
         self.state = self.state.after(record)
@@ -186,13 +194,17 @@ class Journal:
         records.append(record)
         sector, sequence = 1 - self._sector, self._sequence + 1
         self._region.erase(sector * self._sector_bytes)
-        for slot, entry in enumerate(records, start=1):
-            self._program(sector, slot, _encode(entry))
-        self._program(sector, 0, _with_crc(_HEADER.pack(_HEADER_MAGIC, sequence)))
+        taken = [self._program(sector, slot, _encode(entry)) for slot, entry in enumerate(records, start=1)]
+        taken.append(self._program(sector, 0, _with_crc(_HEADER.pack(_HEADER_MAGIC, sequence))))
+        if not all(taken):
+            raise PackageError(PackageCode.UPGRADE_FAILED, "the journal's flash does not take what is written to it")
         self._sector, self._sequence, self._slot = sector, sequence, 1 + len(records)
 
-    def _program(self, sector: int, slot: int, data: bytes) -> None:
-        self._region.program(sector * self._sector_bytes + slot * _SLOT_BYTES, data)
+    def _program(self, sector: int, slot: int, data: bytes) -> bool:
+        """Write a slot; whether it now reads as written."""
+        address = sector * self._sector_bytes + slot * _SLOT_BYTES
+        self._region.program(address, data)
+        return self._region.read(address, len(data)) == data
 
     def _scan(self) -> None:
         slots: list[bytes] = []

@@ -21,6 +21,7 @@ from sim.errors import QpyotaError, SpecError
 
 COMMANDS = {
     "run": ("sim.cli.run:run", "Run a scenario and judge it."),
+    "sweep": ("sim.cli.sweep:sweep", "Cut power everywhere, and tell how every cut ends."),
     "check": ("sim.cli.check:check", "Check scenario files without running them."),
     "models": ("sim.cli.models:models", "List the module models, or show one."),
     "pkg": ("sim.cli.pkg:pkg", "Build, inspect and verify upgrade packages."),

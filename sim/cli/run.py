@@ -32,7 +32,7 @@ class _Show:
 
 
 @click.command()
-@click.argument("scenario")
+@click.argument("scenario", required=False)
 @click.option("--seed", type=click.IntRange(0), help="Root of all randomness.  [default: the scenario's]")
 @click.option(
     "--transport",
@@ -47,9 +47,16 @@ class _Show:
 @click.option("--umqtt", type=click.Choice(["current", "2021", "upstream"]), help="MQTT client of all devices.")
 @click.option("--trace", type=click.Path(dir_okay=False, path_type=Path), help="Write the trace as JSON lines.")
 @click.option("--quiet", "-q", is_flag=True, help="Print the verdict only.")
+@click.option("--replay", "cut", metavar="ID", help="Instead: one power cut of `qpyota sweep`, by its name.")
 @json_option
-def run(scenario: str, **values: Any) -> Exit:
+def run(scenario: str | None, cut: str | None, **values: Any) -> Exit:
     """Run SCENARIO, a file or the name of one that ships with qpyota, and judge its expects."""
+    if (scenario is None) == (cut is None):
+        raise click.UsageError("give either a SCENARIO or --replay ID")
+    if scenario is None:
+        from sim.cli.sweep import replay
+
+        return replay(str(cut), values["as_json"])
     if values["speed"] is not None and values["transport"] != "paced":
         raise click.UsageError("--speed needs --transport paced; the others run as fast as they can")
     options = RunOptions(

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 SECTORS_PER_CHUNK = 64
-SPLIT_MEMO_BYTES = 32 << 20  # images and packages whose cutting into sectors is remembered; oldest go first
+SPLIT_MEMO_BYTES = 16 << 20  # images and packages whose cutting into sectors is remembered; oldest go first
 _FIRST_SWEEP = 4096  # sectors in the pool before it first looks for unused ones
 
 

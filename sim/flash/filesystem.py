@@ -7,7 +7,8 @@ image is not interchangeable with that of such a device.
 Rules of the guard. Only the low-level module is used. A failure of flash below a call (blocks.py) is raised by
 that call when C has returned. After it, as after `abandon`, flash is not touched again: every handle is closed
 once, the volume is unmounted once, and the object can be mounted anew. Calls that would trip a C assertion
-(reading a file open for writing only, and the like) are refused before they reach C. A mount always completes
+(reading a file open for writing only, and the like) are refused before they reach C; on flash whose reads vary, where
+any call might, each is tried in a copy of the process first (rehearsal.py). A mount always completes
 what a power cut left pending, because without that a sibling of a half-renamed file can be missing from its folder.
 
 What a cut leaves: each file is wholly old or wholly new, or, when it was being created, possibly empty.
@@ -21,7 +22,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from littlefs import lfs
@@ -29,9 +30,11 @@ from littlefs.errors import LittleFSError
 
 from sim.errors import FlashError
 from sim.flash.blocks import Blocks
+from sim.flash.flawed import FlawedNor
 from sim.flash.nor import Nor
 from sim.flash.part import FlashPart
 from sim.flash.partition import Partition, Region
+from sim.flash.rehearsal import survives
 from sim.kernel.power import PowerLoss
 
 __all__ = ["File", "FileSystem", "build_volume"]
@@ -124,6 +127,7 @@ class FileSystem:
         if region.size_bytes < 2 * region.nor.part.sector_bytes:
             raise FlashError(f"{region.name} is too small for a file system: {region.size_bytes} bytes")
         self._region = region
+        self._wavering = isinstance(region.nor, FlawedNor) and region.nor.reads_vary
         self._files: list[File] = []
         self._mounted: tuple[lfs.LFSFilesystem, lfs.LFSConfig, Blocks] | None = None
 
@@ -136,6 +140,8 @@ class FileSystem:
     def format(self) -> None:
         """Make it an empty volume. It must not be mounted."""
         volume, config, blocks = self._new()
+        if self._wavering:
+            self._rehearse(lfs.format, volume, config)
         try:
             lfs.format(volume, config)
         except LittleFSError as error:
@@ -146,6 +152,8 @@ class FileSystem:
     def mount(self) -> None:
         """Make it usable, completing what a power cut left pending. ENODEV if there is no volume."""
         volume, config, blocks = self._new()
+        if self._wavering:
+            self._rehearse(lfs.mount, volume, config)
         try:
             lfs.mount(volume, config)  # releases what it took if it fails
         except LittleFSError as error:
@@ -290,15 +298,25 @@ class FileSystem:
         if self._mounted is None:
             raise OSError(errno.ENODEV, "the volume is not mounted")
         volume, _config, blocks = self._mounted
+        if self._wavering:
+            self._rehearse(function, volume, *args)
         try:
             result = function(volume, *args)
         except LittleFSError as error:
             if blocks.failure is None:
                 raise _os_error(error, what) from None
+        except UnicodeDecodeError:  # of a name that flash did not give back as it was written
+            raise OSError(errno.EILSEQ, f"a damaged name in {what}") from None
         if blocks.failure is not None:
             self.abandon()
             raise blocks.failure
         return result
+
+    def _rehearse(self, function: Callable[..., object], *args: Any) -> None:
+        """EIO, and the volume is let go, where a call into C would end the process."""
+        if not survives(partial(function, *args)):
+            self.abandon()
+            raise OSError(errno.EIO, "the volume contradicts itself")
 
     def _release(self) -> None:
         """Free what C holds: each open handle once, then the volume once."""

@@ -11,7 +11,7 @@ class FlashPart:
 
     Times are integer microseconds of one command: the erase of one sector, the program of one page (whatever
     the number of bytes in it), the read of 1 KiB. `endurance_cycles` is erases per sector before data retention
-    is no longer promised; the model counts them and does not act on it.
+    is no longer promised; the model counts them, and acts on it only for a part that wears out (defects.py).
     """
 
     name: str

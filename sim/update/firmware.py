@@ -29,7 +29,10 @@ def download_firmware(site: Site, url: str, progress: Callable[[int], None], kin
 def stage_verified(site: Site, size_bytes: int, kinds: frozenset[Kind]) -> Story:
     """Verify the first `size_bytes` of the staging area and write the request."""
     pack = yield from verify_staged(site, size_bytes, kinds)
-    request_update(site.layout, pack)
+    try:
+        request_update(site.layout, pack)
+    except PackageError as error:
+        raise _refused(site, error) from error
     yield from site.flash_time()
     site.trace("update.requested", version=pack.manifest.identity.target_version, bytes=size_bytes)
 

@@ -352,9 +352,12 @@ def test_sectors_nobody_holds_are_given_back() -> None:
 class NorAgainstBytearray(RuleBasedStateMachine):
     """Nor and the plainest possible model of it, side by side."""
 
+    def make(self) -> Nor:
+        return Nor(PART)
+
     def __init__(self) -> None:
         super().__init__()
-        self.nor = Nor(PART)
+        self.nor = self.make()
         self.cells = bytearray(b"\xff" * PART.size_bytes)
         self.wear = [0] * PART.sectors
         self.ops = 0
