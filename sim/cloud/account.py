@@ -7,17 +7,29 @@ phase, and each effect goes out through the broker's face. The same object stand
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Protocol
 
+from sim.cloud.api.router import Router
+from sim.cloud.api.services import Services
 from sim.cloud.artifacts import ArtifactStore
-from sim.cloud.things import Things
+from sim.cloud.registry.registry import Registry
+from sim.cloud.things import ACCEPTED, NOT_AUTHORISED, Things
+from sim.jobs.rules import RELAXED_QUOTAS, JobRules
 from sim.jobs.service import Changed, Effect, JobService, Publish, Reply
-from sim.kernel.clock import Clock
+from sim.jobs.spec import job_spec
+from sim.kernel.clock import EPOCH_S, Clock, Timer
 from sim.ports import HttpRequest, HttpResponse
 from sim.trace import Trace
 
 TRACK_SUFFIX = "@cloud"
 """A thing's records in the cloud are a track of their own, beside the device's."""
+
+
+SCENARIO_RULES = JobRules(quotas=RELAXED_QUOTAS, schedule_minima="relaxed")
+"""A scenario names its things one by one and plays in hours what takes weeks; a served cloud asks for AWS's quotas."""
+PRESIGN_ROLE = "role/qpyota-presign"
+"""Role that signs URLs for jobs of a scenario, which has no roles of its own."""
 
 
 class Face(Protocol):
@@ -32,41 +44,83 @@ class Account:
 
     face: Face
 
-    def __init__(self, clock: Clock, trace: Trace, seed: int) -> None:
+    def __init__(self, clock: Clock, trace: Trace, seed: int, rules: JobRules = SCENARIO_RULES) -> None:
         self._clock = clock
         self._trace = trace
         self.things = Things(seed)
         self.artifacts = ArtifactStore(seed=seed)
-        self.jobs = JobService(self._presign)
+        self.jobs = JobService(self._presign, rules=rules)
+        self.registry = Registry(self.jobs.arns)
+        self.jobs.use_targets(self.registry)
+        self._rest = Router(Services(self.registry, self.jobs, self.artifacts, self.things, self.carry, self._publish))
+        self._timer: tuple[int, Timer] | None = None
         self.expired: frozenset[tuple[str, str]] = frozenset()
         self.job_ids: list[str] = []
 
     def register(self, thing: str) -> None:
         """A thing that jobs may target."""
+        self.registry.things.create(thing)
         self.jobs.add_thing(thing)
 
+    def authorise(self, client_id: str, certificate: bytes | None) -> int:
+        """CONNACK code for a mutual TLS client: 0 for a thing with a certificate of its own that counts, else 5."""
+        if certificate is None:
+            return NOT_AUTHORISED
+        if self.things.authorise(client_id, certificate) == ACCEPTED:
+            return ACCEPTED
+        known = self.registry.certificate_for(client_id, sha256(certificate).hexdigest())
+        return NOT_AUTHORISED if known is None else ACCEPTED
+
     def create_job(self, job_id: str, document: str, targets: Sequence[str], presign_expires_s: int | None) -> None:
-        """CreateJob, now."""
-        effects = self.jobs.create_job(job_id, document, targets, self._clock.epoch_s, presign_expires_s)
+        """CreateJob, now, in short: `targets` are names of things."""
+        members: dict[str, object] = {
+            "document": document,
+            "targets": [self.jobs.arns.thing(name) for name in targets],
+        }
+        if presign_expires_s is not None:
+            role = f"arn:aws:iam::{self.jobs.arns.account}:{PRESIGN_ROLE}"
+            members["presignedUrlConfig"] = {"roleArn": role, "expiresInSec": presign_expires_s}
+        effects = self.jobs.control.create_job(job_spec(job_id, members), self._clock.epoch_s)
         self.job_ids.append(job_id)
-        self._carry(effects, connection="")
+        self.carry(effects)
 
     def on_request(self, connection: str, client_id: str, topic: str, payload: bytes) -> None:
         """A device asked the Jobs service; its answer goes back to that very connection."""
-        self._carry(self.jobs.handle(client_id, topic, payload, self._clock.epoch_s), connection)
+        self.carry(self.jobs.handle(client_id, topic, payload, self._clock.epoch_s), connection)
 
     def respond(self, request: HttpRequest, now_s: int) -> HttpResponse:
-        """The artifact server's answer."""
-        return self.artifacts.respond(request, now_s)
+        """The answer of any REST service, the artifact server's included."""
+        return self._rest.respond(request, now_s)
 
-    def _carry(self, effects: list[Effect], connection: str) -> None:
+    def carry(self, effects: list[Effect], connection: str = "") -> None:
+        """Bring about what a call of the Jobs service asks for; answers go to `connection`."""
         for effect in effects:
             if isinstance(effect, Reply):
                 self.face.reply(connection, effect.topic, effect.payload)
             elif isinstance(effect, Publish):
                 self.face.publish(effect.topic, effect.payload)
-            else:
+            elif isinstance(effect, Changed):
                 self._record(effect)
+        self._set_timer()
+
+    def _publish(self, topic: str, payload: bytes, qos: int) -> None:
+        self.face.publish(topic, payload, qos)
+
+    def _set_timer(self) -> None:
+        """Keep one timer at the moment at which the Jobs service has something to do by itself."""
+        due_s = self.jobs.due_s()
+        if self._timer is not None:
+            if self._timer[0] == due_s:
+                return
+            self._timer[1].cancel()
+            self._timer = None
+        if due_s is not None:
+            delay_us = max(0, (due_s - EPOCH_S) * 1_000_000 - self._clock.now_us)
+            self._timer = due_s, self._clock.after(delay_us, self._advance)
+
+    def _advance(self) -> None:
+        self._timer = None
+        self.carry(self.jobs.advance(self._clock.epoch_s))
 
     def _record(self, change: Changed) -> None:
         self._trace.emit(

@@ -18,8 +18,9 @@ from hashlib import blake2b, sha256
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sim.errors import SpecError
@@ -36,6 +37,8 @@ SERVER_NAMES = (
     "127.0.0.1",
 )
 """Names the emulated cloud answers to in the default region."""
+
+PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 _NOT_BEFORE, _NOT_AFTER = datetime(2020, 1, 1), datetime(2120, 1, 1)
 _P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -76,6 +79,33 @@ class Things:
         purpose = f"server {' '.join(hosts)}"
         return self._issue(purpose, hosts[0], ExtendedKeyUsageOID.SERVER_AUTH, names)
 
+    def issue(self, number: int) -> Identity:
+        """A client certificate of no thing, the `number`-th of this account."""
+        return self._issue(f"certificate {number}", "AWS IoT Certificate", ExtendedKeyUsageOID.CLIENT_AUTH, None)
+
+    def sign(self, signing_request_pem: str) -> str:
+        """The client certificate, PEM, for a signing request; ValueError when it cannot be read or is not genuine."""
+        asked = x509.load_pem_x509_csr(signing_request_pem.encode())
+        if not asked.is_signature_valid:
+            raise ValueError("the signing request is not signed by its own key")
+        key = asked.public_key()
+        if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+            raise ValueError("the signing request has neither an EC nor an RSA key")
+        return self._sign(signing_request_pem, asked.subject, key, ExtendedKeyUsageOID.CLIENT_AUTH, None)
+
+    @cached_property
+    def authority_id(self) -> str:
+        """SHA-256 of the authority's certificate, in hex."""
+        return sha256(self._authority.public_bytes(serialization.Encoding.DER)).hexdigest()
+
+    def issued(self, certificate_pem: str) -> bool:
+        """Whether the authority signed this certificate."""
+        try:
+            x509.load_pem_x509_certificate(certificate_pem.encode()).verify_directly_issued_by(self._authority)
+        except (ValueError, TypeError, InvalidSignature):
+            return False
+        return True
+
     @cached_property
     def authority_pem(self) -> str:
         """The certificate of the authority, for whoever verifies either side."""
@@ -114,9 +144,29 @@ class Things:
         names: x509.SubjectAlternativeName | None,
     ) -> Identity:
         key = self._key(purpose)
+        pem = self._sign(purpose, _name(common_name), key.public_key(), use, names)
+        return Identity(
+            thing=common_name,
+            certificate_pem=pem,
+            private_key_pem=key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            ).decode(),
+            fingerprint=sha256(_der(pem) or b"").hexdigest(),
+        )
+
+    def _sign(
+        self,
+        purpose: str,
+        subject: x509.Name,
+        key: PublicKey,
+        use: x509.ObjectIdentifier,
+        names: x509.SubjectAlternativeName | None,
+    ) -> str:
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._authority_key.public_key())
         builder = (
-            self._builder(purpose, _name(common_name), self._authority.subject, key.public_key())
+            self._builder(purpose, subject, self._authority.subject, key)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([use]), critical=False)
@@ -125,21 +175,9 @@ class Things:
         if names is not None:
             builder = builder.add_extension(names, critical=False)
         certificate = builder.sign(self._authority_key, hashes.SHA256(), ecdsa_deterministic=True)
-        der = certificate.public_bytes(serialization.Encoding.DER)
-        return Identity(
-            thing=common_name,
-            certificate_pem=certificate.public_bytes(serialization.Encoding.PEM).decode(),
-            private_key_pem=key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            ).decode(),
-            fingerprint=sha256(der).hexdigest(),
-        )
+        return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
-    def _builder(
-        self, purpose: str, subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
-    ) -> x509.CertificateBuilder:
+    def _builder(self, purpose: str, subject: x509.Name, issuer: x509.Name, key: PublicKey) -> x509.CertificateBuilder:
         serial = int.from_bytes(self._material(f"serial of {purpose}")[:16], "big") >> 1 or 1
         return (
             x509.CertificateBuilder()

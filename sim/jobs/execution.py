@@ -51,7 +51,8 @@ class IllegalTransition(Exception):  # noqa: N818 - named for what it is, not "â
 class JobExecution:
     """One attempt. `number` counts attempts of the thing at the job from 1; `sequence` is the order of creation.
 
-    `step_deadline_s` is the moment the running step must have ended, epoch seconds; None without a step timer.
+    `step_deadline_s` and `start_deadline_s` are the moments at which the step timer and the in-progress timer run out,
+    epoch seconds; None without that timer. `retry` counts retries so far, which a new membership begins anew.
     """
 
     thing: str
@@ -65,6 +66,21 @@ class JobExecution:
     version: int = 1
     started_at_s: int | None = None
     step_deadline_s: int | None = None
+    start_deadline_s: int | None = None
+    retry: int = 0
+    force_canceled: bool = False
+
+    @property
+    def deadline_s(self) -> int | None:
+        """When this attempt times out: the earlier of its two timers. The step timer never prolongs the other."""
+        if self.step_deadline_s is None or self.start_deadline_s is None:
+            return self.start_deadline_s if self.step_deadline_s is None else self.step_deadline_s
+        return min(self.step_deadline_s, self.start_deadline_s)
+
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        """Place among a thing's pending executions: in progress first, then by time of queueing and creation."""
+        return PENDING.index(self.status), self.queued_at_s, self.sequence
 
     @property
     def pending(self) -> bool:
@@ -96,7 +112,15 @@ class JobExecution:
             last_updated_at_s=now_s,
             started_at_s=started_at_s,
             step_deadline_s=self.step_deadline_s if status in PENDING else None,
+            start_deadline_s=self.start_deadline_s if status in PENDING else None,
+            force_canceled=status is Status.CANCELED and actor is Actor.OPERATOR_FORCED,
         )
+
+    def with_start_timer(self, minutes: int | None) -> JobExecution:
+        """The same execution with its in-progress timer, which runs from its start and is set only once."""
+        if minutes is None or self.started_at_s is None or self.start_deadline_s is not None or not self.pending:
+            return self
+        return replace(self, start_deadline_s=self.started_at_s + 60 * minutes)
 
     def with_step_timer(self, minutes: int | None, now_s: int) -> JobExecution:
         """The same execution with its step timer set anew; -1 cancels it, None leaves it as it is.

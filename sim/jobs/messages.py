@@ -28,6 +28,16 @@ class Status(StrEnum):
     REMOVED = "REMOVED"
 
 
+class JobStatus(StrEnum):
+    """Status of a job as a whole."""
+
+    SCHEDULED = "SCHEDULED"
+    IN_PROGRESS = "IN_PROGRESS"
+    COMPLETED = "COMPLETED"
+    CANCELED = "CANCELED"
+    DELETION_IN_PROGRESS = "DELETION_IN_PROGRESS"
+
+
 PENDING = (Status.IN_PROGRESS, Status.QUEUED)
 """The statuses that can still change, in the order in which jobs are offered."""
 
@@ -71,6 +81,7 @@ class Execution(TypedDict, total=False):
     lastUpdatedAt: int
     versionNumber: int
     executionNumber: int
+    approximateSecondsBeforeTimedOut: int
     jobDocument: Json
 
 

@@ -1,14 +1,13 @@
-"""What a device is shown of its jobs, and when it is told unasked.
+"""What a device is shown of its jobs, and the two messages that tell it of a change unasked.
 
-Two comparisons of the pending list before and after a change decide everything: `notify` goes out when the set of
-pending executions differs, `notify-next` when the first one differs. Progress and the start of the first job change
-neither. Executions are compared by identity (job and attempt), never by content. Notifications are neither
-retained nor repeated: a device that was away has to ask.
+`notify` goes out when the set of pending executions differs, `notify-next` when the first one differs. Progress and the
+start of the first job change neither. Executions are told apart by identity (job and attempt), never by content.
+Notifications are neither retained nor repeated: a device that was away has to ask. Who compares is the ledger.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 from sim.jobs import topics
 from sim.jobs.execution import JobExecution
@@ -20,20 +19,12 @@ SUMMARIES_MAX = 10
 Pending = Sequence[JobExecution]
 
 
-def pending_order(executions: Iterable[JobExecution]) -> tuple[JobExecution, ...]:
-    """The unfinished ones as they are offered: in progress first, then by time of queueing and creation."""
-    pending = [execution for execution in executions if execution.pending]
-    if len(pending) > 1:
-        pending.sort(key=lambda it: (PENDING.index(it.status), it.queued_at_s, it.sequence))
-    return tuple(pending)
-
-
 def summaries(pending: Pending, status: Status) -> list[Summary]:
     """The entries of one status, in order."""
     return [_summary(execution) for execution in pending if execution.status is status]
 
 
-def view(execution: JobExecution) -> Execution:
+def view(execution: JobExecution, now_s: int) -> Execution:
     """An execution as describe shows it, without its document."""
     shown: Execution = {"jobId": execution.job_id, "status": execution.status.value}
     if execution.details:
@@ -44,7 +35,14 @@ def view(execution: JobExecution) -> Execution:
     shown["lastUpdatedAt"] = execution.last_updated_at_s
     shown["versionNumber"] = execution.version
     shown["executionNumber"] = execution.number
+    if execution.deadline_s is not None:
+        shown["approximateSecondsBeforeTimedOut"] = seconds_left(execution.deadline_s, now_s)
     return shown
+
+
+def seconds_left(deadline_s: int, now_s: int) -> int:
+    """Whole seconds that are certainly left: 599 at the start of ten minutes, as live AWS answers."""
+    return max(0, deadline_s - now_s - 1)
 
 
 def state(execution: JobExecution) -> ExecutionState:
@@ -56,26 +54,22 @@ def state(execution: JobExecution) -> ExecutionState:
     return shown
 
 
-def announcements(
-    thing: str, before: Pending, after: Pending, document: Callable[[JobExecution], Json], now_s: int
-) -> Iterator[tuple[str, Notify | NotifyNext]]:
-    """Topic and body of what a change makes known: `notify` first, then `notify-next`, or nothing.
-
-    `document` is called for the document of the new first execution, and only when it is sent.
-    """
-    if {it.identity for it in before} != {it.identity for it in after}:
-        yield topics.notify(thing), _notify(after, now_s)
-    if [it.identity for it in before[:1]] != [it.identity for it in after[:1]]:
-        body: NotifyNext = {"timestamp": now_s}
-        if after:
-            body["execution"] = {**view(after[0]), "jobDocument": document(after[0])}
-        yield topics.notify_next(thing), body
-
-
-def _notify(pending: Pending, now_s: int) -> Notify:
+def list_changed(thing: str, pending: Pending, now_s: int) -> tuple[str, Notify]:
+    """Topic and body of `notify`: the pending executions by status, the first ten of them."""
     listed = pending[:SUMMARIES_MAX]
     jobs = {status.value: summaries(listed, status) for status in PENDING}
-    return {"timestamp": now_s, "jobs": {name: entries for name, entries in jobs.items() if entries}}
+    return topics.notify(thing), {
+        "timestamp": now_s,
+        "jobs": {name: entries for name, entries in jobs.items() if entries},
+    }
+
+
+def next_changed(thing: str, pending: Pending, document: Json, now_s: int) -> tuple[str, NotifyNext]:
+    """Topic and body of `notify-next`: the first execution with its document, or nothing when none is pending."""
+    body: NotifyNext = {"timestamp": now_s}
+    if pending:
+        body["execution"] = {**view(pending[0], now_s), "jobDocument": document}
+    return topics.notify_next(thing), body
 
 
 def _summary(execution: JobExecution) -> Summary:

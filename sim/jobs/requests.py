@@ -40,12 +40,20 @@ class _Number(str):
     __slots__ = ()
 
 
+def _no_constant(name: str) -> Json:
+    raise ValueError(f"{name} is not JSON")
+
+
+# Made once: the module's functions make one for each call with other than the usual parsers.
+_DECODER = json.JSONDecoder(parse_int=_Number, parse_float=_Number, parse_constant=_no_constant)
+
+
 def parse_body(payload: bytes) -> dict[str, Json]:
     """The JSON object of a request; Refused InvalidJson for everything else."""
     if not payload:
         return {}
     try:
-        body = json.loads(payload.decode(), parse_int=_Number, parse_float=_Number, parse_constant=_no_constant)
+        body = _DECODER.decode(payload.decode())
     except (ValueError, RecursionError):
         raise Refused(RejectedCode.INVALID_JSON, "The payload is not valid JSON.") from None
     if not isinstance(body, dict):
@@ -131,10 +139,6 @@ def _detail(name: str, value: Json, strict: bool) -> str:
     if not text.isprintable() and any(unicodedata.category(char)[0] == "C" for char in text):
         raise _invalid(where, text, "Member must not contain control characters")
     return text
-
-
-def _no_constant(name: str) -> Json:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _invalid(name: str, value: Json, constraint: str) -> Refused:

@@ -1,64 +1,62 @@
 """The AWS IoT Jobs service, without any transport: values in, effects out.
 
-Every rule of the service is here or below; adapters (broker, REST, memory) only carry. `handle` never raises for
-anything a device can send. A refused request changes nothing. An accepted one is answered first, then announced
-(`accepted`, `notify`, `notify-next`). Executions are created and changed in `_put` alone, so counts and
-announcements cannot be forgotten. The service has no clock: each call brings the time, whole epoch seconds.
+Devices ask through `handle` (MQTT) and `ask` (HTTPS), operators through `control` and `templates`; the rest of the
+cloud tells of things, groups and the time. Every rule of the service is here or below; adapters only carry. `handle`
+never raises for anything a device can send. A refused request changes nothing. An accepted one is answered first, then
+announced. The service has no clock: each call brings the time, epoch seconds, and `due_s` says when to `advance`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
 from sim.jobs import notify, requests, topics
-from sim.jobs.documents import JobDocument, JobError, Presign, parse_document
+from sim.jobs.control import ControlPlane
+from sim.jobs.documents import JobError, Presign
+from sim.jobs.effects import Changed, Effect, JobChanged, Publish, Reply
+from sim.jobs.engine import Engine
 from sim.jobs.execution import Actor, IllegalTransition, JobExecution
+from sim.jobs.ledger import Ledger, encode
+from sim.jobs.membership import Membership
 from sim.jobs.messages import PENDING, Accepted, Execution, Json, Rejected, RejectedCode, Status
 from sim.jobs.requests import Refused
+from sim.jobs.rules import CONTROL_PER_S, READS_PER_S, WRITES_PER_S, JobRules
+from sim.jobs.targets import Arns, Targets
+from sim.jobs.templates import Templates
+from sim.jobs.throttle import Throttle
 from sim.jobs.topics import NEXT, JobsRequest, Operation
 
+__all__ = ["Asked", "Changed", "Effect", "JobChanged", "JobService", "Publish", "Reply"]
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer. It goes to the requesting connection only, subscribed or not, in exactly one copy."""
+HTTPS_EXCEPTIONS = {
+    RejectedCode.INVALID_TOPIC: "InvalidRequestException",
+    RejectedCode.INVALID_JSON: "InvalidRequestException",
+    RejectedCode.INVALID_REQUEST: "InvalidRequestException",
+    RejectedCode.INVALID_STATE_TRANSITION: "InvalidStateTransitionException",
+    RejectedCode.RESOURCE_NOT_FOUND: "ResourceNotFoundException",
+    RejectedCode.VERSION_MISMATCH: "InvalidStateTransitionException",  # the HTTPS model knows no other
+    RejectedCode.INTERNAL_ERROR: "ServiceUnavailableException",
+    RejectedCode.REQUEST_THROTTLED: "ThrottlingException",
+    RejectedCode.TERMINAL_STATE_REACHED: "TerminalStateException",
+}
+"""What a refusal is called on the HTTPS data plane."""
 
-    topic: str
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Publish:
-    """A notification. It goes through the broker to whoever subscribed."""
-
-    topic: str
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """An execution was created (`old` None) or changed, for the trace. `by` names the asking thing, "" the cloud."""
-
-    thing: str
-    job_id: str
-    old: Status | None
-    new: Status
-    version: int
-    details: Mapping[str, str]
-    by: str
-
-
-Effect = Reply | Publish | Changed
+_RATES = {
+    Operation.GET_PENDING: ("read", READS_PER_S),
+    Operation.DESCRIBE: ("read", READS_PER_S),
+    Operation.START_NEXT: ("write", WRITES_PER_S),
+    Operation.UPDATE: ("write", WRITES_PER_S),
+}
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    """A job as created: its document, and its things in the order given."""
+class Asked:
+    """Answer of the HTTPS data plane, and what else it brought about."""
 
-    document: JobDocument
-    things: tuple[str, ...]
+    answer: dict[str, Json]
+    effects: list[Effect]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,49 +69,89 @@ class _Call:
     now_s: int
 
 
-_Outcome = tuple[Accepted, list[Effect]]
-
-
 class JobService:
-    """All jobs and executions of one account. `details` strict refuses statusDetails that are not strings."""
+    """All jobs and executions of one account."""
 
-    def __init__(self, presign: Presign, *, details: Literal["lenient", "strict"] = "lenient") -> None:
-        self._presign = presign
-        self._strict = details == "strict"
-        self._jobs: dict[str, _Job] = {}
-        self._executions: dict[str, dict[str, JobExecution]] = {}
-        self._counts = dict.fromkeys(Status, 0)
-        self._created = 0
+    def __init__(
+        self,
+        presign: Presign,
+        *,
+        rules: JobRules | None = None,
+        targets: Targets | None = None,
+        arns: Arns | None = None,
+    ) -> None:
+        self.rules = rules or JobRules()
+        self.arns = arns or Arns()
+        self._ledger = Ledger(presign, self.rules, self.arns)
+        self._engine = Engine(self._ledger)
+        self._membership = Membership(self._ledger, self._engine)
+        self._throttle = Throttle()
+        self.control = ControlPlane(self._ledger, self._engine, self._membership)
+        self.templates = Templates(self._ledger)
+        if targets is not None:
+            self.use_targets(targets)
+
+    # Told by the rest of the cloud
+
+    def use_targets(self, targets: Targets) -> None:
+        """Where groups are known; before any job is aimed at one."""
+        self._ledger.targets = targets
 
     def add_thing(self, name: str) -> None:
         """Register a thing; a repeat does nothing. A bad name raises JobError InvalidRequestException."""
-        if not topics.THING_NAME.fullmatch(name):
-            raise _bad_name("thingName", name, topics.THING_NAME.pattern)
-        self._executions.setdefault(name, {})
+        self.control.add_thing(name)
 
-    def create_job(
-        self, job_id: str, document: str, targets: Sequence[str], now_s: int, presign_expires_s: int | None
-    ) -> list[Effect]:
-        """A SNAPSHOT job: one queued execution for each of `targets` (things) as they are now, none later.
+    def remove_thing(self, name: str, now_s: int) -> list[Effect]:
+        """A thing is deleted; its pending executions become REMOVED. A thing made later is another one."""
+        self._membership.removed(name, now_s)
+        return self._ledger.drain()
 
-        `document` is JSON text; `presign_expires_s` is presignedUrlConfig.expiresInSec, None without the config.
-        Raises JobError, with the name of AWS's exception, before anything is changed.
-        """
-        if not topics.JOB_ID.fullmatch(job_id):
-            raise _bad_name("jobId", job_id, topics.JOB_ID.pattern)
-        if job_id in self._jobs:
-            raise JobError("ResourceAlreadyExistsException", f"job {job_id} already exists; choose another id")
-        for thing in targets:
-            if thing not in self._executions:
-                raise JobError("ResourceNotFoundException", f"thing {thing} does not exist; create it first")
-        things = tuple(dict.fromkeys(targets))
-        self._jobs[job_id] = _Job(parse_document(document, presign_expires_s), things)
-        effects: list[Effect] = []
-        for thing in things:
-            self._created += 1
-            queued = JobExecution(thing, job_id, 1, self._created, queued_at_s=now_s, last_updated_at_s=now_s)
-            effects += self._put(queued, now_s, by="")
-        return effects
+    def membership_changed(self, thing: str, now_s: int) -> list[Effect]:
+        """The groups of a thing (as `Targets.groups_of` tells them) are not what they were."""
+        self._membership.changed(thing, now_s)
+        return self._ledger.drain()
+
+    def set_events(self, *, jobs: bool, executions: bool) -> None:
+        """Turn the topics `$aws/events/job/…` and `$aws/events/jobExecution/…` on or off; they begin off."""
+        self._ledger.job_events, self._ledger.execution_events = jobs, executions
+
+    def due_s(self) -> int | None:
+        """When `advance` has to be called next, epoch seconds; None while nothing is due by itself."""
+        return self._engine.due_s()
+
+    def advance(self, now_s: int) -> list[Effect]:
+        """Let pass what was due up to and including now: rollout, timers, schedules, retries, gradual work."""
+        return self._engine.advance(now_s)
+
+    def admit(self, operation: str, now_s: int) -> None:
+        """Raises JobError ThrottlingException when an operation of the control plane comes too often."""
+        if self.rules.throttles == "aws" and not self._throttle.admits(operation, CONTROL_PER_S, now_s):
+            raise JobError("ThrottlingException", "Rate exceeded")
+
+    # Looked at by judges and reports
+
+    def executions(self, job_id: str) -> tuple[JobExecution, ...]:
+        """The latest attempts of a job by thing, in order of creation. KeyError for an unknown job."""
+        return tuple(self._ledger.jobs[job_id].latest.values())
+
+    def attempts(self, job_id: str, thing: str) -> tuple[JobExecution, ...]:
+        """Every attempt of a thing at a job, oldest first. KeyError for an unknown job or thing."""
+        job = self._ledger.jobs[job_id]
+        return (*job.earlier.get(thing, ()), job.latest[thing])
+
+    def pending(self, thing: str) -> tuple[JobExecution, ...]:
+        """A thing's unfinished executions that it may see, the next one first. KeyError for an unknown thing."""
+        return tuple(self._ledger.things[thing].pending)
+
+    def counts(self) -> dict[Status, int]:
+        """Executions of all jobs by status (latest attempts); every status is there."""
+        return dict(self._ledger.counts)
+
+    def all_terminal(self) -> bool:
+        """Nothing is queued or in progress, and no job has executions yet to hand out, cancel or delete."""
+        return not self._ledger.unsettled and not any(self._ledger.counts[status] for status in PENDING)
+
+    # Asked by devices
 
     def handle(self, requester: str, topic: str, payload: bytes, now_s: int) -> list[Effect]:
         """Answer one request. `requester` is the thing that published it, `topic` names the thing it is about.
@@ -130,32 +168,38 @@ class JobService:
                 raise Refused(RejectedCode.INVALID_TOPIC, "The topic does not name an operation on a job.")
             body = requests.parse_body(payload)
             token = requests.client_token(body)
-            call = _Call(requester, target, body, now_s)
-            answer, effects = self._perform(target.operation, call)
+            answer = self._perform(target.operation, _Call(requester, target, body, now_s))
         except Refused as refused:
-            return [Reply(topics.rejected(topic), _encode(_rejected(refused, token, now_s)))]
+            return [Reply(topics.rejected(topic), encode(_rejected(refused, token, now_s)))]
         answer["timestamp"] = now_s
         if token is not None:
             answer["clientToken"] = token
-        return [Reply(topics.accepted(topic), _encode(answer)), *effects]
+        return [Reply(topics.accepted(topic), encode(answer)), *self._ledger.drain()]
 
-    def executions(self, job_id: str) -> tuple[JobExecution, ...]:
-        """All executions of a job, in the order of its targets. KeyError for an unknown job."""
-        return tuple(self._executions[thing][job_id] for thing in self._jobs[job_id].things)
+    def ask(self, operation: Operation, thing: str, job_id: str, body: bytes, now_s: int) -> Asked:
+        """Answer one request of the HTTPS data plane.
 
-    def pending(self, thing: str) -> tuple[JobExecution, ...]:
-        """A thing's unfinished executions, the next one first. KeyError for an unknown thing."""
-        return notify.pending_order(self._executions[thing].values())
+        `body` is JSON with all members that are not part of the path; `job_id` is "" where the operation has none, and
+        may be `$next` for a describe. Documents are strings in the answer. Raises JobError with the exception's name.
+        """
+        try:
+            if not topics.THING_NAME.fullmatch(thing) or not _names_job(operation, job_id):
+                raise Refused(RejectedCode.INVALID_REQUEST, f"There is no job execution {job_id!r} of thing {thing!r}.")
+            target = JobsRequest(thing, operation, job_id)
+            found: Any = self._perform(operation, _Call(thing, target, requests.parse_body(body), now_s))
+        except Refused as refused:
+            raise JobError(HTTPS_EXCEPTIONS[refused.code], refused.message) from None
+        for holder in (found, found.get("execution", {})):
+            if "jobDocument" in holder:
+                holder["jobDocument"] = json.dumps(holder["jobDocument"], separators=(",", ":"), ensure_ascii=False)
+        if "execution" in found:
+            found["execution"]["thingName"] = thing
+        return Asked(found, self._ledger.drain())
 
-    def counts(self) -> dict[Status, int]:
-        """Executions of all jobs by status; every status is there."""
-        return dict(self._counts)
-
-    def all_terminal(self) -> bool:
-        """Nothing is queued or in progress."""
-        return not any(self._counts[status] for status in PENDING)
-
-    def _perform(self, operation: Operation, call: _Call) -> _Outcome:
+    def _perform(self, operation: Operation, call: _Call) -> Accepted:
+        kind, per_s = _RATES[operation]
+        if self.rules.throttles == "aws" and not self._throttle.admits(kind, per_s, call.now_s):
+            raise Refused(RejectedCode.REQUEST_THROTTLED, "Rate exceeded")
         match operation:
             case Operation.GET_PENDING:
                 return self._get_pending(call)
@@ -166,41 +210,41 @@ class JobService:
             case Operation.UPDATE:
                 return self._update(call)
 
-    def _get_pending(self, call: _Call) -> _Outcome:
-        self._check_thing(call)
-        pending = self.pending(call.target.thing)
+    def _get_pending(self, call: _Call) -> Accepted:
+        if call.target.thing not in self._ledger.things and self.rules.unknown_thing == "empty":
+            return {"inProgressJobs": [], "queuedJobs": []}
+        pending = self._pending(call)
         return {
             "inProgressJobs": notify.summaries(pending, Status.IN_PROGRESS),
             "queuedJobs": notify.summaries(pending, Status.QUEUED),
-        }, []
+        }
 
-    def _start_next(self, call: _Call) -> _Outcome:
-        details = requests.status_details(call.body, strict=self._strict)
+    def _start_next(self, call: _Call) -> Accepted:
+        details = requests.status_details(call.body, strict=self.rules.details == "strict")
         minutes = requests.step_timeout_minutes(call.body)
-        self._check_thing(call)
-        pending = self.pending(call.target.thing)
+        pending = self._pending(call)
         if not pending:
-            return {}, []
-        execution, effects = pending[0], list[Effect]()
+            return {}
+        execution = pending[0]
         if execution.status is Status.QUEUED:
-            execution = execution.advance(Status.IN_PROGRESS, Actor.DEVICE, call.now_s, details)
-            execution = execution.with_step_timer(minutes, call.now_s)
-            effects = self._put(execution, call.now_s, call.requester)
-        elif minutes is not None:
+            execution = self._timed(
+                execution.advance(Status.IN_PROGRESS, Actor.DEVICE, call.now_s, details), minutes, call
+            )
+            self._engine.apply(execution, call.now_s, call.requester, told=self.rules.start_notifies)
+        elif minutes is not None and self.rules.restarted_step == "set":
             # A job already started is returned as it is; only its step timer may be set.
             execution = execution.with_step_timer(minutes, call.now_s)
-            self._executions[execution.thing][execution.job_id] = execution
-        return {"execution": self._with_document(execution, call.now_s)}, effects
+            self._ledger.reset_timer(pending[0], execution)
+        return {"execution": self._with_document(execution, call.now_s)}
 
-    def _describe(self, call: _Call) -> _Outcome:
+    def _describe(self, call: _Call) -> Accepted:
         number = requests.whole(call.body, "executionNumber")
         with_document = requests.flag(call.body, "includeJobDocument", default=True)
-        self._check_thing(call)
+        pending = self._pending(call)
         job_id = call.target.job_id
         if job_id == NEXT:
-            pending = self.pending(call.target.thing)
             if not pending:
-                return {}, []
+                return {}
             job_id = pending[0].job_id
         execution = self._find(call.target.thing, job_id, number)
         if not execution.pending:
@@ -208,66 +252,53 @@ class JobService:
                 RejectedCode.TERMINAL_STATE_REACHED,
                 f"Job execution has reached terminal state {execution.status}.",
             )
-        shown = self._with_document(execution, call.now_s) if with_document else notify.view(execution)
-        return {"execution": shown}, []
+        if with_document:
+            return {"execution": self._with_document(execution, call.now_s)}
+        return {"execution": notify.view(execution, call.now_s)}
 
-    def _update(self, call: _Call) -> _Outcome:
+    def _update(self, call: _Call) -> Accepted:
         status = requests.device_status(call.body)
-        details = requests.status_details(call.body, strict=self._strict)
+        details = requests.status_details(call.body, strict=self.rules.details == "strict")
         expected = requests.whole(call.body, "expectedVersion")
         number = requests.whole(call.body, "executionNumber")
         minutes = requests.step_timeout_minutes(call.body)
         with_state = requests.flag(call.body, "includeJobExecutionState", default=False)
         with_document = requests.flag(call.body, "includeJobDocument", default=False)
-        self._check_thing(call)
+        self._pending(call)
         current = self._find(call.target.thing, call.target.job_id, number)
         # The state is told before the version: a cancelled job is over, whatever version the device knew.
         try:
             changed = current.advance(status, Actor.DEVICE, call.now_s, details)
         except IllegalTransition:
             message = f"Can't transition job execution from {current.status} to {status}"
-            raise Refused(RejectedCode.INVALID_STATE_TRANSITION, message, current) from None
+            code = RejectedCode(self.rules.terminal_update)
+            raise Refused(code, message, current if code is RejectedCode.INVALID_STATE_TRANSITION else None) from None
         if expected is not None and expected != current.version:
             message = f"Expected version {expected} but found version {current.version}"
             raise Refused(RejectedCode.VERSION_MISMATCH, message, current)
-        changed = changed.with_step_timer(minutes, call.now_s)
+        changed = self._timed(changed, minutes, call)
         answer: Accepted = {}
         if with_state:
             answer["executionState"] = notify.state(changed)
         if with_document:
-            answer["jobDocument"] = self._document(changed, call.now_s)
-        return answer, self._put(changed, call.now_s, call.requester)
+            answer["jobDocument"] = self._ledger.document(changed, call.now_s)
+        started = current.status is Status.QUEUED and changed.status is Status.IN_PROGRESS
+        told = started and self.rules.start_notifies
+        self._engine.apply(changed, call.now_s, call.requester, told=told)
+        return answer
 
-    def _put(self, execution: JobExecution, now_s: int, by: str) -> list[Effect]:
-        """Store a new or changed execution; the effects are the record of it and what is announced."""
-        thing, mine = execution.thing, self._executions[execution.thing]
-        old = mine.get(execution.job_id)
-        before = self.pending(thing)
-        mine[execution.job_id] = execution
-        if old is not None:
-            self._counts[old.status] -= 1
-        self._counts[execution.status] += 1
-        changed = Changed(
-            thing=thing,
-            job_id=execution.job_id,
-            old=old.status if old else None,
-            new=execution.status,
-            version=execution.version,
-            details=execution.details,
-            by=by,
-        )
-        told = notify.announcements(
-            thing, before, self.pending(thing), lambda first: self._document(first, now_s), now_s
-        )
-        return [changed, *(Publish(topic, _encode(body)) for topic, body in told)]
-
-    def _check_thing(self, call: _Call) -> None:
-        if call.target.thing not in self._executions:
+    def _pending(self, call: _Call) -> list[JobExecution]:
+        """What the thing may see; Refused when there is no such thing."""
+        record = self._ledger.things.get(call.target.thing)
+        if record is None:
             raise Refused(RejectedCode.RESOURCE_NOT_FOUND, f"Thing {call.target.thing} does not exist.")
+        return record.pending
 
     def _find(self, thing: str, job_id: str, number: int | None) -> JobExecution:
-        execution = self._executions[thing].get(job_id)
-        if execution is None or number not in (None, execution.number):
+        job = self._ledger.jobs.get(job_id)
+        execution = None if job is None else job.find(thing, number)
+        # A thing that was deleted and made again knows nothing of its namesake's executions.
+        if execution is None or execution.sequence < self._ledger.things[thing].born:
             attempt = "" if number is None else f" with execution number {number}"
             raise Refused(
                 RejectedCode.RESOURCE_NOT_FOUND,
@@ -275,11 +306,22 @@ class JobService:
             )
         return execution
 
-    def _document(self, execution: JobExecution, now_s: int) -> Json:
-        return self._jobs[execution.job_id].document.deliver(self._presign, now_s)
+    def _timed(self, execution: JobExecution, minutes: int | None, call: _Call) -> JobExecution:
+        """With the timers it should have now: its own step timer, and the job's from its start."""
+        spec = self._ledger.jobs[execution.job_id].spec
+        started = execution.with_step_timer(minutes, call.now_s)
+        # Its own start only: a changed configuration is for those that start later.
+        return started.with_start_timer(spec.in_progress_minutes) if started.started_at_s == call.now_s else started
 
     def _with_document(self, execution: JobExecution, now_s: int) -> Execution:
-        return {**notify.view(execution), "jobDocument": self._document(execution, now_s)}
+        return {**notify.view(execution, now_s), "jobDocument": self._ledger.document(execution, now_s)}
+
+
+def _names_job(operation: Operation, job_id: str) -> bool:
+    if operation is Operation.DESCRIBE and job_id == NEXT:
+        return True
+    wanted = operation in (Operation.DESCRIBE, Operation.UPDATE)
+    return bool(topics.JOB_ID.fullmatch(job_id)) if wanted else not job_id
 
 
 def _rejected(refused: Refused, token: str | None, now_s: int) -> Rejected:
@@ -290,19 +332,3 @@ def _rejected(refused: Refused, token: str | None, now_s: int) -> Rejected:
     if refused.execution is not None:
         body["executionState"] = notify.state(refused.execution)
     return body
-
-
-def _encode(body: object) -> bytes:
-    try:
-        return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        # A device may send half of a surrogate pair; it goes back escaped, as it came.
-        return json.dumps(body, separators=(",", ":")).encode()
-
-
-def _bad_name(member: str, name: str, pattern: str) -> JobError:
-    return JobError(
-        "InvalidRequestException",
-        f"1 validation error detected: Value '{name}' at '{member}' failed to satisfy constraint: "
-        f"Member must satisfy regular expression pattern: {pattern}",
-    )

@@ -88,7 +88,7 @@ class Wiring:
         def authorise(client_id: str, certificate: bytes | None, _user: str | None, _password: str | None) -> int:
             if not checks_certificates:
                 return 0
-            return self._account.things.authorise(client_id, certificate)
+            return self._account.authorise(client_id, certificate)
 
         return authorise
 

@@ -87,3 +87,61 @@ def test_a_taken_port_is_named_with_the_way_out() -> None:
         pytest.raises(MachineError, match=rf"port {port} is taken .*--port"),
     ):
         asyncio.run(main())
+
+
+def test_what_changes_something_is_dispatched_and_reading_an_object_is_not() -> None:
+    clock = Clock("virtual")
+    direct: list[str] = []
+    handed_over: list[str] = []
+
+    def respond(request: HttpRequest, _: int) -> HttpResponse:
+        direct.append(f"{request.method} {request.url}")
+        return HttpResponse(200, {"Content-Length": "0"}, b"")
+
+    async def dispatch(request: HttpRequest) -> HttpResponse:
+        await asyncio.sleep(5)  # simulated seconds: the answer waits for its turn
+        handed_over.append(f"{request.method} {request.url} {request.body!r}")
+        return HttpResponse(202, {"Content-Length": "0"}, b"")
+
+    async def main() -> list[bytes]:
+        server = RestServer(respond, lambda: NOW_S, dispatch)
+        port = await server.start("127.0.0.1", free_port())
+        answers = []
+        for request in (
+            b"GET /bucket/key HTTP/1.1\r\nHost: h\r\n",
+            b"PUT /bucket/key HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n",
+            b"GET /things/t/jobs HTTP/1.1\r\nHost: h\r\n",
+        ):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            body = b"body" if b"Length" in request else b""
+            writer.write(request + b"Connection: close\r\n\r\n" + body)
+            answers.append((await reader.read()).partition(b"\r\n")[0])
+            writer.close()
+        await server.stop()
+        return answers
+
+    answers = clock.loop.run_until_complete(main())
+    assert clock.now_us >= 10_000_000
+    clock.close()
+    assert answers == [b"HTTP/1.1 200 OK", b"HTTP/1.1 202 Accepted", b"HTTP/1.1 202 Accepted"]
+    assert direct == ["GET https://h/bucket/key"]
+    assert handed_over == ["PUT https://h/bucket/key b'body'", "GET https://h/things/t/jobs b''"]
+
+
+def test_a_body_over_the_limit_does_not_reach_respond(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sim.cloud.rest.BODY_MAX_BYTES", 1000)
+    seen: list[int] = []
+
+    def respond(request: HttpRequest, _: int) -> HttpResponse:
+        seen.append(len(request.body))
+        return HttpResponse(200, {"Content-Length": "0"}, b"")
+
+    def put(size: int) -> bytes:
+        head = f"PUT /b/k HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n"
+        return talk(head.encode() + bytes(size), respond)
+
+    assert put(1000).startswith(b"HTTP/1.1 200 ")
+    refused = put(1001)
+    assert refused.startswith(b"HTTP/1.1 413 ")
+    assert b"x-amzn-ErrorType: RequestEntityTooLargeException" in refused
+    assert seen == [1000]

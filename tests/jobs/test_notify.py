@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from jobs_bench import T0, Bench
 
-from sim.jobs.execution import Actor, JobExecution
+from sim.jobs.documents import JobError
 from sim.jobs.messages import Status
-from sim.jobs.notify import announcements, pending_order
+from sim.jobs.rules import JobRules
 
+HOUR_S = 3600
 BOTH, LIST, NEXT, NONE = ["notify", "notify-next"], ["notify"], ["notify-next"], list[str]()
 
 
@@ -110,64 +111,112 @@ def test_refused_request_tells_nothing(bench: Bench) -> None:
 def test_answer_comes_before_notify_and_notify_before_notify_next(bench: Bench) -> None:
     bench.update("a", "SUCCEEDED")
     kinds = [type(effect).__name__ for effect in bench.last]
-    assert [kind for kind in kinds if kind != "Changed"] == ["Reply", "Publish", "Publish"]
+    assert [kind for kind in kinds if "Changed" not in kind] == ["Reply", "Publish", "Publish"]
     assert bench.told == BOTH
 
 
-# Rows whose cause is the cloud, on the rule itself: it sees nothing but the list before and after.
+# Rows whose cause is the cloud
 
 
-def executions() -> list[JobExecution]:
-    return [JobExecution("t", job_id, 1, n, n, n) for n, job_id in enumerate("abc")]
+@pytest.fixture
+def groups() -> Bench:
+    """Jobs a, b, c are CONTINUOUS, each for a group of its own that holds the thing."""
+    bench = Bench()
+    for job_id in "abc":
+        bench.groups[f"g{job_id}"] = ["t"]
+        bench.job(job_id, f"g{job_id}", targetSelection="CONTINUOUS", timeoutConfig={"inProgressTimeoutInMinutes": 1})
+    return bench
 
 
-def told(before: list[JobExecution], after: list[JobExecution]) -> list[str]:
-    found = announcements("t", pending_order(before), pending_order(after), lambda _: {}, T0)
-    return [topic.rpartition("/")[2] for topic, _ in found]
+def cancel(bench: Bench, job_id: str) -> None:
+    bench.last = bench.control.cancel_execution("t", job_id, bench.now_s)
 
 
-@pytest.mark.parametrize(("index", "expected"), [(0, BOTH), (1, LIST), (2, LIST)])
-@pytest.mark.parametrize(
-    ("first", "last", "actor"),
-    [
-        (None, Status.CANCELED, Actor.OPERATOR),
-        (None, Status.REMOVED, Actor.SERVICE),
-        (Status.IN_PROGRESS, Status.CANCELED, Actor.OPERATOR_FORCED),
-        (Status.IN_PROGRESS, Status.TIMED_OUT, Actor.SERVICE),
-        (Status.IN_PROGRESS, Status.REMOVED, Actor.SERVICE),
-    ],
-)
+def cancel_by_force(bench: Bench, job_id: str) -> None:
+    bench.last = bench.control.cancel_execution("t", job_id, bench.now_s, force=True)
+
+
+def cancel_job(bench: Bench, job_id: str) -> None:
+    bench.last = bench.control.cancel_job(job_id, bench.now_s, force=True)
+
+
+def leave(bench: Bench, job_id: str) -> None:
+    bench.regroup(f"g{job_id}")
+
+
+def delete(bench: Bench, job_id: str) -> None:
+    bench.last = bench.control.delete_execution("t", job_id, 1, bench.now_s, force=True)
+
+
+def delete_job(bench: Bench, job_id: str) -> None:
+    bench.control.delete_job(job_id, bench.now_s, force=True)
+    bench.wait(1)
+
+
+@pytest.mark.parametrize(("job_id", "expected"), [("a", BOTH), ("b", LIST), ("c", LIST)])
+@pytest.mark.parametrize("started", [False, True], ids=["queued", "started"])
+@pytest.mark.parametrize("act", [cancel, cancel_by_force, cancel_job, leave, delete, delete_job])
 def test_pending_execution_ended_by_the_cloud(
-    index: int, expected: list[str], first: Status | None, last: Status, actor: Actor
+    groups: Bench, act: Any, job_id: str, expected: list[str], started: bool
 ) -> None:
-    before = executions()
-    if first is not None:  # all three run, so that the order stays
-        before = [it.advance(first, Actor.DEVICE, 5) for it in before]
-    after = list(before)
-    after[index] = before[index].advance(last, actor, 9)
-    assert told(before, after) == expected
+    if started:  # all three run, so that the order stays
+        for other in "abc":
+            groups.update(other, "IN_PROGRESS")
+    if act is cancel and started:
+        with pytest.raises(JobError):
+            act(groups, job_id)
+        return
+    act(groups, job_id)
+    assert groups.told == expected
 
 
-@pytest.mark.parametrize(("index", "expected"), [(0, BOTH), (1, LIST)])
-def test_deleted_execution(index: int, expected: list[str]) -> None:
-    before = executions()
-    assert told(before, before[:index] + before[index + 1 :]) == expected
+@pytest.mark.parametrize(("job_id", "expected"), [("a", BOTH), ("b", LIST), ("c", LIST)])
+def test_execution_that_times_out(bench: Bench, job_id: str, expected: list[str]) -> None:
+    for other in "abc":
+        bench.update(other, "IN_PROGRESS", stepTimeoutInMinutes=1 if other == job_id else 2)
+    bench.wait(60)
+    assert bench.told == expected
+    assert bench.status(job_id)[0] is Status.TIMED_OUT
 
 
-def test_new_attempt_at_the_only_job_is_another_first_execution() -> None:
-    failed = JobExecution("t", "a", 1, 1, 1, 1).advance(Status.FAILED, Actor.DEVICE, 5)
-    again = JobExecution("t", "a", 2, 2, 5, 5)
-    assert told([failed], [failed, again]) == BOTH
-    assert told([JobExecution("t", "a", 1, 1, 1, 1)], [failed, again]) == BOTH
+@pytest.mark.parametrize(("others", "expected"), [([], BOTH), (["z"], BOTH)])
+def test_retry_is_another_execution_and_goes_to_the_end(others: list[str], expected: list[str]) -> None:
+    bench = Bench()
+    retries = {"criteriaList": [{"failureType": "FAILED", "numberOfRetries": 1}]}
+    bench.job("a", jobExecutionsRetryConfig=retries)
+    for other in others:
+        bench.create(other)
+    bench.now_s += 1
+    bench.update("a", "FAILED")
+    assert bench.told == expected
+    (listed,) = [body for topic, body in bench.published() if topic.endswith("/notify")]
+    assert [(it["jobId"], it["executionNumber"]) for it in listed["jobs"]["QUEUED"]] == [
+        *((other, 1) for other in others),
+        ("a", 2),
+    ]
 
 
-def test_new_attempt_behind_another_job() -> None:
-    other = JobExecution("t", "b", 1, 2, 2, 2)
-    assert told([other], [other, JobExecution("t", "a", 2, 3, 5, 5)]) == LIST
+def test_retry_of_a_job_that_was_not_first() -> None:
+    bench = Bench()
+    bench.create("z")
+    bench.job("a", jobExecutionsRetryConfig={"criteriaList": [{"failureType": "FAILED", "numberOfRetries": 1}]})
+    bench.update("a", "FAILED")
+    assert bench.told == LIST
 
 
-def test_queued_executions_that_become_visible() -> None:
-    assert told([], executions()) == BOTH
+@pytest.mark.parametrize(("close_notifies", "closing"), [(False, NONE), (True, BOTH)])
+def test_maintenance_window_opens_and_closes_over_a_queued_execution(close_notifies: bool, closing: list[str]) -> None:
+    bench = Bench(rules=JobRules(window_close_notifies=close_notifies))
+    bench.groups["g"] = ["t"]
+    nightly = {"maintenanceWindows": [{"startTime": "cron(0 2 * * ? *)", "durationInMinutes": 60}]}
+    bench.job("a", "g", targetSelection="CONTINUOUS", schedulingConfig=nightly)
+    assert bench.told == NONE
+    bench.wait(2 * HOUR_S)
+    assert bench.told == BOTH
+    bench.wait(HOUR_S)
+    assert bench.told == closing
+    bench.wait(23 * HOUR_S)
+    assert bench.told == BOTH
 
 
 # Bodies
@@ -239,12 +288,12 @@ def test_notify_next_carries_the_execution_with_its_document(bench: Bench) -> No
 
 
 def test_order_is_by_progress_then_time_of_queueing_then_creation() -> None:
-    started = JobExecution("t", "s", 1, 9, 9, 9).advance(Status.IN_PROGRESS, Actor.DEVICE, 9)
-    early, first, second = (
-        JobExecution("t", n, 1, seq, at, 9) for n, seq, at in (("e", 5, 1), ("f", 2, 4), ("g", 3, 4))
-    )
-    done = early.advance(Status.FAILED, Actor.DEVICE, 9)
-    assert pending_order([second, first, done, early, started]) == (started, early, first, second)
+    bench = Bench()
+    for job_id, seconds in (("early", 1), ("first", 0), ("second", 1), ("late", 0)):
+        bench.create(job_id)
+        bench.now_s += seconds
+    bench.update("late", "IN_PROGRESS")
+    assert [it.job_id for it in bench.service.pending("t")] == ["late", "early", "first", "second"]
 
 
 def test_jobs_queued_in_the_same_second_keep_the_order_of_creation() -> None:
@@ -252,3 +301,15 @@ def test_jobs_queued_in_the_same_second_keep_the_order_of_creation() -> None:
     for job_id in ("z", "a", "m"):
         bench.create(job_id)
     assert [it["jobId"] for it in bench.ask("get")["queuedJobs"]] == ["z", "a", "m"]
+
+
+# Choices that can be made otherwise
+
+
+def test_start_of_the_first_job_notifies_when_the_rule_says_so() -> None:
+    bench = Bench(rules=JobRules(start_notifies=True))
+    bench.create("a")
+    bench.ask("start-next")
+    assert bench.told == LIST
+    bench.update("a", "IN_PROGRESS")
+    assert bench.told == NONE

@@ -10,7 +10,8 @@ from jobs_bench import T0, Bench
 
 from sim.jobs.documents import JobError
 from sim.jobs.messages import Status
-from sim.jobs.service import Changed, JobService
+from sim.jobs.rules import JobRules
+from sim.jobs.service import Changed, Reply
 
 S3 = "${aws:iot:s3-presigned-url:https://qpyota.s3.us-west-2.amazonaws.com/a.py}"
 
@@ -352,7 +353,7 @@ def test_numbers_and_booleans_in_details_become_text(bench: Bench) -> None:
 
 
 def test_strict_service_refuses_details_that_are_not_strings() -> None:
-    bench = Bench(details="strict")
+    bench = Bench(rules=JobRules(details="strict"))
     bench.create("j")
     for value in (37, True, 1.5):
         assert refused(bench.update("j", "IN_PROGRESS", statusDetails={"a": value}), "InvalidRequest")
@@ -443,7 +444,8 @@ def test_executions_are_numbered_in_the_order_of_creation() -> None:
     bench.create("j", "u", "t")
     bench.create("k", "t")
     found = [*bench.service.executions("j"), *bench.service.executions("k")]
-    assert [(it.sequence, it.number) for it in found] == [(1, 1), (2, 1), (3, 1)]
+    assert sorted(found, key=lambda it: it.sequence) == found
+    assert [(it.thing, it.job_id, it.number) for it in found] == [("u", "j", 1), ("t", "j", 1), ("t", "k", 1)]
 
 
 def test_adding_a_thing_again_keeps_its_executions(bench: Bench) -> None:
@@ -495,11 +497,10 @@ def test_document_as_an_array_reaches_the_device_as_an_array() -> None:
 
 
 def test_text_beyond_ascii_goes_out_as_utf8() -> None:
-    service = JobService(lambda *_: "")
-    service.add_thing("t")
-    service.create_job("j", '"\\u00fc"', ["t"], T0, None)
-    (reply,) = service.handle("t", "$aws/things/t/jobs/j/get", b"", T0)
-    assert not isinstance(reply, Changed)
+    bench = Bench()
+    bench.create("j", document="ü")
+    reply = bench.service.handle("t", "$aws/things/t/jobs/j/get", b"", T0)[0]
+    assert isinstance(reply, Reply)
     assert '"jobDocument":"ü"'.encode() in reply.payload
 
 

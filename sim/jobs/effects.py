@@ -1,0 +1,53 @@
+"""What a call of the Jobs service brings about outside it: an answer, a notification, a record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sim.jobs.messages import JobStatus, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer. It goes to the requesting connection only, subscribed or not, in exactly one copy."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """A notification or an event. It goes through the broker to whoever subscribed."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An execution was created (`old` None), changed, or deleted (`new` None), for the trace and the store.
+
+    `by` names the asking thing, "" the cloud; `number` is the attempt.
+    """
+
+    thing: str
+    job_id: str
+    old: Status | None
+    new: Status | None
+    version: int
+    details: Mapping[str, str]
+    by: str
+    number: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class JobChanged:
+    """A job was created (`old` None), changed its status, or is gone (`new` None)."""
+
+    job_id: str
+    old: JobStatus | None
+    new: JobStatus | None
+
+
+Effect = Reply | Publish | Changed | JobChanged
