@@ -248,6 +248,30 @@ def test_a_policy_has_five_versions(cloud: Cloud) -> None:
     assert refusal(iot.delete_policy, policyName="p") == (409, "DeleteConflictException")
 
 
+def test_the_number_of_a_deleted_version_is_not_given_again() -> None:
+    with running() as cloud:
+        iot = cloud.client("iot")
+        iot.create_policy(policyName="p", policyDocument=POLICY)
+        second = iot.create_policy_version(policyName="p", policyDocument=POLICY)
+        iot.delete_policy_version(policyName="p", policyVersionId=second["policyVersionId"])
+        assert iot.create_policy_version(policyName="p", policyDocument=POLICY)["policyVersionId"] == "3"
+
+
+def test_events_of_jobs_go_out_once_they_are_switched_on() -> None:
+    with running() as cloud:
+        iot = cloud.client("iot")
+        iot.create_thing(thingName="t")
+        for job_id in ("quiet", "loud"):
+            iot.create_job(jobId=job_id, targets=[ARN + "thing/t"], document="{}")
+            iot.cancel_job(jobId=job_id)
+            cloud.pass_time(60)
+            iot.update_event_configurations(eventConfigurations={"JOB": {"Enabled": True}})
+        assert [topic for topic in cloud.face.topics() if topic.startswith("$aws/events/")] == [
+            "$aws/events/job/loud/cancellation_in_progress",
+            "$aws/events/job/loud/canceled",
+        ]
+
+
 def test_a_type_can_be_deleted_five_minutes_after_it_was_deprecated() -> None:
     with running() as cloud:
         iot = cloud.client("iot")
@@ -261,6 +285,13 @@ def test_a_type_can_be_deleted_five_minutes_after_it_was_deprecated() -> None:
         assert refusal(iot.delete_thing_type, thingTypeName="x") == INVALID
         cloud.pass_time(TYPE_DELETION_WAIT_S - 1)
         iot.delete_thing_type(thingTypeName="x")
+        iot.create_thing_type(thingTypeName="used")
+        iot.create_thing(thingName="t", thingTypeName="used")
+        iot.deprecate_thing_type(thingTypeName="used")
+        cloud.pass_time(TYPE_DELETION_WAIT_S)
+        assert refusal(iot.delete_thing_type, thingTypeName="used") == INVALID
+        iot.delete_thing(thingName="t")
+        iot.delete_thing_type(thingTypeName="used")
 
 
 def test_groups_are_limited_as_amazons() -> None:

@@ -214,6 +214,14 @@ def test_bodies_that_cannot_be_read(body: bytes) -> None:
     assert "t" not in owner.registry.things
 
 
+@pytest.mark.parametrize("body", ['{"tags":[{"Key":"k","Value":"\\ud800"}]}', '{"else":' + "[" * 40 + "]" * 40 + "}"])
+def test_text_that_cannot_be_stored_and_bodies_nested_too_deep(body: str) -> None:
+    owner = account()
+    answer = owner.respond(signed(Plane.CONTROL, "POST", "/thing-types/x", body.encode()), EPOCH_S)
+    assert told(answer) == (400, "InvalidRequestException")
+    assert owner.registry.things.types == {}
+
+
 @pytest.mark.parametrize(
     "query", ["maxResults=x", "maxResults=0", "maxResults=" + "9" * 30, "recursive=maybe", "%ff=1"]
 )

@@ -109,7 +109,7 @@ def test_the_document_is_read_once_and_a_refused_job_leaves_nothing() -> None:
         assert refusal(iot.create_job, **job(targets=[ARN + "thing/nobody"])) == (404, "ResourceNotFoundException")
         assert refusal(iot.create_job, **job(targets=[ARN + "thinggroup/none"])) == (404, "ResourceNotFoundException")
         assert refusal(iot.create_job, **job(tags=[{"Key": "aws:x"}])) == invalid
-        s3.put_object(Bucket="qpyota", Key="large.json", Body=json.dumps("x" * 32_768))
+        s3.put_object(Bucket="qpyota", Key="large.json", Body=json.dumps("ü" * 17_000, ensure_ascii=False))
         assert refusal(iot.create_job, **job(documentSource=f"{URL}/large.json")) == invalid
         s3.put_object(Bucket="qpyota", Key="latin.json", Body='"ü"'.encode("latin-1"))
         assert refusal(iot.create_job, **job(documentSource=f"{URL}/latin.json")) == invalid
