@@ -286,8 +286,6 @@ class MqttClient:
 
     def _recover(self) -> None:
         """The connection is gone: reconnect, or raise as this generation does."""
-        if self._state == LOST and self._link is None and not self._topics and not self._reconnects:
-            raise OSError(-1)
         if not self._reconnects:
             self._state = LOST
             raise OSError(-1)

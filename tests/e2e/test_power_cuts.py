@@ -75,7 +75,7 @@ def test_cuts_at_every_program_of_the_copy_of_application_files(bench):
 
 @pytest.mark.parametrize("transport", ["memory", "virtual"])
 def test_a_network_that_goes_away_during_the_download_fails_it_and_says_so(bench, transport):
-    """The socket's time-out ends the download; the sample reports FAILED once its client has reconnected."""
+    """Five minutes without a network end the download, the old version runs on, and the cloud is told no success."""
     faults = f"[{{link_loss: {{device: {DEVICE}, when: {{phase: download, progress: 40%}}, for: 5m}}}}]"
     done = bench(transport=transport, faults=faults, duration="20m").run_until_finished()
     assert done.kinds("fota.failed")[0]["code"] == 719

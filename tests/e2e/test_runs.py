@@ -3,7 +3,7 @@
 from upgrade_bench import DEVICE
 
 from sim.scenario.result import RunOptions
-from sim.scenario.runner import run_scenario
+from sim.scenario.runner import _problems, run_scenario
 
 
 def test_a_connection_that_does_not_drain_fails_the_run_and_is_named(bench):
@@ -15,6 +15,7 @@ def test_a_connection_that_does_not_drain_fails_the_run_and_is_named(bench):
 
     made.world.clock.after(12_000_000, leak)
     made.run_until_finished()
+    assert list(_problems(made.world)) == [f"a connection did not drain: {made.world.clock.loop.stuck[0]}"]
     stuck = made.world.clock.loop.stuck
     assert len(stuck) == 1
     assert DEVICE in stuck[0]

@@ -134,10 +134,10 @@ def test_a_syntax_error_in_main_is_told_with_its_line(run):
     assert "line 2" in text
 
 
-def test_without_a_main_the_device_boots_and_stays_up(run, tmp_path):
-    script = run("", files={})
-    script.device.power_cut()
-    assert script.device.boots == 1
+def test_without_a_main_the_device_boots_and_stays_up(run):
+    script = run("import uos\nuos.remove('/usr/main.py')\nfrom misc import Power\nPower.powerRestart()")
+    assert (script.device.boots, script.device.state) == (2, "running")
+    assert script.kinds("console") == [{"text": "no /usr/main.py"}]
 
 
 def test_locks_hand_over_in_order_and_ids_are_small(run):
