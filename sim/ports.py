@@ -115,12 +115,16 @@ class MqttChannel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One request. `url` is absolute; header names are case-insensitive."""
+    """One request. `url` is absolute; header names are case-insensitive.
+
+    `certificate` is what the client showed in the TLS handshake, DER; only a server sets it.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    certificate: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from sim.cloud.things import ACCEPTED, NOT_AUTHORISED, Things
 from sim.jobs.rules import RELAXED_QUOTAS, JobRules
 from sim.jobs.service import Changed, Effect, JobService, Publish, Reply
 from sim.jobs.spec import job_spec
-from sim.kernel.clock import EPOCH_S, Clock, Timer
+from sim.kernel.clock import Clock, Timer
 from sim.ports import HttpRequest, HttpResponse
 from sim.trace import Trace
 
@@ -115,7 +115,7 @@ class Account:
             self._timer[1].cancel()
             self._timer = None
         if due_s is not None:
-            delay_us = max(0, (due_s - EPOCH_S) * 1_000_000 - self._clock.now_us)
+            delay_us = max(0, (due_s - self._clock.start_s) * 1_000_000 - self._clock.now_us)
             self._timer = due_s, self._clock.after(delay_us, self._advance)
 
     def _advance(self) -> None:

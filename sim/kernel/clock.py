@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sim.kernel.simloop import SimLoop
 
 EPOCH_S = 1_767_225_600
-"""Wall time of the start of every run: 2026-01-01T00:00:00Z, so that signed URLs and timestamps repeat."""
+"""Unix time at which a run starts unless told otherwise: 2026-01-01T00:00:00Z, so that URLs and timestamps repeat."""
 
 Mode = Literal["memory", "virtual", "paced"]
 Story = Generator[simpy.Event, Any, Any]
@@ -57,10 +57,14 @@ _FIRE = (_fire,)
 
 
 class Clock:
-    """Time for one run. `speed` matters in paced mode only: virtual seconds per wall second."""
+    """Time for one run. `speed` matters in paced mode only: virtual seconds per wall second.
 
-    def __init__(self, mode: Mode = "memory", speed: float = 1.0) -> None:
+    `start_s`: Unix time, in whole seconds, that the emulated world shows when the run starts.
+    """
+
+    def __init__(self, mode: Mode = "memory", speed: float = 1.0, start_s: int = EPOCH_S) -> None:
         self.mode: Mode = mode
+        self.start_s = start_s
         self.env = simpy.Environment(initial_time=0)
         self._stopped = False
         self._loop: SimLoop | None = None
@@ -77,7 +81,7 @@ class Clock:
     @property
     def epoch_s(self) -> int:
         """Now as Unix time in whole seconds."""
-        return EPOCH_S + self.now_us // 1_000_000
+        return self.start_s + self.now_us // 1_000_000
 
     @property
     def loop(self) -> SimLoop:

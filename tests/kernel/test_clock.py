@@ -20,6 +20,14 @@ def test_time_is_whole_microseconds_from_the_epoch(clock):
     assert clock.now_us == 2_000_000
 
 
+def test_a_run_may_start_at_another_time():
+    clock = Clock("memory", start_s=2_000_000_000)
+    clock.after(1_500_000, clock.stop_at, 0)
+    clock.run()
+    assert clock.epoch_s == 2_000_000_001
+    clock.close()
+
+
 def test_a_cancelled_timer_never_fires(clock):
     seen = []
     clock.after(10, seen.append, "cancelled").cancel()

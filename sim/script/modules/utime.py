@@ -5,7 +5,6 @@ from __future__ import annotations
 import calendar
 from types import ModuleType
 
-from sim.kernel.clock import EPOCH_S
 from sim.script.namespace import namespace
 from sim.script.runtime import ScriptRuntime
 
@@ -19,7 +18,7 @@ def make(rt: ScriptRuntime) -> ModuleType:
     zone = {"hours": DEFAULT_ZONE_HOURS}
 
     def time() -> int:
-        return EPOCH_S + rt.now_us // 1_000_000
+        return rt.clock.epoch_s
 
     def localtime(seconds: int | None = None) -> tuple[int, ...]:
         return _civil((time() if seconds is None else int(seconds)) + zone["hours"] * 3600)
