@@ -40,7 +40,7 @@ def make(rt: ScriptRuntime) -> ModuleType:
             rt.me()
             return self._pattern.split(text, maxsplit)
 
-        def sub(self, new: Text | Callable[[Match], Text], text: Text, count: int = 0) -> Text:
+        def sub(self, new: Text | Callable[[Match], Text], text: Text, count: int = 0) -> Any:
             rt.me()
             if not callable(new):
                 return self._pattern.sub(new, text, count)
