@@ -18,3 +18,25 @@ def vendor_document():
             pytest.fail(reason)
         pytest.skip(reason)
     return SEED_FILE.read_bytes().decode()
+
+
+@pytest.fixture(scope="session")
+def sample(vendor_document):
+    """The vendor document: {"aws.py": …, "aws_ota_test.py": …} and its two job documents, byte for byte."""
+    text = vendor_document
+    marks = (
+        "Code of aws.py script:\n",
+        "Code of aws_ota_test.py script:\n",
+        "Support Status for Different Module Models",
+    )
+    first, second, end = (text.index(mark) for mark in marks)
+    documents, place = [], 0
+    while (place := text.find("\n[\n", place)) >= 0:
+        stop = text.index("\n]\n", place) + 2
+        documents.append(text[place + 1 : stop])
+        place = stop
+    scripts = {
+        "aws.py": text[first + len(marks[0]) : second].strip("\n") + "\n",
+        "aws_ota_test.py": text[second + len(marks[1]) : end].strip("\n") + "\n",
+    }
+    return scripts, documents

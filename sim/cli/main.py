@@ -24,6 +24,7 @@ COMMANDS = {
     "sweep": ("sim.cli.sweep:sweep", "Cut power everywhere, and tell how every cut ends."),
     "check": ("sim.cli.check:check", "Check scenario files without running them."),
     "models": ("sim.cli.models:models", "List the module models, or show one."),
+    "lint": ("sim.cli.lint:lint", "Find what an application would stumble over on the device."),
     "pkg": ("sim.cli.pkg:pkg", "Build, inspect and verify upgrade packages."),
     "doctor": ("sim.cli.doctor:doctor", "See whether this machine can run qpyota."),
 }

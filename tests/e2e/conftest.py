@@ -1,32 +1,10 @@
-"""The vendor sample, cut from its document at test time, and a factory of benches that run it."""
+"""A factory of benches that run the vendor sample."""
 
 import pytest
 from upgrade_bench import DEVICE, NEW, OLD, SCENARIO, Bench
 
 from sim.scenario.loader import load_scenario
 from sim.scenario.result import RunOptions
-
-
-@pytest.fixture(scope="session")
-def sample(vendor_document):
-    """The vendor document: {"aws.py": …, "aws_ota_test.py": …} and its two job documents, byte for byte."""
-    text = vendor_document
-    marks = (
-        "Code of aws.py script:\n",
-        "Code of aws_ota_test.py script:\n",
-        "Support Status for Different Module Models",
-    )
-    first, second, end = (text.index(mark) for mark in marks)
-    documents, place = [], 0
-    while (place := text.find("\n[\n", place)) >= 0:
-        stop = text.index("\n]\n", place) + 2
-        documents.append(text[place + 1 : stop])
-        place = stop
-    scripts = {
-        "aws.py": text[first + len(marks[0]) : second].strip("\n") + "\n",
-        "aws_ota_test.py": text[second + len(marks[1]) : end].strip("\n") + "\n",
-    }
-    return scripts, documents
 
 
 @pytest.fixture
