@@ -1,7 +1,8 @@
 """The import table of one boot. A reboot forgets it, so a module's version is what was imported at this boot.
 
-The search path is the root, so `/usr/a.py` is `usr.a`. Firmware modules come first; some of them are a class
-registered under a module's name (`import fota; fota()`), and an import simply gives what the table holds.
+The search path is `sys.path`, at first the root alone, so `/usr/a.py` is `usr.a`. Firmware modules come first; some
+of them are a class registered under a module's name (`import fota; fota()`), and an import simply gives what the
+table holds.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
 
 
 class ImportTable:
-    """`import_name` is the `__import__` of scripts."""
+    """`import_name` is the `__import__` of scripts, `path` their `sys.path`; "" is the root."""
 
     def __init__(self, runtime: ScriptRuntime) -> None:
         self._runtime = runtime
         self._table: dict[str, Any] = {}
+        self.path: list[str] = [""]
 
     def import_name(
         self, name: str, _globals: Any = None, _locals: Any = None, fromlist: Any = (), level: int = 0
@@ -51,7 +53,14 @@ class ImportTable:
             maker = importlib.import_module(f"sim.script.modules.{FIRMWARE_MODULES[name]}")
             self._table[name] = maker.make(self._runtime)
             return self._table[name]
-        path = "/" + name.replace(".", "/")
+        for folder in list(self.path):
+            found = self._load_from(f"{str(folder).rstrip('/')}/{name.replace('.', '/')}", name)
+            if found is not None:
+                return found
+        raise ImportError(f"no module named '{name}'")
+
+    def _load_from(self, path: str, name: str) -> ModuleType | None:
+        """The module or package at this path, without its suffix; None when there is none."""
         mounts = self._runtime.module.mounts
         if mounts.exists(path + ".py"):
             module = self._table[name] = ModuleType(name)
@@ -67,7 +76,7 @@ class ImportTable:
             if mounts.exists(path + "/__init__.py"):
                 self._runtime.run_file(path + "/__init__.py", name, package.__dict__)
             return package
-        raise ImportError(f"no module named '{name}'")
+        return None
 
     def _is_package(self, name: str) -> bool:
         return hasattr(self._table.get(name), "__path__")

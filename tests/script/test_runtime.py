@@ -182,3 +182,21 @@ def test_a_defect_of_ours_is_not_blamed_on_the_script(run):
     script.device.mounts.open = broken
     with pytest.raises(AssertionError, match="ours"):
         script.run(2000)
+
+
+def test_plain_imports_need_the_folder_in_sys_path(run):
+    script = run(
+        """
+        import usys
+        try:
+            import helper
+        except ImportError as e:
+            print(e)
+        usys.path.append('/usr')
+        import helper
+        from tools.deep import VALUE
+        print(helper.VALUE, VALUE, usys.path)
+    """,
+        files={"helper.py": "VALUE = 1", "tools/__init__.py": "", "tools/deep.py": "VALUE = 2"},
+    )
+    assert script.printed == ["no module named 'helper'", "1 2 ['', '/usr']"]

@@ -32,7 +32,7 @@ def make(rt: ScriptRuntime) -> ModuleType:
         print_exception=print_exception,
         stdout=Console(),
         stderr=Console(),
-        path=[""],
+        path=rt.imports.path,
         argv=[],
         platform="quectel",
         version="3.4.0",
