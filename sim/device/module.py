@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sim.boot.bootloader import BootLayout, Bootloader, Trust
+from sim.device.board import Board
 from sim.device.identity import DeviceIdentity
 from sim.device.life import Life
 from sim.device.model import ModelSpec
@@ -19,7 +20,7 @@ from sim.device.radio import HttpLink, Radio
 from sim.flash.filesystem import FileSystem
 from sim.flash.mounts import Mounts
 from sim.flash.nor import Nor
-from sim.kernel.clock import Clock, Story
+from sim.kernel.clock import Clock, Story, Timer
 from sim.ports import Network
 from sim.trace import Trace
 from sim.update.app_files import apply_staged
@@ -28,8 +29,11 @@ from sim.update.mini_system import run_mini_system
 RESET_US = 200_000
 """ESTIMATE: time from a reset request to the first instruction of the bootloader; no public figure."""
 
-REASON_POWER_KEY, REASON_RESET = 1, 2
+REASON_POWER_KEY, REASON_RESET, REASON_ALARM, REASON_WATCHDOG = 1, 2, 4, 5
 """`Power.powerOnReason()`; no value says "after an upgrade"."""
+
+WATCHDOG = "watchdog"
+"""Reason of a reset that the program did not ask for."""
 
 READ_ONLY_MOUNTS = frozenset({"/bak"})
 
@@ -69,6 +73,7 @@ class Module:
         self.regions = setting.model.regions(self.nor)
         self.layout: BootLayout = self.regions.boot_layout
         self.radio = Radio(clock, setting.model.radio, network, setting.name, setting.seed, self.trace)
+        self._board: Board | None = None
         self.state = "off"
         self.phase = "idle"
         self.progress = 0.0
@@ -84,6 +89,7 @@ class Module:
         self._mounts: Mounts | None = None
         self._life: Life | None = None
         self._flash_us = 0
+        self._alarm: Timer | None = None
 
     # -- what updates and programs see of the device
 
@@ -96,6 +102,13 @@ class Module:
     def life(self) -> Life:
         assert self._life is not None, "the device is off"
         return self._life
+
+    @property
+    def board(self) -> Board:
+        """What is wired to it; made when somebody first asks, since most devices of a fleet have nothing."""
+        if self._board is None:
+            self._board = Board(self.trace)
+        return self._board
 
     @property
     def bricked(self) -> bool:
@@ -152,11 +165,11 @@ class Module:
 
     # -- power
 
-    def power_on(self) -> None:
+    def power_on(self, reason: int = REASON_POWER_KEY) -> None:
         """Apply power; the bootloader runs at once."""
         assert self.state == "off", f"{self.name} is already on"
         self.trace("power.on")
-        self.power_on_reason = REASON_POWER_KEY
+        self.power_on_reason = reason
         self._begin()
 
     def power_cut(self) -> None:
@@ -165,6 +178,7 @@ class Module:
             return
         self.trace("power.cut", phase=self.phase)
         self._end()
+        self.set_alarm(None)
         self.state = "off"
         if self.power_returns_us is not None:
             self.clock.after(self.power_returns_us, self._power_back)
@@ -175,11 +189,27 @@ class Module:
         self._end()
         self.state = "off"
 
+    def set_alarm(self, delay_us: int | None, rings: Callable[[], None] | None = None) -> None:
+        """Have the real-time clock ring: it calls `rings` in this life, or wakes a module that was switched off.
+
+        None takes the alarm back; losing power does, too.
+        """
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = None if delay_us is None else self.clock.after(delay_us, self._ring, self._life, rings)
+
+    def _ring(self, life: Life | None, rings: Callable[[], None] | None) -> None:
+        self._alarm = None
+        if self.state == "off":
+            self.power_on(REASON_ALARM)
+        elif self._life is life and life is not None and life.alive and rings is not None:
+            rings()
+
     def reset(self, reason: str) -> None:
         """Restart at this instant: all RAM is lost, connections fall silent."""
         self.trace("reset", reason=reason)
         self.resets += 1
-        self.power_on_reason = REASON_RESET
+        self.power_on_reason = REASON_WATCHDOG if reason == WATCHDOG else REASON_RESET
         self._end()
         self.state = "resetting"
         self.clock.after(RESET_US, self._begin_after_reset, self._life)
@@ -206,6 +236,8 @@ class Module:
         program, self._program = self._program, None
         if program is not None:
             program.kill()
+        if self._board is not None:
+            self._board.forget_program()
         self.radio.power_off()
         if self._mounts is not None:
             for volume in self._mounts.volumes():

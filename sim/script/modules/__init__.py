@@ -10,6 +10,7 @@ FIRMWARE_MODULES = {
     "fota": "fota",
     "gc": "gc",
     "log": "log",
+    "machine": "machine",
     "math": "umath",
     "misc": "misc",
     "modem": "modem",

@@ -1,13 +1,17 @@
-"""`misc`: power. A restart is immediate: nothing after it runs, and open files keep their old content."""
+"""`misc`: power, analogue inputs, PWM, USB. A restart is immediate: nothing after it runs, and open files keep their
+old content."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 from sim.script.namespace import namespace
 from sim.script.runtime import ScriptRuntime
 
-BATTERY_MV = 3950
+CHANNELS = 4
+"""ADC0 to ADC3 and PWM0 to PWM3, the most that any of these modules has."""
 
 
 def make(rt: ScriptRuntime) -> ModuleType:
@@ -28,6 +32,62 @@ def make(rt: ScriptRuntime) -> ModuleType:
 
         @staticmethod
         def getVbatt() -> int:  # noqa: N802
-            return BATTERY_MV
+            return rt.module.board.battery_mv
 
-    return namespace("misc", Power=Power)
+    return namespace("misc", Power=Power, ADC=_adc(rt), PWM=_pwm(rt), PWM_V2=_pwm(rt), USB=_usb(rt))
+
+
+def _adc(rt: ScriptRuntime) -> type:
+    class ADC:
+        def open(self) -> int:
+            return 0
+
+        def read(self, channel: int) -> int:
+            """Millivolts, or -1 for a channel that is not there."""
+            rt.me()
+            return rt.module.board.adc_mv(channel) if channel in range(CHANNELS) else -1
+
+        def close(self) -> int:
+            return 0
+
+    return _numbered(ADC, "ADC", CHANNELS)
+
+
+def _pwm(rt: ScriptRuntime) -> type:
+    class PWM:
+        def __init__(self, channel: int, *_shape: Any) -> None:
+            if channel not in range(CHANNELS):
+                raise ValueError("invalid PWM channel")
+            self._channel = channel
+
+        def open(self, *shape: Any) -> int:
+            rt.me()
+            rt.trace("pwm", channel=self._channel, on=True, shape=list(shape))
+            return 0
+
+        def close(self) -> int:
+            rt.me()
+            rt.trace("pwm", channel=self._channel, on=False, shape=[])
+            return 0
+
+    return _numbered(PWM, "PWM", CHANNELS)
+
+
+def _usb(rt: ScriptRuntime) -> type:
+    class USB:
+        def getStatus(self) -> int:  # noqa: N802 - the device's name
+            """0: nothing is plugged in."""
+            rt.me()
+            return 0
+
+        def setCallback(self, callback: Callable[[int], object]) -> int:  # noqa: N802
+            return 0 if callable(callback) else -1
+
+    return USB
+
+
+def _numbered(kind: type, name: str, count: int) -> type:
+    """The class with its channels as NAME0, NAME1, …"""
+    for number in range(count):
+        setattr(kind, f"{name}{number}", number)
+    return kind

@@ -21,7 +21,7 @@ def make(rt: ScriptRuntime) -> ModuleType:
         return rt.clock.epoch_s
 
     def localtime(seconds: int | None = None) -> tuple[int, ...]:
-        return _civil((time() if seconds is None else int(seconds)) + zone["hours"] * 3600)
+        return civil((time() if seconds is None else int(seconds)) + zone["hours"] * 3600)
 
     def mktime(parts: tuple[int, ...]) -> int:
         return calendar.timegm((*parts[:6], 0, 0, 0)) - zone["hours"] * 3600
@@ -56,7 +56,7 @@ def _ticks_diff(end: int, start: int) -> int:
     return ((end - start + half) & TICKS_MASK) - half
 
 
-def _civil(seconds: int) -> tuple[int, ...]:
+def civil(seconds: int) -> tuple[int, ...]:
     """(year, month, day, hour, minute, second, weekday, yearday) of a count of seconds, proleptic Gregorian."""
     days, rest = divmod(seconds, _DAY_S)
     era_days = days + 719_468
