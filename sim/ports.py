@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from sim.manner import Broken, Manner
+
 
 @dataclass(frozen=True, slots=True)
 class Will:
@@ -35,7 +37,7 @@ class Hello:
     port: int
     client_id: str
     user: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     keepalive_s: int = 0
     clean: bool = True
     tls: bool = False
@@ -129,18 +131,34 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """One whole answer; the radio turns its length into time."""
+    """One whole answer; the radio turns its length into time.
+
+    `manner`, which only a server sets, says how it goes out. `broken`, which only a network sets, says how the
+    connection ended before Content-Length was reached; the body is what had come by then.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    manner: Manner | None = None
+    broken: Broken = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpPart:
+    """So much of the body has come by the end of an instant, the header included, and more is to follow."""
+
+    received_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class HttpFailure:
-    """No answer: `reason` is `dns`, `refused`, `tls` or `reset`."""
+    """No answer: `reason` is `dns`, `refused`, `tls` or `reset`; a device's own radio adds `timeout`."""
 
     reason: str
+
+
+HttpArrival = HttpPart | HttpResponse | HttpFailure
 
 
 class Network(Protocol):
@@ -149,5 +167,6 @@ class Network(Protocol):
     def mqtt(self, device: str, hello: Hello, receive: Callable[[Arrival], None]) -> MqttChannel:
         """Open a connection; the outcome arrives as Connack or Closed."""
 
-    def http(self, device: str, request: HttpRequest, receive: Callable[[HttpResponse | HttpFailure], None]) -> None:
-        """Send one request; exactly one answer arrives, unless the device loses power first and drops it."""
+    def http(self, device: str, request: HttpRequest, receive: Callable[[HttpArrival], None]) -> None:
+        """Send one request; exactly one answer arrives, unless the device loses power first and drops it. Before the
+        answer of a slow server come HttpParts, one for each instant in which something of it arrived."""

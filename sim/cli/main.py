@@ -21,6 +21,12 @@ from sim.errors import QpyotaError, SpecError
 
 COMMANDS = {
     "run": ("sim.cli.run:run", "Run a scenario and judge it."),
+    "up": ("sim.cli.up:up", "Keep a cloud running, and the devices of a scenario."),
+    "ps": ("sim.cli.ps:ps", "Show the cloud that runs, and its devices."),
+    "logs": ("sim.cli.logs:logs", "Show what the devices and the cloud did."),
+    "env": ("sim.cli.env:env", "Print the environment in which clients find the cloud."),
+    "down": ("sim.cli.down:down", "End the cloud that runs."),
+    "cloud": ("sim.cli.cloud:cloud", "Look into the cloud that runs, and give devices certificates."),
     "sweep": ("sim.cli.sweep:sweep", "Cut power everywhere, and tell how every cut ends."),
     "check": ("sim.cli.check:check", "Check scenario files without running them."),
     "models": ("sim.cli.models:models", "List the module models, or show one."),

@@ -49,6 +49,7 @@ _TEXTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "app.copied": lambda data: f"new {data['file']}",
     "app.failed": lambda data: f"application files not copied: {data['reason']}",
     "traceback": lambda data: f"script error in {data['thread']}: {data['error']}: {data['text']}",
+    "job": lambda data: f"is {data['new'] or 'deleted'}",
     "execution": lambda data: f"job {data['job']}: {data['new']} {_details(data['details'])}".rstrip(),
 }
 
@@ -117,7 +118,7 @@ class _Board:
         self._at_us = record.at_us
         if record.kind == "execution":
             self._jobs[_device(record), record.data["job"]] = record.data["new"]
-        elif text := told(record):
+        elif record.track in self._last and (text := told(record)):
             self._last[record.track] = text
 
     def render(self) -> Table:

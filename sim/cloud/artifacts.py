@@ -12,10 +12,12 @@ from __future__ import annotations
 from base64 import b32encode, b64encode
 from collections.abc import Mapping
 from email.utils import formatdate
+from functools import partial
 from hashlib import blake2b
 from urllib.parse import quote
 
 from sim.cloud import sigv4
+from sim.cloud.artifact_faults import ArtifactFault, spoil
 from sim.cloud.s3 import listing, multipart, objects
 from sim.cloud.s3.auth import Gate, Seal
 from sim.cloud.s3.body import payload
@@ -67,12 +69,16 @@ _FOREIGN = (
 class ArtifactStore:
     """Buckets and objects of one region. Two stores with the same `seed` sign alike.
 
-    `public` names the buckets whose objects anybody may read without a signature.
+    `public` names the buckets whose objects anybody may read without a signature; `faults` is what the server does
+    wrong with objects it has. `site`, as in `http://127.0.0.1:7800`, is where URLs lead, in path style; "": to the
+    names of Amazon, which only emulated devices can resolve to this cloud.
     """
 
     def __init__(self, region: str = DEFAULT_REGION, seed: int = 0) -> None:
         self.region = region
         self.public: frozenset[str] = frozenset()
+        self.faults: tuple[ArtifactFault, ...] = ()
+        self.site = ""
         self.buckets = Buckets()
         access_key = "ASIA" + b32encode(_material(seed, "access key", 10)).decode()
         secret = b64encode(_material(seed, "secret", 30)).decode()
@@ -80,6 +86,14 @@ class ArtifactStore:
         token = "IQoJb3JpZ2luX2VjE" + b64encode(_material(seed, "token", _TOKEN_BYTES)).decode()
         self.signer = Credentials(access_key, secret, token)
         self._gate = Gate(region, self.signer, sigv4.OPERATOR)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without the faults, which are for whoever runs it to bring."""
+        return {**self.__dict__, "faults": ()}
+
+    def use_operator(self, operator: Credentials) -> None:
+        """The lasting pair that counts from now on."""
+        self._gate = Gate(self.region, self.signer, operator)
 
     def put(
         self,
@@ -110,9 +124,11 @@ class ArtifactStore:
             return None
         return None if stored.marker else stored.data
 
-    def presign(self, bucket: str, key: str, expires_s: int, now_s: int, version: str | None = None) -> str:
-        """A virtual-hosted URL that may be GET from `now_s` for `expires_s`. The object need not exist (as at S3)."""
-        host = f"{bucket}.s3.{self.region}.amazonaws.com"
+    def presign(
+        self, bucket: str, key: str, expires_s: int, now_s: int, *, version: str | None = None, method: str = "GET"
+    ) -> str:
+        """A URL that may be used from `now_s` for `expires_s`. The object need not exist (as at S3)."""
+        scheme, host, path = self._address(bucket, key)
         stamp = sigv4.amz_date(now_s)
         scope = Scope(stamp[:8], self.region, "s3")
         query = {
@@ -126,22 +142,35 @@ class ArtifactStore:
         if version is not None:
             query["versionId"] = version
         pairs = [(name.encode(), value.encode()) for name, value in query.items()]
-        path = quote(f"/{key}")
-        signature = sigv4.signature(self.signer.secret, scope, stamp, Canonical("GET", path, pairs, {"host": host}))
-        return f"https://{host}{path}?{sigv4.canonical_query(pairs)}&X-Amz-Signature={signature}"
+        signature = sigv4.signature(self.signer.secret, scope, stamp, Canonical(method, path, pairs, {"host": host}))
+        return f"{scheme}://{host}{path}?{sigv4.canonical_query(pairs)}&X-Amz-Signature={signature}"
+
+    def _address(self, bucket: str, key: str) -> tuple[str, str, str]:
+        """Scheme, host and path of an object for those who get a URL."""
+        if not self.site:
+            return "https", f"{bucket}.s3.{self.region}.amazonaws.com", quote(f"/{key}")
+        scheme, _, host = self.site.partition("://")
+        return scheme, host, quote(f"/{bucket}/{key}")
 
     def respond(self, request: HttpRequest, now_s: int) -> HttpResponse:
         """The answer S3 gives at `now_s`, epoch seconds."""
-        common = _common_headers(request, now_s)
+        common, asked = _common_headers(request, now_s), None
         try:
-            answer = self._perform(take_apart(request, now_s))
+            asked = take_apart(request, now_s)
+            answer = self._perform(asked)
         except Fault as fault:
             body = fault.xml(common["x-amz-request-id"], common["x-amz-id-2"])
             answer = Answer(fault.status, {"Content-Type": "application/xml"}, body)
         headers = {**common, **answer.headers}
         if answer.status not in (204, 304):
             headers["Content-Length"] = str(len(answer.body))
-        return HttpResponse(answer.status, headers, b"" if request.method.upper() == "HEAD" else answer.body)
+        response = HttpResponse(answer.status, headers, b"" if request.method.upper() == "HEAD" else answer.body)
+        if asked is None or not self.faults:
+            return response
+        return spoil(self.faults, asked, response, partial(self._whole, asked))
+
+    def _whole(self, request: S3Request) -> bytes:
+        return self.get(request.bucket, request.key, request.parameter("versionId")) or b""
 
     def _perform(self, request: S3Request) -> Answer:
         seal = self._authenticate(request)

@@ -17,6 +17,7 @@ import asyncio
 import logging
 import socket
 import ssl
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
@@ -33,15 +34,11 @@ from amqtt.mqtt.unsuback import UnsubackPacket
 from sim.cloud.listen import BACKLOG, listening_socket
 from sim.cloud.packets import MalformedError, decode, frames
 from sim.errors import MachineError
-from sim.mqtt.switchboard import (
-    Accepted,
-    Authorise,
-    Delivery,
-    Greeting,
-    OnRequest,
-    Switchboard,
-    patience_us,
-)
+from sim.kernel.clock import EPOCH_S
+from sim.mqtt.mailbox import Delivery
+from sim.mqtt.presence import Ended
+from sim.mqtt.rules import AWS, BrokerRules
+from sim.mqtt.switchboard import Accepted, Admit, Greeting, OnRequest, Switchboard
 from sim.ports import Will
 
 AMQTT_VERSION = "0.12.1"
@@ -57,36 +54,49 @@ BAD_PROTOCOL = 1
 
 
 class AwsBroker:
-    """The broker as the cloud uses it. `on_request` is called in the network phase and may only buffer."""
+    """The broker as the cloud uses it. `on_request` is called in the network phase and may only buffer.
 
-    def __init__(self, on_request: OnRequest, *, authorise: Authorise) -> None:
+    `start_s`: Unix time when the loop's time is 0.
+    """
+
+    def __init__(
+        self, on_request: OnRequest, *, admit: Admit, rules: BrokerRules = AWS, start_s: int = EPOCH_S
+    ) -> None:
         installed = version("amqtt")
         if installed != AMQTT_VERSION:
             raise MachineError(
                 f"the embedded broker needs amqtt {AMQTT_VERSION}, but {installed} is installed; "
                 f"run: pip install amqtt=={AMQTT_VERSION}"
             )
-        self._board = Switchboard(on_request, authorise)
-        self._broker: _Broker | None = None
+        self._rules = rules
+        self._board = Switchboard(on_request, admit, lambda: start_s * 1_000_000 + _loop_us(), rules)
+        self._brokers: list[_Broker] = []
         for name in ("amqtt", "transitions"):
             logging.getLogger(name).setLevel(logging.WARNING)
 
     async def start(self, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> int:
-        """Listen and return the port, which the system chooses when `port` is 0. MachineError when it is taken."""
+        """Listen and return the port, which the system chooses when `port` is 0. MachineError when it is taken.
+
+        May be called again, for another way to the same sessions.
+        """
         sock = listening_socket(host, port)
-        self._broker = _Broker(self._board, sock, tls)
-        await self._broker.start()
+        broker = _Broker(self._board, self._rules, sock, tls)
+        self._brokers.append(broker)
+        await broker.start()
         return int(sock.getsockname()[1])
 
     async def stop(self) -> None:
         """Close every connection and the listener; nothing is left running."""
-        broker, self._broker = self._broker, None
-        if broker is not None:
-            await broker.stop()
+        while self._brokers:
+            await self._brokers.pop().stop()
 
     def reply(self, connection: str, topic: str, payload: bytes) -> None:
         """To that very connection, subscribed or not, one copy, QoS 0; dropped when the connection is gone."""
         self._board.reply(connection, topic, payload)
+
+    def acknowledge(self, connection: str, packet_id: int) -> None:
+        """PUBACK of a QoS 1 request to the Jobs service."""
+        self._board.acknowledge(connection, packet_id)
 
     def publish(self, topic: str, payload: bytes, qos: int = 0) -> None:
         """To ordinary subscribers."""
@@ -94,9 +104,10 @@ class AwsBroker:
 
 
 class _Broker(Broker):  # type: ignore[misc]  # amqtt is not typed for us
-    def __init__(self, board: Switchboard, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, board: Switchboard, rules: BrokerRules, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
         super().__init__({"listeners": {"default": {"type": "tcp"}}, "plugins": {}})
         self._board = board
+        self._rules = rules
         self._sock = sock
         self._tls = tls
         self._clients: dict[_Client, asyncio.Task[Any]] = {}
@@ -105,7 +116,7 @@ class _Broker(Broker):  # type: ignore[misc]  # amqtt is not typed for us
         self._servers["default"].instance.close()
         while self._clients:
             for client in self._clients:
-                client.cut()
+                client.cut(Ended.BY_SERVER)
             await asyncio.wait(self._clients.values())
         await self.shutdown()
 
@@ -114,7 +125,7 @@ class _Broker(Broker):  # type: ignore[misc]  # amqtt is not typed for us
     ) -> None:
         task = asyncio.current_task()
         assert task is not None, listener_name
-        client = _Client(self._board, reader, writer)
+        client = _Client(self._board, self._rules, reader, writer)
         self._clients[client] = task
         try:
             await client.serve()
@@ -149,13 +160,16 @@ class _Listener(Server):  # type: ignore[misc]  # amqtt is not typed for us
 class _Client:
     """One accepted connection: a Line of the switchboard over a stream."""
 
-    def __init__(self, board: Switchboard, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, board: Switchboard, rules: BrokerRules, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self._board = board
+        self._rules = rules
         self._reader = reader
         self._writer = writer
         self._loop = asyncio.get_running_loop()
         self._connection = ""  # named by the switchboard, empty before CONNECT
-        self._said_disconnect = False
+        self._why = Ended.LOST
         self._closing = False  # by us; what the client still sends is not read
         self._patience_s = CONNECT_PATIENCE_S
         self._heard_s = self._loop.time()
@@ -165,7 +179,9 @@ class _Client:
         """Until the connection ends, whoever ends it."""
         try:
             await self._read()
-        except (MalformedError, OSError):  # ssl.SSLError is an OSError
+        except MalformedError:
+            self._why = Ended.CLIENT_ERROR
+        except OSError:  # ssl.SSLError is one
             pass
         finally:
             self._over()
@@ -173,9 +189,10 @@ class _Client:
             with suppress(OSError):
                 await self._writer.wait_closed()
 
-    def cut(self) -> None:
+    def cut(self, why: Ended) -> None:
         """End the connection now, without sending what waits."""
         self._closing = True
+        self._why = why
         self._over()
         self._writer.transport.abort()
 
@@ -193,6 +210,12 @@ class _Client:
             )
         )
 
+    def puback(self, packet_id: int) -> None:
+        self._write(PubackPacket.build(packet_id))
+
+    def suback(self, packet_id: int, codes: Sequence[int]) -> None:
+        self._write(SubackPacket.build(packet_id, list(codes)))
+
     def close(self) -> None:
         self._closing = True
         self._timer.cancel()
@@ -204,13 +227,13 @@ class _Client:
         buffer = bytearray()
         while data := await self._reader.read(READ_BYTES):
             buffer += data
-            for frame in frames(buffer):
+            for frame in frames(buffer, self._rules.packet_limit_bytes):
                 packet = await decode(frame)
                 if self._closing:
                     return
                 self._heard_s = self._loop.time()
                 self._handle(packet)
-                if self._said_disconnect:
+                if self._why is Ended.BY_CLIENT:
                     return
 
     def _handle(self, packet: Any) -> None:
@@ -230,13 +253,13 @@ class _Client:
             self._refuse(BAD_PROTOCOL)
             return
         greeting = _greeting(packet, self._writer.get_extra_info("ssl_object"))
-        outcome = self._board.connect(greeting, self, self._now_us())
+        outcome = self._board.connect(greeting, self)
         if not isinstance(outcome, Accepted):
             self._refuse(outcome)
             return
         self._connection = outcome.connection
         self._timer.cancel()
-        self._patience_s = patience_us(packet.keep_alive) / 1_000_000
+        self._patience_s = self._rules.patience_us(packet.keep_alive) / 1_000_000
         if self._patience_s:
             self._timer = self._loop.call_later(self._patience_s, self._check_silence)
         self._write(ConnackPacket.build(int(outcome.session_present), 0))
@@ -247,20 +270,14 @@ class _Client:
         self.close()
 
     def _publish(self, packet: PublishPacket) -> None:
-        payload = bytes(packet.data or b"")
-        if not self._board.publish(self._connection, packet.topic_name, payload, packet.qos, packet.retain_flag):
-            raise MalformedError("a topic that nobody may publish to")
-        if packet.qos == 1:
-            self._write(PubackPacket.build(packet.packet_id))
+        payload, packet_id = bytes(packet.data or b""), packet.packet_id or 0
+        self._board.publish(self._connection, packet.topic_name, payload, packet.qos, packet.retain_flag, packet_id)
 
     def _puback(self, packet: PubackPacket) -> None:
         self._board.ack(self._connection, packet.packet_id)
 
     def _subscribe(self, packet: Any) -> None:
-        wanted = packet.payload.topics
-        codes = self._board.subscribe(self._connection, wanted)
-        self._write(SubackPacket.build(packet.variable_header.packet_id, codes))
-        self._board.send_retained(self._connection, wanted)
+        self._board.subscribe(self._connection, packet.variable_header.packet_id, packet.payload.topics)
 
     def _unsubscribe(self, packet: Any) -> None:
         self._board.unsubscribe(self._connection, packet.payload.topics)
@@ -270,7 +287,7 @@ class _Client:
         self._write(PingRespPacket.build())
 
     def _disconnect(self, _packet: Any) -> None:
-        self._said_disconnect = True
+        self._why = Ended.BY_CLIENT
 
     # -- the socket
 
@@ -280,6 +297,7 @@ class _Client:
         self._writer.write(packet.to_bytes())
         if self._writer.transport.get_write_buffer_size() > OUTBOX_LIMIT_BYTES:
             self._closing = True
+            self._why = Ended.CLIENT_ERROR
             self._writer.transport.abort()
 
     def _check_silence(self) -> None:
@@ -287,15 +305,12 @@ class _Client:
         if self._loop.time() < due_s - 5e-7:  # simulation time counts whole microseconds
             self._timer = self._loop.call_at(due_s, self._check_silence)
         else:
-            self.cut()
+            self.cut(Ended.SILENT)
 
     def _over(self) -> None:
         self._timer.cancel()
         if self._connection:
-            self._board.gone(self._connection, self._now_us(), said_disconnect=self._said_disconnect)
-
-    def _now_us(self) -> int:
-        return round(self._loop.time() * 1_000_000)
+            self._board.gone(self._connection, self._why)
 
 
 _HANDLERS: dict[str, Any] = {
@@ -306,6 +321,10 @@ _HANDLERS: dict[str, Any] = {
     "PingReqPacket": _Client._ping,
     "DisconnectPacket": _Client._disconnect,
 }
+
+
+def _loop_us() -> int:
+    return round(asyncio.get_running_loop().time() * 1_000_000)
 
 
 def _greeting(packet: ConnectPacket, tls: ssl.SSLObject | None) -> Greeting:

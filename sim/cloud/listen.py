@@ -12,13 +12,21 @@ BACKLOG = 1024
 """Connections the kernel may hold for us; asyncio's 100 makes a fleet that starts at once wait a second."""
 
 
+class PortError(MachineError):
+    """A port that cannot be had; `option` is what chooses another one."""
+
+    def __init__(self, problem: str, option: str = "--port") -> None:
+        self.problem = problem
+        super().__init__(f"{problem}; choose another one with {option}")
+
+
 def listening_socket(host: str, port: int) -> socket.socket:
-    """Bind and listen; port 0 lets the system choose. MachineError when this address cannot be had."""
+    """Bind and listen; port 0 lets the system choose. PortError when this address cannot be had."""
     try:
         return _listen(host, port)
     except OSError as exc:
         what = f"port {port} is taken" if exc.errno == errno.EADDRINUSE else f"port {port} cannot be used"
-        raise MachineError(f"{what} on {host} ({exc.strerror}); choose another one with --port") from exc
+        raise PortError(f"{what} on {host} ({exc.strerror})") from exc
 
 
 def _listen(host: str, port: int) -> socket.socket:

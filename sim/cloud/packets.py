@@ -15,8 +15,6 @@ from amqtt.mqtt import packet_class
 from amqtt.mqtt.connect import ConnectPacket
 from amqtt.mqtt.packet import CONNECT, PUBLISH, PUBREL, SUBSCRIBE, UNSUBSCRIBE, MQTTFixedHeader
 
-from sim.mqtt.switchboard import MAX_PACKET_BYTES
-
 _FLAGS = {PUBREL: 2, SUBSCRIBE: 2, UNSUBSCRIBE: 2}
 """Low bits of the first byte that MQTT fixes; 0 for the rest."""
 
@@ -25,8 +23,11 @@ class MalformedError(Exception):
     """A client broke MQTT; its connection is closed."""
 
 
-def frames(buffer: bytearray) -> Iterator[bytes]:
-    """Take the whole packets off the front of `buffer`, each with its header in shortest form."""
+def frames(buffer: bytearray, limit_bytes: int) -> Iterator[bytes]:
+    """Take the whole packets off the front of `buffer`, each with its header in shortest form.
+
+    `limit_bytes`: what may follow a header.
+    """
     while len(buffer) >= 2:
         length, at = 0, 1
         while True:
@@ -38,7 +39,7 @@ def frames(buffer: bytearray) -> Iterator[bytes]:
             at += 1
             if buffer[at - 1] < 128:
                 break
-        if length > MAX_PACKET_BYTES:
+        if length > limit_bytes:
             raise MalformedError(f"a packet of {length} bytes")
         if len(buffer) < at + length:
             return

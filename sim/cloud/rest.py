@@ -9,13 +9,16 @@ No FileResponse: it sends past the event loop's byte counters, and simulation ti
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from sim.cloud.api.router import reads_object
 from sim.cloud.listen import BACKLOG, listening_socket
+from sim.cloud.sending import drop_defaults, send
 from sim.ports import HttpRequest, HttpResponse
 
 Respond = Callable[[HttpRequest, int], HttpResponse]
@@ -27,6 +30,15 @@ CLOSE_PATIENCE_S = 1.0
 """How long `stop` waits for answers that are being sent."""
 BODY_MAX_BYTES = 128 * 1024 * 1024
 """ESTIMATE: largest body of one request. Firmware packages are a few MB, and larger objects can come in parts."""
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether something is for the log: what a client sent amiss is told to the client, and to nobody else."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+
+
+_LOG = logging.getLogger("qpyota.rest")
+_LOG.addFilter(_is_ours)
 
 
 class RestServer:
@@ -43,8 +55,10 @@ class RestServer:
         sock = listening_socket(host, port)
         app = web.Application(client_max_size=BODY_MAX_BYTES)
         app.router.add_route("*", "/{anything:.*}", self._handle)
-        app.on_response_prepare.append(_drop_defaults)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_PATIENCE_S)
+        app.on_response_prepare.append(drop_defaults)
+        self._runner = web.AppRunner(
+            app, access_log=None, logger=_LOG, auto_decompress=False, shutdown_timeout=CLOSE_PATIENCE_S
+        )
         await self._runner.setup()
         await web.SockSite(self._runner, sock, ssl_context=tls, backlog=BACKLOG).start()
         return int(sock.getsockname()[1])
@@ -55,29 +69,25 @@ class RestServer:
         if runner is not None:
             await runner.cleanup()
 
-    async def _handle(self, request: web.Request) -> web.Response:
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             headers = {"x-amzn-ErrorType": "RequestEntityTooLargeException", "Content-Length": "0"}
-            return _Answer(HttpResponse(413, headers, b""))
+            return await send(request, HttpResponse(413, headers, b""))
+        except (web.RequestPayloadError, ConnectionError):  # it hung up, or sent chunks that are none
+            headers = {"x-amzn-ErrorType": "IncompleteBody", "Content-Length": "0", "Connection": "close"}
+            return await send(request, HttpResponse(400, headers, b""))
         host = request.headers.get("Host", "")
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.raw_headers}
-        asked = HttpRequest(request.method, f"https://{host}{request.raw_path}", headers, body)
+        url = f"https://{host}{request.raw_path}"
+        asked = HttpRequest(request.method, url, headers, body, _certificate(request))
         if self._dispatch is None or reads_object(asked):
-            return _Answer(self._respond(asked, self._now_s()))
-        return _Answer(await self._dispatch(asked))
+            return await send(request, self._respond(asked, self._now_s()))
+        return await send(request, await self._dispatch(asked))
 
 
-class _Answer(web.Response):
-    def __init__(self, answer: HttpResponse) -> None:
-        super().__init__(status=answer.status, headers=dict(answer.headers), body=answer.body)
-        self.given = {name.lower() for name in answer.headers}
-
-
-async def _drop_defaults(_request: web.Request, response: web.StreamResponse) -> None:
-    """aiohttp adds the wall clock's Date, its own Server and a Content-Type."""
-    if isinstance(response, _Answer):
-        for name in ("Date", "Server", "Content-Type"):
-            if name.lower() not in response.given:
-                response.headers.pop(name, None)
+def _certificate(request: web.Request) -> bytes | None:
+    """What the client showed in the TLS handshake, DER."""
+    tls = None if request.transport is None else request.transport.get_extra_info("ssl_object")
+    return None if tls is None else tls.getpeercert(binary_form=True)

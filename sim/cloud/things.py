@@ -1,20 +1,19 @@
-"""Identities: which certificate belongs to which thing, and who may connect.
+"""Keys and certificates: the authority, and what it signs. Which of them count is the registry's to know.
 
-With mutual TLS a client must present a certificate made here and may connect only as the thing it belongs to
-(client id = thing name). Keys are derived from a seed, so that a device's files are byte for byte the same in every
-run; whoever knows the seed knows every key, so the authority must never enter a real trust store. TLS libraries
-check validity against the real clock, not ours, hence the fixed and very wide dates.
+Keys are derived from a seed, so that a device's files are byte for byte the same in every run; whoever knows the seed
+knows every key. The seed of a scenario is public; a cloud that is served has a secret one of 256 bits, and says so in
+the name of its authority. TLS libraries check validity against the real clock, not ours, hence the fixed and very wide
+dates.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from hashlib import blake2b, sha256
+from hashlib import blake2b
 from typing import Final
 
 from cryptography import x509
@@ -26,9 +25,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from sim.errors import SpecError
 from sim.jobs.topics import THING_NAME
 
-ACCEPTED, NOT_AUTHORISED = 0, 5
-"""MQTT 3.1.1 CONNACK codes."""
-
 SERVER_NAMES = (
     "*.iot.us-west-2.amazonaws.com",
     "*.s3.us-west-2.amazonaws.com",
@@ -38,11 +34,17 @@ SERVER_NAMES = (
 )
 """Names the emulated cloud answers to in the default region."""
 
+_DERIVED = (x509.Certificate, ec.EllipticCurvePrivateKey)
+
+PUBLIC_AUTHORITY = "qpyota emulated authority (keys are public, do not trust)"
+SECRET_AUTHORITY = "qpyota local authority"
+SECRET_SEED_MIN = 1 << 128
+"""A seed that somebody chose is smaller; 256 random bits are smaller once in 2^128 draws."""
+
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 _NOT_BEFORE, _NOT_AFTER = datetime(2020, 1, 1), datetime(2120, 1, 1)
 _P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-_PEM_BEGIN, _PEM_END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,24 @@ class Identity:
 
 
 class Things:
-    """The registry of things with certificates, and the authority that signs them. Keys are made when first needed."""
+    """The authority, and the identities it made for things. Keys are made when first needed."""
 
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed
         self._identities: dict[str, Identity] = {}
-        self._owners: dict[str, str] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without what is derived from the seed whenever it is needed."""
+        return {name: value for name, value in self.__dict__.items() if not isinstance(value, _DERIVED)}
+
+    def __contains__(self, thing: str) -> bool:
+        """Whether this thing's identity was made already."""
+        return thing in self._identities
+
+    def made(self, thing: str, fingerprint: str) -> bool:
+        """Whether this is the certificate that was made for the thing; "" for any."""
+        identity = self._identities.get(thing)
+        return identity is not None and fingerprint in ("", identity.fingerprint)
 
     def register(self, thing: str) -> Identity:
         """The thing's identity; made at the first call, the same ever after. A bad name raises SpecError."""
@@ -70,7 +84,6 @@ class Things:
         if thing not in self._identities:
             identity = self._issue(f"thing {thing}", thing, ExtendedKeyUsageOID.CLIENT_AUTH, None)
             self._identities[thing] = identity
-            self._owners[identity.fingerprint] = thing
         return self._identities[thing]
 
     def server_identity(self, hosts: Sequence[str] = SERVER_NAMES) -> Identity:
@@ -91,12 +104,12 @@ class Things:
         key = asked.public_key()
         if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
             raise ValueError("the signing request has neither an EC nor an RSA key")
-        return self._sign(signing_request_pem, asked.subject, key, ExtendedKeyUsageOID.CLIENT_AUTH, None)
+        return _pem(self._sign(signing_request_pem, asked.subject, key, ExtendedKeyUsageOID.CLIENT_AUTH, None))
 
     @cached_property
     def authority_id(self) -> str:
         """SHA-256 of the authority's certificate, in hex."""
-        return sha256(self._authority.public_bytes(serialization.Encoding.DER)).hexdigest()
+        return self._authority.fingerprint(hashes.SHA256()).hex()
 
     def issued(self, certificate_pem: str) -> bool:
         """Whether the authority signed this certificate."""
@@ -109,21 +122,11 @@ class Things:
     @cached_property
     def authority_pem(self) -> str:
         """The certificate of the authority, for whoever verifies either side."""
-        return self._authority.public_bytes(serialization.Encoding.PEM).decode()
-
-    def thing_of(self, certificate: str | bytes) -> str | None:
-        """The thing a presented certificate (PEM or DER) belongs to; None for anything we did not issue."""
-        der = _der(certificate)
-        return None if der is None else self._owners.get(sha256(der).hexdigest())
-
-    def authorise(self, client_id: str, certificate: str | bytes | None) -> int:
-        """CONNACK code for a mutual TLS client: 0 for a thing under its own name, else 5."""
-        thing = None if certificate is None else self.thing_of(certificate)
-        return ACCEPTED if thing is not None and thing == client_id else NOT_AUTHORISED
+        return _pem(self._authority)
 
     @cached_property
     def _authority(self) -> x509.Certificate:
-        name = _name("qpyota emulated authority (keys are public, do not trust)")
+        name = _name(SECRET_AUTHORITY if self._seed >= SECRET_SEED_MIN else PUBLIC_AUTHORITY)
         usage = _key_usage(signs_certificates=True)
         builder = (
             self._builder("authority", name, name, self._authority_key.public_key())
@@ -144,16 +147,16 @@ class Things:
         names: x509.SubjectAlternativeName | None,
     ) -> Identity:
         key = self._key(purpose)
-        pem = self._sign(purpose, _name(common_name), key.public_key(), use, names)
+        certificate = self._sign(purpose, _name(common_name), key.public_key(), use, names)
         return Identity(
             thing=common_name,
-            certificate_pem=pem,
+            certificate_pem=_pem(certificate),
             private_key_pem=key.private_bytes(
                 serialization.Encoding.PEM,
                 serialization.PrivateFormat.PKCS8,
                 serialization.NoEncryption(),
             ).decode(),
-            fingerprint=sha256(_der(pem) or b"").hexdigest(),
+            fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
         )
 
     def _sign(
@@ -163,7 +166,7 @@ class Things:
         key: PublicKey,
         use: x509.ObjectIdentifier,
         names: x509.SubjectAlternativeName | None,
-    ) -> str:
+    ) -> x509.Certificate:
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._authority_key.public_key())
         builder = (
             self._builder(purpose, subject, self._authority.subject, key)
@@ -174,8 +177,7 @@ class Things:
         )
         if names is not None:
             builder = builder.add_extension(names, critical=False)
-        certificate = builder.sign(self._authority_key, hashes.SHA256(), ecdsa_deterministic=True)
-        return certificate.public_bytes(serialization.Encoding.PEM).decode()
+        return builder.sign(self._authority_key, hashes.SHA256(), ecdsa_deterministic=True)
 
     def _builder(self, purpose: str, subject: x509.Name, issuer: x509.Name, key: PublicKey) -> x509.CertificateBuilder:
         serial = int.from_bytes(self._material(f"serial of {purpose}")[:16], "big") >> 1 or 1
@@ -217,20 +219,12 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
 def _general_name(host: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         return x509.DNSName(host)
-
-
-def _der(certificate: str | bytes) -> bytes | None:
-    """The DER of a certificate in either form; PEM may have text around it. None when it is neither."""
-    raw = certificate.encode(errors="replace") if isinstance(certificate, str) else certificate
-    if _PEM_BEGIN not in raw:
-        return raw
-    body = raw.partition(_PEM_BEGIN)[2].partition(_PEM_END)[0]
-    try:
-        return b64decode(body)
-    except ValueError:
-        return None

@@ -129,7 +129,7 @@ class Agent:
             yield from set_update_flag(self._module)
         except UpdateFailed as failure:
             return failed(failure.code, failure.reason)
-        except (OSError, RuntimeError, IndexError) as error:
+        except (OSError, RuntimeError, IndexError, ValueError) as error:
             return failed(0, f"{type(error).__name__}: {error}")
         finally:
             self._module.enter_phase("idle")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sim.kernel.seeds import stream
@@ -10,22 +11,36 @@ TYPE_ALLOCATION = "86234506"
 """First eight digits of every emulated IMEI; shaped like a Quectel one, not taken from a real module."""
 
 
+Issued = Callable[[], tuple[str, str]]
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceIdentity:
-    """IMEI and serial number, and the PEM texts that the emulated cloud issued to the device (empty for none)."""
+    """IMEI and serial number, and how to come by what the cloud issued to the device.
+
+    `issued` gives certificate and private key, PEM, empty for none. It is called when one is needed, because a key
+    costs more to make than the rest of a device.
+    """
 
     imei: str
     serial: str
-    certificate: str = ""
-    private_key: str = field(default="", repr=False)
+    issued: Issued = field(default=lambda: ("", ""), repr=False)
+
+    @property
+    def certificate(self) -> str:
+        return self.issued()[0]
+
+    @property
+    def private_key(self) -> str:
+        return self.issued()[1]
 
 
-def make_identity(seed: int, name: str, certificate: str = "", private_key: str = "") -> DeviceIdentity:
+def make_identity(seed: int, name: str, issued: Issued = lambda: ("", "")) -> DeviceIdentity:
     """The identity of device `name`: the same for the same root seed, with a valid IMEI check digit."""
     draws = stream(seed, name, "identity")
     body = TYPE_ALLOCATION + f"{draws.randrange(10**6):06d}"
     serial = "MPA23" + "".join(draws.choice("0123456789ABCDEFGHJKLMNPQRSTUVWXYZ") for _ in range(10))
-    return DeviceIdentity(body + _luhn_digit(body), serial, certificate, private_key)
+    return DeviceIdentity(body + _luhn_digit(body), serial, issued)
 
 
 def _luhn_digit(body: str) -> str:

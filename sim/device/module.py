@@ -13,10 +13,11 @@ from typing import Any, Protocol
 
 from sim.boot.bootloader import BootLayout, Bootloader, Trust
 from sim.device.board import Board
+from sim.device.http_link import HttpLink
 from sim.device.identity import DeviceIdentity
 from sim.device.life import Life
 from sim.device.model import ModelSpec
-from sim.device.radio import HttpLink, Radio
+from sim.device.radio import Radio
 from sim.flash.filesystem import FileSystem
 from sim.flash.mounts import Mounts
 from sim.flash.nor import Nor
@@ -238,6 +239,7 @@ class Module:
             program.kill()
         if self._board is not None:
             self._board.forget_program()
+        self.radio.on_change = None
         self.radio.power_off()
         if self._mounts is not None:
             for volume in self._mounts.volumes():

@@ -12,6 +12,8 @@ from typing import Any
 
 import simpy
 
+from sim.device.http_link import HttpLink
+from sim.device.link import DNS_ROUND_TRIPS, TCP_ROUND_TRIPS, TLS_ROUND_TRIPS, Link
 from sim.device.model import RadioSpec
 from sim.kernel.clock import Clock, Story, Timer
 from sim.kernel.fibers import Signal
@@ -21,27 +23,13 @@ from sim.ports import (
     Closed,
     Connack,
     Hello,
-    HttpFailure,
-    HttpRequest,
-    HttpResponse,
     Message,
     MqttChannel,
     Network,
 )
 
-TCP_ROUND_TRIPS = 1
-DNS_ROUND_TRIPS = 1
-TLS_ROUND_TRIPS = 2
-"""Round trips before the first byte of a request; TLS 1.2 full handshake."""
-
 ATTACH_JITTER_US = 500_000
 """ESTIMATE: cell search and registration vary by a few tenths of a second from boot to boot."""
-
-PACKET_OVERHEAD_BYTES = 60
-"""IP, TCP and TLS record headers of a small packet."""
-
-SOCKET_TIMEOUT_US = 20_000_000
-"""Socket time-out of the vendor's clients."""
 
 DNS_PATIENCE_US = 25_000_000
 """How long name resolution waits for the network after power-on: five tries of five seconds in the vendor's client."""
@@ -60,6 +48,8 @@ class Radio:
         self.trace = trace
         self.attached = False
         self.on_attach = Signal(clock)
+        self.on_change: Callable[[bool], None] | None = None
+        """The program's: told when the network comes (True) or goes."""
         self._seed = seed
         self._draws = self.stream("attach")
         self._opened = 0
@@ -74,7 +64,7 @@ class Radio:
 
     def power_off(self) -> None:
         """Everything on its way is gone; no connection is closed, they just fall silent."""
-        self.attached = False
+        self._detach()
         if self._attach_timer is not None:
             self._attach_timer.cancel()
         for link in list(self._links):
@@ -84,7 +74,7 @@ class Radio:
     def lose_signal(self, for_us: int) -> None:
         """No network for a while: what is on its way is lost, and open connections never hear of it."""
         self.trace("link.lost")
-        self.attached = False
+        self._detach()
         for link in list(self._links):
             link.lose()
         if self._attach_timer is not None:
@@ -127,67 +117,13 @@ class Radio:
         self.attached = True
         self._attach_event.succeed()
         self.on_attach.notify_all()
+        if self.on_change is not None:
+            self.on_change(True)
 
-
-class Link:
-    """One connection's two directions, each in order. Ends with `vanish`."""
-
-    def __init__(self, radio: Radio) -> None:
-        self.radio = radio
-        self._timers: dict[Timer, None] = {}
-        self._up_us = 0
-        self._down_us = 0
-        self.alive = True
-        self._draws = radio.admit(self)
-
-    def up(self, size_bytes: int, fn: Callable[..., object], *args: Any, extra_us: int = 0) -> None:
-        """Call `fn` when a packet of this size has left; later packets never overtake it."""
-        delay_us = extra_us + self._one_way_us(size_bytes, self.radio.spec.up_bytes_per_s)
-        self._up_us = max(self._up_us, self.radio.clock.now_us + delay_us)
-        self._at(self._up_us, fn, *args)
-
-    def down(self, size_bytes: int, fn: Callable[..., object], *args: Any) -> None:
-        """Call `fn` when a packet of this size has come in."""
-        delay_us = self._one_way_us(size_bytes, self.radio.spec.down_bytes_per_s)
-        self._down_us = max(self._down_us, self.radio.clock.now_us + delay_us)
-        self._at(self._down_us, fn, *args)
-
-    def vanish(self) -> None:
-        """Nothing on its way arrives any more."""
-        self.alive = False
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
-
-    def lose(self) -> None:
-        """The signal is gone: this connection stays open and silent."""
-        self.vanish()
-
-    def end(self) -> None:
-        """The connection is over; the radio forgets it."""
-        self.vanish()
-        self.radio.forget(self)
-
-    def round_trips_us(self, count: int) -> int:
-        """Time of `count` round trips, each with its own jitter."""
-        return sum(self.radio.spec.rtt_us + self._jitter_us() for _ in range(count))
-
-    def _one_way_us(self, size_bytes: int, rate_bytes_per_s: int) -> int:
-        """Half a round trip, jitter, and the bytes at the link's rate."""
-        transfer_us = (size_bytes + PACKET_OVERHEAD_BYTES) * 1_000_000 // rate_bytes_per_s
-        return self.radio.spec.rtt_us // 2 + self._jitter_us() + transfer_us
-
-    def _jitter_us(self) -> int:
-        return self._draws.randrange(self.radio.spec.jitter_us + 1)
-
-    def _at(self, at_us: int, fn: Callable[..., object], *args: Any) -> None:
-        timer = self.radio.clock.after(at_us - self.radio.clock.now_us, self._run, fn, args)
-        timer.args = (timer, fn, args)
-        self._timers[timer] = None
-
-    def _run(self, timer: Timer, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
-        self._timers.pop(timer, None)
-        fn(*args)
+    def _detach(self) -> None:
+        was, self.attached = self.attached, False
+        if was and self.on_change is not None:
+            self.on_change(False)
 
 
 class MqttLink(Link):
@@ -263,60 +199,6 @@ class MqttLink(Link):
             self._channel = None
             self.end()
         self._receive(arrival)
-
-
-class HttpLink(Link):
-    """A kept-alive connection to one web server."""
-
-    def __init__(self, radio: Radio) -> None:
-        super().__init__(radio)
-        self._connected = False
-        self._waiting: simpy.Event | None = None
-
-    def fetch(self, request: HttpRequest) -> Story:
-        """Story whose value is the HttpResponse or the HttpFailure, after the time its bytes take."""
-        if not (yield from self.radio.wait_attached()):
-            return HttpFailure("dns")
-        if not self.alive:
-            return HttpFailure("reset")
-        answer = self._waiting = self.radio.clock.env.event()
-        trips = 0
-        if not self._connected:
-            tls = request.url.startswith("https:")
-            trips = DNS_ROUND_TRIPS + TCP_ROUND_TRIPS + (TLS_ROUND_TRIPS if tls else 0)
-        size = len(request.url) + sum(len(k) + len(v) + 4 for k, v in request.headers.items()) + 80
-        self.up(size, self._send, request, answer, extra_us=self.round_trips_us(trips))
-        result = yield answer
-        self._waiting = None
-        self._connected = isinstance(result, HttpResponse)
-        self._tell(request, result)
-        return result
-
-    def lose(self) -> None:
-        """The socket's time-out tells the device, later."""
-        super().lose()
-        if self._waiting is not None:
-            self._timers[self.radio.clock.after(SOCKET_TIMEOUT_US, self._give_up, self._waiting)] = None
-
-    def _give_up(self, answer: simpy.Event) -> None:
-        if not answer.triggered:
-            answer.succeed(HttpFailure("reset"))
-
-    def _tell(self, request: HttpRequest, result: HttpResponse | HttpFailure) -> None:
-        wanted = next((value for name, value in request.headers.items() if name.lower() == "range"), "")
-        if isinstance(result, HttpFailure):
-            outcome: dict[str, Any] = {"failure": result.reason}
-        else:
-            outcome = {"status": result.status, "bytes": len(result.body)}
-        self.radio.trace("http", url=request.url.partition("?")[0], range=wanted, **outcome)
-
-    def _send(self, request: HttpRequest, answer: Any) -> None:
-        self.radio.network.http(self.radio.device, request, lambda result: self._arrive(result, answer))
-
-    def _arrive(self, result: HttpResponse | HttpFailure, answer: Any) -> None:
-        if self.alive:
-            size = len(result.body) + 400 if isinstance(result, HttpResponse) else 0
-            self.down(size, answer.succeed, result)
 
 
 def _nobody(_arrival: Arrival) -> None:

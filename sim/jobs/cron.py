@@ -1,8 +1,8 @@
 """AWS cron expressions: minutes hours day-of-month month day-of-week year, UTC.
 
 Each field takes `*`, numbers, names (JAN, SUN), lists, ranges and steps. One of the two day fields must be `?`. The day
-of month also takes `L` (last), the day of week `5L` (last Thursday) and `6#3` (third Friday); Sunday is 1. `W` (nearest
-working day) is refused. `cron(...)` around the six fields is optional.
+of month also takes `L` (last) and `15W` (the working day nearest to the 15th, in the same month), the day of week `5L`
+(last Thursday) and `6#3` (third Friday); Sunday is 1. `cron(...)` around the six fields is optional.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ class Cron:
         by_month, by_week = self.days
         if by_week == "?":
             last = month_length(year, month)
+            if by_month.endswith("W"):
+                return of_month == _working_day(int(by_month[:-1]), day - of_month, last)
             return of_month == last if by_month == "L" else of_month in _numbers(by_month, 1, 31)
         if "#" in by_week:
             which, _, nth = by_week.partition("#")
@@ -79,8 +81,25 @@ def parse_cron(text: str) -> Cron:
     )
 
 
+def _working_day(wanted: int, month_began: int, last: int) -> int | None:
+    """The day of the month, Monday to Friday, nearest to `wanted`; None in a month that has no such day.
+
+    `month_began` is the number of the day before the first.
+    """
+    if wanted > last:
+        return None
+    match weekday(month_began + wanted):
+        case 7:
+            return wanted - 1 if wanted > 1 else wanted + 2
+        case 1:
+            return wanted + 1 if wanted < last else wanted - 2
+    return wanted
+
+
 def _check_days(by_month: str, by_week: str) -> None:
-    if by_month not in ("?", "L"):
+    if by_month.endswith("W"):
+        _numbers(by_month[:-1] if by_month[:-1].isdecimal() else "W", 1, 31)  # one day, no list or range
+    elif by_month not in ("?", "L"):
         _numbers(by_month, 1, 31)
     if by_week in ("?", "L"):
         return

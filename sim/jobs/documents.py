@@ -2,7 +2,8 @@
 
 A document is any JSON value in at most 32768 characters. It is stored with its placeholders; at every delivery each
 `${aws:iot:s3-presigned-url:URL}` inside a string value becomes a freshly signed URL, so an expired URL is renewed by
-asking again. Other placeholders that are terminated stay as they are. Faults are told at creation, never at delivery.
+asking again; an upload placeholder becomes a URL to PUT to, which may name thing, job and attempt. Other placeholders
+that are terminated stay as they are. Faults are told at creation, never at delivery.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
 
 from sim.errors import QpyotaError
@@ -23,10 +24,27 @@ NESTING_MAX = 64
 PRESIGN_MIN_S, PRESIGN_MAX_S = 60, 3600
 """presignedUrlConfig.expiresInSec, AWS IoT API reference."""
 
-Presign = Callable[[str, str, int, int], str]
-"""(bucket, key, expires_s, now_s) → URL."""
+VARIABLES = ("thingName", "jobId", "executionNumber")
+VARIABLE_MAX_TIMES = 2
+"""What an upload's address may say of who gets it, and how often each (AWS IoT developer guide, presigned URLs)."""
 
-_PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
+
+@dataclass(frozen=True, slots=True)
+class S3Place:
+    """An object to be read, of one version or the latest; or one to be uploaded."""
+
+    bucket: str
+    key: str
+    version: str | None = None
+    upload: bool = False
+
+
+Presign = Callable[[S3Place, int, int], str]
+"""(place, expires_s, now_s) → URL."""
+
+_NAMES = "|".join(VARIABLES)
+_VARIABLE = re.compile(rf"\$\{{({_NAMES})\}}")
+_PLACEHOLDER = re.compile(rf"\$\{{((?:\$\{{(?:{_NAMES})\}}|[^}}])*)\}}")
 _PRESIGN = re.compile(r"aws:iot:s3-presigned-url(?P<variant>-v1|-v2|-upload)?:(?P<url>.*)", re.DOTALL)
 _VIRTUAL_HOSTED = re.compile(r"https://([a-z0-9][a-z0-9.-]*)\.s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com/(.+)", re.DOTALL)
 _PATH_STYLE = re.compile(r"https://s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com/([^/]+)/(.+)", re.DOTALL)
@@ -50,15 +68,19 @@ class JobDocument:
     value: Json = field(repr=False)
     presign_expires_s: int | None
 
-    def deliver(self, presign: Presign, now_s: int) -> Json:
-        """The document for one device now, every presign placeholder replaced."""
+    def deliver(self, presign: Presign, now_s: int, receiver: Mapping[str, str]) -> Json:
+        """The document for one device now, every presign placeholder replaced. `receiver` has the VARIABLES."""
         expires_s = self.presign_expires_s
         if expires_s is None:
             return self.value
 
         def replacement(match: re.Match[str]) -> str:
-            found = _object_of(match[1])
-            return match[0] if found is None else presign(*found, expires_s, now_s)
+            found = _place_of(match[1])
+            if found is None:
+                return match[0]
+            if found.upload:
+                found = replace(found, key=_VARIABLE.sub(lambda variable: receiver[variable[1]], found.key))
+            return presign(found, expires_s, now_s)
 
         return _map_strings(self.value, lambda text: _PLACEHOLDER.sub(replacement, text))
 
@@ -81,27 +103,34 @@ def parse_document(text: str, presign_expires_s: int | None) -> JobDocument:
         if "${" in _PLACEHOLDER.sub("", string):
             raise JobError("InvalidJobDocumentException", "One or more parameters or placeholders are not terminated.")
         for inner in _PLACEHOLDER.findall(string) if is_value else ():
-            signed |= _object_of(inner) is not None
+            signed |= _place_of(inner) is not None
     if signed and presign_expires_s is None:
         raise _invalid("presignedUrlConfig role ARN is required to generate an S3 presigned url in job document.")
     return JobDocument(text, value, presign_expires_s if signed else None)
 
 
-def _object_of(placeholder: str) -> tuple[str, str] | None:
-    """Bucket and key of a presign placeholder's inner text; None for any other placeholder."""
+def _place_of(placeholder: str) -> S3Place | None:
+    """The object of a presign placeholder's inner text; None for any other placeholder."""
     match = _PRESIGN.fullmatch(placeholder)
     if match is None:
         return None
-    if match["variant"] == "-upload":
-        raise _invalid("upload placeholders (s3-presigned-url-upload) are not emulated; use s3-presigned-url")
-    # Only -v2 URLs are percent-encoded; in the others the key is written as it is.
-    url = unquote(match["url"]) if match["variant"] == "-v2" else match["url"]
-    if match["variant"] == "-v2" and "?versionId=" in url:
-        raise _invalid("object versions (?versionId=) are not emulated; name the object without a version")
+    variant, url, version = match["variant"], match["url"], ""
+    if variant == "-v2":  # only its URLs are percent-encoded; in the others the key is written as it is
+        url, versioned, version = unquote(url).partition("?versionId=")
+        if versioned and not version:
+            raise _invalid("?versionId= in a placeholder names no version")
     where = _VIRTUAL_HOSTED.fullmatch(url) or _PATH_STYLE.fullmatch(url)
     if where is None:
         raise _invalid(f"{url!r} names no S3 object; write https://BUCKET.s3.REGION.amazonaws.com/KEY")
-    return where[1], where[2]
+    upload = variant == "-upload"
+    if upload:
+        named = _VARIABLE.findall(url)
+        for name in VARIABLES:
+            if named.count(name) > VARIABLE_MAX_TIMES:
+                raise _invalid(
+                    f"${{{name}}} stands {named.count(name)} times in a URL; {VARIABLE_MAX_TIMES} are allowed"
+                )
+    return S3Place(where[1], where[2], version or None, upload)
 
 
 def _strings(value: Json, depth: int) -> Iterator[tuple[str, bool]]:

@@ -50,4 +50,14 @@ class JobChanged:
     new: JobStatus | None
 
 
-Effect = Reply | Publish | Changed | JobChanged
+@dataclass(frozen=True, slots=True)
+class RolledOut:
+    """A minute of a job's rollout begins: its pace, things notified before it, and things that wait for their turn."""
+
+    job_id: str
+    per_minute: int
+    notified: int
+    waiting: int
+
+
+Effect = Reply | Publish | Changed | JobChanged | RolledOut

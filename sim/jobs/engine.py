@@ -94,8 +94,10 @@ class Engine:
             return
         if job.pace is None:
             job.pace = Pace.begin(self._rate(job), now_s)
+            self._ledger.roll_minute(job, job.pace.rate)
         elif job.pace.new_minute(now_s):
             job.pace.turn(self._rate(job), now_s)
+            self._ledger.roll_minute(job, job.pace.rate)
         due = job.pace.take(now_s)
         while due and job.waiting:
             thing = job.waiting.popleft()
@@ -156,6 +158,7 @@ class Engine:
                 self.apply(timed_out, now_s)
             case "rollout":
                 self.roll(job, now_s)
+                self.check_complete(job, now_s)  # when those that waited are gone, nothing else comes to ask
             case "sweep":
                 self._sweep(job, now_s)
             case "start":

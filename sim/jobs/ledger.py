@@ -16,7 +16,7 @@ from operator import attrgetter
 from sim.jobs import notify
 from sim.jobs.agenda import Agenda
 from sim.jobs.documents import JobError, Presign
-from sim.jobs.effects import Changed, Effect, JobChanged, Publish
+from sim.jobs.effects import Changed, Effect, JobChanged, Publish, RolledOut
 from sim.jobs.execution import JobExecution
 from sim.jobs.job import Job
 from sim.jobs.messages import JobStatus, Json, Status
@@ -44,6 +44,8 @@ class ThingRecord:
     """CONTINUOUS jobs that count this thing among their members."""
     revision: int = 0
     """Changes of the set of pending executions so far."""
+    touched: dict[str, None] = field(default_factory=dict)
+    """Namespaces of the jobs whose executions these changes concerned, since the last glimpse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +104,19 @@ class Ledger:
 
     def document(self, execution: JobExecution, now_s: int) -> Json:
         """The job's document as this device gets it now."""
-        return self.jobs[execution.job_id].spec.document.deliver(self._presign, now_s)
+        receiver = {
+            "thingName": execution.thing,
+            "jobId": execution.job_id,
+            "executionNumber": str(execution.number),
+        }
+        return self.jobs[execution.job_id].spec.document.deliver(self._presign, now_s, receiver)
 
     def glimpse(self, thing: str) -> Glimpse:
         """A thing's list before a change."""
         record = self.things.get(thing)
         if record is None:
             return Glimpse(0, None)
+        record.touched.clear()
         return Glimpse(record.revision, record.pending[0].identity if record.pending else None)
 
     def announce(self, thing: str, before: Glimpse, now_s: int, *, always: bool = False) -> None:
@@ -119,6 +127,9 @@ class Ledger:
         pending = record.pending
         if always or before.revision != record.revision:
             self._publish(*notify.list_changed(thing, pending, now_s))
+        for namespace in record.touched:
+            listed = [it for it in pending if self._namespace(it.job_id) == namespace]
+            self._publish(*notify.namespace_changed(thing, namespace, listed, now_s))
         if before.head != (pending[0].identity if pending else None):
             document = self.document(pending[0], now_s) if pending else None
             self._publish(*notify.next_changed(thing, pending, document, now_s))
@@ -168,7 +179,7 @@ class Ledger:
             self._show(job, execution, None, withheld=False)
             self._set_timer(execution, None)
             del job.latest[thing]
-            job.numbers[thing] = execution.number
+            job.numbers[thing] = max(execution.number, job.numbers.get(thing, 0))
             before = earlier.pop() if earlier else None
             if before is not None:
                 job.latest[thing] = before
@@ -216,6 +227,10 @@ class Ledger:
         for kept in (self.unsettled, self.concurrent, self.deleting):
             kept.pop(job.job_id, None)
         self._effects.append(JobChanged(job.job_id, job.status, None))
+
+    def roll_minute(self, job: Job, per_minute: int) -> None:
+        """A minute of a job's rollout begins."""
+        self._effects.append(RolledOut(job.job_id, per_minute, job.notified, len(job.waiting)))
 
     def job_event(self, event: str, body: dict[str, Json]) -> None:
         """Publish an event of a job, when somebody has enabled these."""
@@ -279,7 +294,15 @@ class Ledger:
             del record.pending[place]
         if shown and new is not None:
             insort(record.pending, new, key=_RANK)
-        record.revision += was != shown
+        if was != shown:
+            record.revision += 1
+            namespace = self._namespace(job.job_id)
+            if namespace:
+                record.touched[namespace] = None
+
+    def _namespace(self, job_id: str) -> str:
+        namespace: str = self.jobs[job_id].spec.given.get("namespaceId", "")
+        return namespace
 
     @staticmethod
     def _place(record: ThingRecord, execution: JobExecution) -> int:

@@ -1,8 +1,9 @@
 """What a device is shown of its jobs, and the two messages that tell it of a change unasked.
 
 `notify` goes out when the set of pending executions differs, `notify-next` when the first one differs. Progress and the
-start of the first job change neither. Executions are told apart by identity (job and attempt), never by content.
-Notifications are neither retained nor repeated: a device that was away has to ask. Who compares is the ledger.
+start of the first job change neither. A job with a namespace is listed in `notify-namespace-NAMESPACE` as well (ADR
+0062). Executions are told apart by identity (job and attempt), never by content. Notifications are neither retained nor
+repeated: a device that was away has to ask. Who compares is the ledger.
 """
 
 from __future__ import annotations
@@ -56,12 +57,12 @@ def state(execution: JobExecution) -> ExecutionState:
 
 def list_changed(thing: str, pending: Pending, now_s: int) -> tuple[str, Notify]:
     """Topic and body of `notify`: the pending executions by status, the first ten of them."""
-    listed = pending[:SUMMARIES_MAX]
-    jobs = {status.value: summaries(listed, status) for status in PENDING}
-    return topics.notify(thing), {
-        "timestamp": now_s,
-        "jobs": {name: entries for name, entries in jobs.items() if entries},
-    }
+    return topics.notify(thing), _list(pending, now_s)
+
+
+def namespace_changed(thing: str, namespace: str, pending: Pending, now_s: int) -> tuple[str, Notify]:
+    """Topic and body of `notify-namespace-NAMESPACE`: as `notify`, for the jobs of one namespace."""
+    return topics.notify_namespace(thing, namespace), _list(pending, now_s)
 
 
 def next_changed(thing: str, pending: Pending, document: Json, now_s: int) -> tuple[str, NotifyNext]:
@@ -70,6 +71,12 @@ def next_changed(thing: str, pending: Pending, document: Json, now_s: int) -> tu
     if pending:
         body["execution"] = {**view(pending[0], now_s), "jobDocument": document}
     return topics.notify_next(thing), body
+
+
+def _list(pending: Pending, now_s: int) -> Notify:
+    listed = pending[:SUMMARIES_MAX]
+    jobs = {status.value: summaries(listed, status) for status in PENDING}
+    return {"timestamp": now_s, "jobs": {name: entries for name, entries in jobs.items() if entries}}
 
 
 def _summary(execution: JobExecution) -> Summary:

@@ -15,7 +15,7 @@ from typing import Any
 from sim.jobs import notify, requests, topics
 from sim.jobs.control import ControlPlane
 from sim.jobs.documents import JobError, Presign
-from sim.jobs.effects import Changed, Effect, JobChanged, Publish, Reply
+from sim.jobs.effects import Changed, Effect, JobChanged, Publish, Reply, RolledOut
 from sim.jobs.engine import Engine
 from sim.jobs.execution import Actor, IllegalTransition, JobExecution
 from sim.jobs.ledger import Ledger, encode
@@ -28,7 +28,7 @@ from sim.jobs.templates import Templates
 from sim.jobs.throttle import Throttle
 from sim.jobs.topics import NEXT, JobsRequest, Operation
 
-__all__ = ["Asked", "Changed", "Effect", "JobChanged", "JobService", "Publish", "Reply"]
+__all__ = ["Asked", "Changed", "Effect", "JobChanged", "JobService", "Publish", "Reply", "RolledOut"]
 
 HTTPS_EXCEPTIONS = {
     RejectedCode.INVALID_TOPIC: "InvalidRequestException",
@@ -97,6 +97,10 @@ class JobService:
         """Where groups are known; before any job is aimed at one."""
         self._ledger.targets = targets
 
+    def use_rules(self, rules: JobRules) -> None:
+        """Other choices from now on."""
+        self.rules = self._ledger.rules = rules
+
     def add_thing(self, name: str) -> None:
         """Register a thing; a repeat does nothing. A bad name raises JobError InvalidRequestException."""
         self.control.add_thing(name)
@@ -133,6 +137,11 @@ class JobService:
     def executions(self, job_id: str) -> tuple[JobExecution, ...]:
         """The latest attempts of a job by thing, in order of creation. KeyError for an unknown job."""
         return tuple(self._ledger.jobs[job_id].latest.values())
+
+    def progress(self, job_id: str) -> tuple[str, int] | None:
+        """A job's status, and how many things wait for their execution; None for an unknown job."""
+        job = self._ledger.jobs.get(job_id)
+        return None if job is None else (job.status.value, len(job.waiting))
 
     def attempts(self, job_id: str, thing: str) -> tuple[JobExecution, ...]:
         """Every attempt of a thing at a job, oldest first. KeyError for an unknown job or thing."""

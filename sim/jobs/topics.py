@@ -67,6 +67,11 @@ def notify(thing: str) -> str:
     return f"$aws/things/{thing}/jobs/notify"
 
 
+def notify_namespace(thing: str, namespace: str) -> str:
+    """Where the list of pending jobs of one namespace is announced."""
+    return f"$aws/things/{thing}/jobs/notify-namespace-{namespace}"
+
+
 def notify_next(thing: str) -> str:
     """Where a change of the first pending job is announced."""
     return f"$aws/things/{thing}/jobs/notify-next"
@@ -90,6 +95,8 @@ def parse_request(topic: str) -> JobsRequest | None:
     thing, tail = match[1], match[2]
     levels = tail.split("/")
     if levels[-1] in ("accepted", "rejected") or tail in ("notify", "notify-next"):
+        return None
+    if tail.startswith("notify-namespace-") and len(levels) == 1:
         return None
     if not THING_NAME.fullmatch(thing):
         return JobsRequest(thing, None)

@@ -2,7 +2,8 @@
 
 A connection is counted from its two transports: what one end wrote minus what the other end read, plus ends
 that closed and were not yet noticed by their peer, plus connects not yet accepted. A connection with one end
-outside the process never counts, nor do bytes behind a reader that paused itself: that is back-pressure.
+outside the process never counts: one that was accepted and that nobody here dialled, or whose other end never
+shows up. Nor do bytes behind a reader that paused itself: that is back-pressure.
 """
 
 from __future__ import annotations
@@ -56,38 +57,61 @@ class InFlight:
         self._by_end: dict[Any, Connection] = {}
         self._bytes = 0
         self._half: dict[Connection, float] = {}
+        self._dialled: set[object] = set()
         self._closing: dict[Connection, None] = {}
         self._external: set[Connection] = set()
 
-    def attach(self, end: Any, key: object, now_s: float) -> None:
+    def dialled(self, key: object) -> None:
+        """A socket of this process is connecting; its transport comes later, or `dropped`."""
+        self._dialled.add(key)
+
+    def dropped(self, key: object) -> None:
+        """What was dialled with this key did not come about."""
+        self._dialled.discard(key)
+
+    @property
+    def dialling(self) -> bool:
+        """True while a socket of this process waits for its connection."""
+        return bool(self._dialled)
+
+    def attach(self, end: Any, key: object, now_s: float, *, accepted: bool = False) -> None:
         """A transport appears; `key` is the same for both ends of a connection. `now_s` is wall time."""
         connection = self._by_key.get(key)
         if connection is None or len(connection.ends) == 2:
             connection = self._by_key[key] = Connection(key)
         connection.ends.append(end)
         self._by_end[end] = connection
-        if len(connection.ends) == 1:
-            self._half[connection] = now_s
-        else:
+        if len(connection.ends) == 2:
             self._half.pop(connection, None)
+        elif accepted and key not in self._dialled:
+            self._external.add(connection)
+        else:
+            self._half[connection] = now_s
+        if not accepted:
+            self._dialled.discard(key)
 
     def label(self, key: object, name: str) -> None:
         """Name the connection with this key for messages to people."""
         if key in self._by_key:
             self._by_key[key].label = name
 
+    def leads_outside(self, key: object) -> None:
+        """The other end of the connection with this key is not in this process: nothing on it is waited for."""
+        connection = self._by_key.get(key)
+        if connection is not None and len(connection.ends) < 2:
+            self._settle(connection)
+            self._external.add(connection)
+
     def sent(self, end: Any, count: int) -> None:
         """`end` wrote `count` bytes."""
         self.touched += 1
-        self._by_end[end].balance += count
-        self._bytes += count
+        self._count(self._by_end[end], count)
 
     def received(self, end: Any, count: int) -> None:
         """`end` read `count` bytes; 0 is the end of the stream."""
         connection = self._by_end[end]
         if count:
-            connection.balance -= count
-            self._bytes -= count
+            self._count(connection, -count)
         else:
             connection.saw_end.add(end)
 
@@ -135,6 +159,11 @@ class InFlight:
             self._settle(connection)
             self._external.add(connection)
         return names
+
+    def _count(self, connection: Connection, count: int) -> None:
+        if connection not in self._external:
+            connection.balance += count
+            self._bytes += count
 
     def _counts(self, connection: Connection) -> bool:
         return connection not in self._external and not connection.held

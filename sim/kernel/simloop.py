@@ -6,9 +6,12 @@ sockets of this process; hand buffered arrivals to SimPy (`on_quiet`); then go t
 jumping (virtual) or by waiting in the real selector (paced). Code that runs in a data_received handler may
 buffer, and nothing else: that is what makes runs repeat.
 
+Clients outside this process are for paced mode. What wakes the selector there comes from them; it finds the time that
+the wall shows. They cannot keep the simulation from its turn, however much they send.
+
 Private asyncio API used here, checked by tests on every supported Python: `_SelectorSocketTransport` (its
 `_read_ready__*`, `_force_close`, `_call_connection_lost`), `_make_socket_transport`, `_make_ssl_transport`,
-`_ready`, `_scheduled`; and `Environment._now`, `_queue` of SimPy.
+`_sock_connect`, `_ready`, `_scheduled`; and `Environment._now`, `_queue` of SimPy.
 """
 
 from __future__ import annotations
@@ -32,6 +35,12 @@ HOLD_POLL_S = 0.05
 IDLE_POLL_S = 1.0
 PACED_BATCH = 2000
 """Events handled in paced mode before outside traffic gets a look-in."""
+OUTSIDE_TURN_S = 0.005
+"""Wall time that outside traffic may take in paced mode before the simulation gets its turn."""
+TURN_WAIT_S = 0.05
+"""Wall time for which outside traffic then waits at most: somebody in the loop may be waiting for it."""
+HANDSHAKE_S = 60.0
+"""Wall time that a TLS handshake may take, asyncio's own figure: the machine's work, whatever the pace."""
 
 
 def connection_key(sock: Any) -> object:
@@ -45,10 +54,12 @@ def connection_key(sock: Any) -> object:
 class _Transport(selector_events._SelectorSocketTransport):  # type: ignore[name-defined,misc]
     """A socket transport that tells the ledger each byte it writes and reads."""
 
-    def __init__(self, loop: SimLoop, sock: Any, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, loop: SimLoop, sock: Any, protocol: Any, waiter: Any = None, extra: Any = None, server: Any = None
+    ) -> None:
         self._ledger = loop.in_flight
-        self._ledger.attach(self, connection_key(sock), time.monotonic())
-        super().__init__(loop, sock, *args, **kwargs)
+        self._ledger.attach(self, connection_key(sock), time.monotonic(), accepted=server is not None)
+        super().__init__(loop, sock, protocol, waiter, extra, server)
 
     def _read_ready__data_received(self) -> None:
         if self._conn_lost:
@@ -143,6 +154,7 @@ class SimLoop(asyncio.SelectorEventLoop):
         self._end: asyncio.Future[None] | None = None
         self._anchor_wall_s = time.monotonic()
         self._anchor_us = env.now
+        self._turn_wall_s = self._anchor_wall_s
         selector = _Selector()
         selector.loop = self
         super().__init__(selector)
@@ -203,6 +215,17 @@ class SimLoop(asyncio.SelectorEventLoop):
     def _executor_job_done(self, _future: object) -> None:
         self._executor_jobs -= 1
 
+    def _sock_connect(self, fut: Any, sock: Any, address: Any) -> None:
+        super()._sock_connect(fut, sock, address)  # type: ignore[misc]
+        key = frozenset((sock.getsockname()[:2], address[:2]))
+        self.in_flight.dialled(key)
+
+        def on_done(_: object) -> None:
+            if fut.cancelled() or fut.exception() is not None:
+                self.in_flight.dropped(key)
+
+        fut.add_done_callback(on_done)
+
     def _make_socket_transport(
         self, sock: Any, protocol: Any, waiter: Any = None, *, extra: Any = None, server: Any = None
     ) -> Any:
@@ -212,6 +235,7 @@ class SimLoop(asyncio.SelectorEventLoop):
         self, rawsock: Any, protocol: Any, sslcontext: Any, waiter: Any = None, *, extra: Any = None,
         server: Any = None, **options: Any,
     ) -> Any:  # fmt: skip
+        options["ssl_handshake_timeout"] = (options.get("ssl_handshake_timeout") or HANDSHAKE_S) * (self._speed or 1.0)
         accepted = ("server_side", "server_hostname", "ssl_handshake_timeout", "ssl_shutdown_timeout")
         ssl_protocol = sslproto.SSLProtocol(
             self,
@@ -226,7 +250,7 @@ class SimLoop(asyncio.SelectorEventLoop):
     # -- the clock
 
     def _select(self, select: Callable[[float | None], Any], timeout: float | None) -> Any:
-        events = select(0)
+        events = [] if self._owes_turn() else select(0)
         if events or timeout == 0:
             return events
         if self._executor_jobs or self.holds:
@@ -234,20 +258,20 @@ class SimLoop(asyncio.SelectorEventLoop):
         events = self._drain(select)
         if events:
             return events
+        self._turn_wall_s = time.monotonic()
         if self.on_quiet is not None:
             self.on_quiet()
         now_us = int(self.env.now)
         timer_us = None if timeout is None else now_us + max(1, round(timeout * 1_000_000))
         queue = self.env._queue
         event_us = int(queue[0][0]) if queue and self._running_sim else None
-        due = [t for t in (event_us, timer_us) if t is not None]
-        if not due:
-            return select(IDLE_POLL_S)
-        until_us = min(due)
+        until_us = min((t for t in (event_us, timer_us) if t is not None), default=None)
         if self._speed is not None and self._running_sim:
             events = self._wait(select, until_us)
             if events is not None:
                 return events
+        elif until_us is None:
+            return select(IDLE_POLL_S)
         self.jumps += 1
         if timer_us is not None and (event_us is None or timer_us < event_us):
             self.env._now = timer_us
@@ -267,19 +291,30 @@ class SimLoop(asyncio.SelectorEventLoop):
                 break
         return []
 
-    def _wait(self, select: Callable[[float | None], Any], until_us: int) -> Any:
-        """Paced: None when `until_us` is due, else what the selector saw before that."""
+    def _owes_turn(self) -> bool:
+        """Paced: whether outside traffic has had its time and waits now, until the simulation has had its turn."""
+        if self._speed is None or not self._running_sim:
+            return False
+        now_s = time.monotonic()
+        waits = (now_s - self._turn_wall_s) % (OUTSIDE_TURN_S + TURN_WAIT_S) > OUTSIDE_TURN_S
+        return waits and not self.in_flight.dialling and not self.in_flight.busy(now_s)
+
+    def _wait(self, select: Callable[[float | None], Any], until_us: int | None) -> Any:
+        """Paced: None when `until_us` is due, else what the selector saw before that, which finds the wall's time."""
         assert self._speed is not None
-        due_s = self._anchor_wall_s + (until_us - self._anchor_us) / 1e6 / self._speed
-        left_s = due_s - time.monotonic()
-        if left_s > 0:
-            events = select(left_s)
-            if events:
-                return events
-            if time.monotonic() < due_s - 1e-4:
-                return []
-        self.latest_s = max(self.latest_s, time.monotonic() - due_s)
-        return None
+        left_s = IDLE_POLL_S
+        if until_us is not None:
+            due_s = self._anchor_wall_s + (until_us - self._anchor_us) / 1e6 / self._speed
+            left_s = due_s - time.monotonic()
+        events = select(left_s) if left_s > 0 else []
+        now_s = time.monotonic()
+        if until_us is not None and not events and now_s >= due_s - 1e-4:
+            self.latest_s = max(self.latest_s, now_s - due_s)
+            return None
+        paced_us = self._anchor_us + int((now_s - self._anchor_wall_s) * 1e6 * self._speed)
+        self.env._now = max(self.env.now, paced_us if until_us is None else min(paced_us, until_us))
+        self._turn_wall_s = now_s
+        return events
 
     def _step(self, timer_us: int | None) -> None:
         """Handle events until something touched a socket or asyncio, and its instant is over."""

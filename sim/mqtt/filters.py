@@ -1,10 +1,13 @@
 """Topic names and topic filters of MQTT, and an index that finds who wants a topic.
 
-Rules: matching is MQTT 3.1.1 §4.7 (a filter that begins with a wildcard does not see `$` topics). An exact
-filter costs one look-up; only filters with a wildcard are walked.
+Rules: matching is MQTT 3.1.1 §4.7 (a filter that begins with a wildcard does not see `$` topics), except that
+Amazon's `a/#` does not take in `a`. An exact filter costs one look-up; those with a wildcard stand in a tree of
+levels, so that what a topic costs depends on the filters that could match it and not on all there are.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 MAX_TOPIC_BYTES = 65_535
 """What an MQTT string can hold."""
@@ -25,14 +28,14 @@ def valid_filter(topic_filter: str) -> bool:
     return all(level == "+" or "+" not in level for level in levels)
 
 
-def matches(topic_filter: str, topic: str) -> bool:
+def matches(topic_filter: str, topic: str, *, hash_takes_parent: bool = True) -> bool:
     """Whether a valid filter takes in a valid topic."""
     if topic.startswith("$") and topic_filter[0] in "+#":
         return False
     wanted, levels = topic_filter.split("/"), topic.split("/")
     for index, level in enumerate(wanted):
         if level == "#":
-            return True
+            return hash_takes_parent or index < len(levels)
         if index == len(levels):
             return False
         if level not in ("+", levels[index]):
@@ -47,33 +50,82 @@ def _fits(text: str) -> bool:
         return False
 
 
-class FilterIndex:
-    """Which subscriber holds which filter, with the QoS granted."""
+class _Level:
+    """One level of the filters that have a wildcard somewhere."""
 
-    __slots__ = ("_exact", "_wild")
+    __slots__ = ("below", "holders")
 
     def __init__(self) -> None:
+        self.below: dict[str, _Level] = {}
+        self.holders: dict[str, int] = {}
+
+
+class FilterIndex:
+    """Which subscriber holds which filter, with the QoS granted. `hash_takes_parent`: `a/#` takes in `a`."""
+
+    __slots__ = ("_exact", "_hash_takes_parent", "_wild")
+
+    def __init__(self, *, hash_takes_parent: bool = True) -> None:
+        self._hash_takes_parent = hash_takes_parent
         self._exact: dict[str, dict[str, int]] = {}
-        self._wild: dict[str, dict[str, int]] = {}
+        self._wild = _Level()
 
     def add(self, subscriber: str, topic_filter: str, qos: int) -> None:
         """A repeated filter takes the new QoS."""
-        self._table(topic_filter).setdefault(topic_filter, {})[subscriber] = qos
+        if not _has_wildcard(topic_filter):
+            self._exact.setdefault(topic_filter, {})[subscriber] = qos
+            return
+        at = self._wild
+        for name in topic_filter.split("/"):
+            at = at.below.setdefault(name, _Level())
+        at.holders[subscriber] = qos
 
     def remove(self, subscriber: str, topic_filter: str) -> None:
-        table = self._table(topic_filter)
-        holders = table.get(topic_filter)
-        if holders is not None and holders.pop(subscriber, None) is not None and not holders:
-            del table[topic_filter]
+        """Harmless when there is no such filter."""
+        if not _has_wildcard(topic_filter):
+            holders = self._exact.get(topic_filter)
+            if holders is not None and holders.pop(subscriber, None) is not None and not holders:
+                del self._exact[topic_filter]
+            return
+        path = [self._wild]
+        names = topic_filter.split("/")
+        for name in names:
+            if (found := path[-1].below.get(name)) is None:
+                return
+            path.append(found)
+        path[-1].holders.pop(subscriber, None)
+        while names and not path[-1].holders and not path[-1].below:
+            path.pop()
+            del path[-1].below[names.pop()]
 
     def find(self, topic: str) -> dict[str, int]:
-        """Each subscriber that wants `topic` once, with its highest QoS, oldest filter first."""
+        """Each subscriber that wants `topic` once, with its highest QoS."""
         found = dict(self._exact.get(topic, ()))
-        for topic_filter, holders in self._wild.items():
-            if matches(topic_filter, topic):
+        if self._wild.below:
+            for holders in self._walk(topic):
                 for subscriber, qos in holders.items():
                     found[subscriber] = max(qos, found.get(subscriber, 0))
         return found
 
-    def _table(self, topic_filter: str) -> dict[str, dict[str, int]]:
-        return self._wild if "+" in topic_filter or "#" in topic_filter else self._exact
+    def _walk(self, topic: str) -> Iterator[dict[str, int]]:
+        at = [self._wild]
+        wildcards_count = topic[:1] != "$"
+        for name in topic.split("/"):
+            here, at = at, []
+            for level in here:
+                if (below := level.below.get(name)) is not None:
+                    at.append(below)
+                if wildcards_count:
+                    if (below := level.below.get("+")) is not None:
+                        at.append(below)
+                    if (below := level.below.get("#")) is not None:
+                        yield below.holders
+            wildcards_count = True
+        for level in at:
+            yield level.holders
+            if self._hash_takes_parent and (below := level.below.get("#")) is not None:
+                yield below.holders
+
+
+def _has_wildcard(topic_filter: str) -> bool:
+    return "+" in topic_filter or "#" in topic_filter

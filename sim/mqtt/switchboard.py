@@ -1,56 +1,45 @@
-"""The rules of an AWS-like MQTT broker, without sockets and without a clock: who may connect, who gets what.
+"""The rules of an AWS-like MQTT broker, without sockets: who may connect, who gets what.
 
 The broker on sockets and the in-process network are thin shells around this, so that a rule is written once.
 
-Rules. A newcomer is authorised before anything is touched; then an older connection of the same client id is
+Rules. A newcomer is admitted before anything is touched; then an older connection of the same client id is
 closed. A request to the Jobs service goes to `on_request` and nowhere else, and its answer goes back to that
-very connection, once, subscribed or not. Nobody publishes to any other topic that begins with `$`. A message
-reaches each subscriber once, at the lower of its QoS and the subscription's. A will is sent unless the client
-said DISCONNECT. QoS 2 is not offered: AWS IoT Core leaves such a publish unanswered.
+very connection, once, subscribed or not; its PUBACK waits for the cloud. Nobody publishes to any other topic that
+begins with `$`. What a client may not do ends its connection. A message reaches each subscriber once, at the lower
+of its QoS and the subscription's. A will is sent unless the client said DISCONNECT. A publish at QoS 2 is never
+answered, as on AWS IoT Core. What one call costs does not depend on how many other clients there are.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Protocol
 
 from sim.jobs.topics import parse_request
 from sim.mqtt.filters import FilterIndex, valid_filter, valid_topic
+from sim.mqtt.mailbox import Delivery, Mailbox
+from sim.mqtt.presence import Ended, Presence
+from sim.mqtt.retained import Retained
+from sim.mqtt.rules import AWS, BrokerRules, Pace
 from sim.ports import Will
-
-MAX_PACKET_BYTES = 128 * 1024
-"""Largest packet (what follows its fixed header) from a client; AWS IoT Core closes on more."""
-
-UNACKED_LIMIT = 100
-"""QoS 1 messages on their way to one client; more wait. AWS IoT Core: 100 in flight."""
-
-WAITING_LIMIT = 1000
-"""QoS 1 messages that wait for one client; the newest beyond it are dropped, as mosquitto does."""
-
-SESSION_EXPIRY_US = 3600 * 1_000_000
-"""How long a lasting session outlives its connection; AWS IoT Core's default is one hour."""
-
-FILTERS_LIMIT = 50
-"""Filters of one client; AWS IoT Core: 50 per connection. More are answered with 0x80."""
-
-RETAINED_LIMIT = 10_000
-"""Topics with a retained message; a new one beyond it is sent on but not kept."""
 
 REFUSED_FILTER = 0x80
 IDENTIFIER_REJECTED = 2
-
-Authorise = Callable[[str, bytes | None, str | None, str | None], int]
-"""(client id, DER certificate or None, user, password) → CONNACK code, 0 to let the client in."""
-
-OnRequest = Callable[[str, str, str, bytes], None]
-"""(connection, client id, topic, payload) of a request to the Jobs service."""
+SERVER_UNAVAILABLE = 3
+"""CONNACK code for a client, or an account, that connects too often."""
 
 
-def patience_us(keepalive_s: int) -> int:
-    """How long a client may be silent: one and a half times its keepalive. 0: for ever."""
-    return keepalive_s * 1_500_000
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A client's request to the Jobs service. `packet_id` is not 0 for QoS 1: its PUBACK waits for `acknowledge`."""
+
+    connection: str
+    client_id: str
+    topic: str
+    payload: bytes
+    packet_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +54,37 @@ class Greeting:
     certificate: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A PUBLISH towards a client; `packet_id` is 0 exactly for QoS 0."""
+class Rights(Protocol):
+    """What one connection may do. Asked at every operation, so that a change counts at once."""
 
-    topic: str
-    payload: bytes
-    qos: int = 0
-    packet_id: int = 0
-    retain: bool = False
-    dup: bool = False
+    def publish(self, topic: str) -> bool: ...
+    def subscribe(self, topic_filter: str) -> bool: ...
+    def receive(self, topic: str) -> bool: ...
+
+
+class _Everything:
+    def publish(self, topic: str) -> bool:  # noqa: ARG002
+        return True
+
+    subscribe = receive = publish
+
+
+EVERYTHING: Rights = _Everything()
+"""The rights of a client of a broker without policies."""
+
+OnRequest = Callable[[Request], None]
+Admit = Callable[[Greeting], Rights | int]
+"""The rights of a newcomer, or the CONNACK code that refuses it (1–5)."""
 
 
 class Line(Protocol):
     """One client's connection as the rules see it."""
 
     def deliver(self, delivery: Delivery) -> None: ...
+    def puback(self, packet_id: int) -> None: ...
+    def suback(self, packet_id: int, codes: Sequence[int]) -> None: ...
     def close(self) -> None:
-        """Send what was delivered, then close."""
+        """Send what was delivered, then close. The switchboard knows this connection no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,177 +99,232 @@ class Accepted:
 class _Session:
     client_id: str
     clean: bool
+    mailbox: Mailbox
+    publishes: Pace
     filters: dict[str, int] = field(default_factory=dict)
+    # Of its connection:
     line: Line | None = None
-    connection: str = ""
+    rights: Rights = EVERYTHING
     will: Will | None = None
-    last_id: int = 0
-    unacked: dict[int, Delivery] = field(default_factory=dict)
-    waiting: deque[Delivery] = field(default_factory=deque)
+    presence: Presence = field(default_factory=lambda: Presence("", "", 0, ""))
 
 
 class Switchboard:
-    """All sessions of one broker. Calls are made in the network phase; nothing here waits."""
+    """All sessions of one broker. Nothing here waits. `now_us` is Unix time in microseconds."""
 
-    def __init__(self, on_request: OnRequest, authorise: Authorise) -> None:
+    def __init__(
+        self, on_request: OnRequest, admit: Admit, now_us: Callable[[], int], rules: BrokerRules = AWS
+    ) -> None:
         self._on_request = on_request
-        self._authorise = authorise
+        self._admit = admit
+        self._now_us = now_us
+        self._rules = rules
         self._sessions: dict[str, _Session] = {}
         self._lines: dict[str, _Session] = {}
         self._offline: dict[str, int] = {}  # lasting sessions without a connection → since when, oldest first
-        self._counts: dict[str, int] = {}
+        self._versions: dict[str, int] = {}
+        self._recent: dict[str, int] = {}  # client ids that may not connect again yet → since when, oldest first
+        self._connects = Pace(rules.connects_per_account_s)
         self._invented = 0
-        self._index = FilterIndex()
-        self._retained: dict[str, Delivery] = {}
+        self._index = FilterIndex(hash_takes_parent=rules.hash_takes_parent)
+        self._retained = Retained(rules.retained_limit)
 
     # -- clients
 
-    def connect(self, greeting: Greeting, line: Line, now_us: int) -> Accepted | int:
+    def connect(self, greeting: Greeting, line: Line) -> Accepted | int:
         """Let a client in, or the CONNACK code that refuses it. After the CONNACK call `resume`."""
-        code = self._authorise(greeting.client_id, greeting.certificate, greeting.user, greeting.password)
-        if code or not (greeting.client_id or greeting.clean):
-            return code or IDENTIFIER_REJECTED
+        rights = self._admit(greeting)
+        if isinstance(rights, int):
+            return rights
+        if code := self._refusal(greeting):
+            return code
         client_id = greeting.client_id or self._invent_id()
         older = self._sessions.get(client_id)
         if older is not None and older.line is not None:
-            closing = older.line
-            self.gone(older.connection, now_us)
-            closing.close()
-        self._expire(now_us)
+            self._expel(older, Ended.TAKEN_OVER)
+        self._expire()
         session = self._sessions.get(client_id)
         if session is not None and greeting.clean:
             self._drop(session)
             session = None
         present = session is not None
         if session is None:
-            session = self._sessions[client_id] = _Session(client_id, greeting.clean)
-        count = self._counts[client_id] = self._counts.get(client_id, -1) + 1
+            session = _Session(client_id, greeting.clean, Mailbox(self._rules), Pace(self._rules.publishes_per_s))
+            self._sessions[client_id] = session
         self._offline.pop(client_id, None)
-        session.line, session.connection, session.will = line, f"{client_id}#{count}", greeting.will
-        self._lines[session.connection] = session
-        return Accepted(session.connection, present)
+        version = self._versions[client_id] = self._versions.get(client_id, -1) + 1
+        principal = "" if greeting.certificate is None else sha256(greeting.certificate).hexdigest()
+        session.presence = Presence(client_id, f"{client_id}#{version}", version, principal)
+        session.line, session.rights, session.will = line, rights, greeting.will
+        session.mailbox.open(line.deliver, rights.receive)
+        self._lines[session.presence.connection] = session
+        return Accepted(session.presence.connection, present)
 
     def resume(self, connection: str) -> None:
-        """Send again what a lasting session has not acknowledged, then what waited for it."""
+        """After the CONNACK: what a lasting session still is to get, and word of the newcomer to the others."""
         session = self._lines.get(connection)
-        if session is None or session.line is None:
-            return
-        for packet_id, sent in list(session.unacked.items()):
-            session.line.deliver(Delivery(sent.topic, sent.payload, 1, packet_id, sent.retain, dup=True))
-        self._push(session)
+        if session is not None:
+            session.mailbox.resume()
+            self._report("presence/connected", session, lambda who, now_us: who.connected(now_us))
 
-    def gone(self, connection: str, now_us: int, *, said_disconnect: bool = False) -> None:
+    def gone(self, connection: str, why: Ended) -> None:
         """The connection is over. Its will is sent unless the client said DISCONNECT; harmless when repeated."""
         session = self._lines.pop(connection, None)
         if session is None:
             return
         will, session.will, session.line = session.will, None, None
+        session.mailbox.shut()
         if session.clean:
             self._drop(session)
         else:
-            self._offline[session.client_id] = now_us
-        self._expire(now_us)
-        if will is not None and not said_disconnect and valid_topic(will.topic) and will.topic[0] != "$":
+            self._offline[session.client_id] = self._now_us()
+        self._expire()
+        if will is not None and why is not Ended.BY_CLIENT and self._may_publish(session, will.topic, will.payload):
             self._spread(will.topic, will.payload, will.qos, will.retain)
+        self._report("presence/disconnected", session, lambda who, now_us: who.disconnected(now_us, why))
 
-    def subscribe(self, connection: str, wanted: Sequence[tuple[str, int]]) -> list[int]:
-        """SUBACK codes for `wanted` filters. After the SUBACK call `send_retained`."""
-        session = self._lines[connection]
-        codes = []
-        for topic_filter, qos in wanted:
-            full = len(session.filters) >= FILTERS_LIMIT and topic_filter not in session.filters
-            if full or not valid_filter(topic_filter):
-                codes.append(REFUSED_FILTER)
-                continue
-            granted = session.filters[topic_filter] = min(qos, 1)
-            self._index.add(session.client_id, topic_filter, granted)
-            codes.append(granted)
-        return codes
-
-    def send_retained(self, connection: str, wanted: Sequence[tuple[str, int]]) -> None:
-        """Retained messages of filters just granted; not for filters with a wildcard, as on AWS IoT Core."""
-        session = self._lines.get(connection)
-        for topic_filter, qos in wanted:
-            kept = self._retained.get(topic_filter)
-            if session is not None and kept is not None and topic_filter in session.filters:
-                self._offer(session, kept, min(qos, kept.qos))
+    def subscribe(self, connection: str, packet_id: int, wanted: Sequence[tuple[str, int]]) -> None:
+        """SUBSCRIBE: SUBACK, then retained messages. A filter that is not allowed ends the connection."""
+        session, rules = self._lines[connection], self._rules
+        if len(wanted) > rules.filters_per_subscribe:
+            self._expel(session, Ended.CLIENT_ERROR)
+            return
+        if not rules.qos_2_subscribes and any(qos == 2 for _, qos in wanted):
+            return
+        good = [valid_filter(name) and rules.takes_topic(name) for name, _ in wanted]
+        if any(fits and not session.rights.subscribe(name) for fits, (name, _) in zip(good, wanted, strict=True)):
+            self._expel(session, Ended.FORBIDDEN)
+            return
+        codes = [
+            self._grant(session, name, qos) if fits else REFUSED_FILTER
+            for fits, (name, qos) in zip(good, wanted, strict=True)
+        ]
+        assert session.line is not None
+        session.line.suback(packet_id, codes)
+        granted = [name for code, (name, _) in zip(codes, wanted, strict=True) if code != REFUSED_FILTER]
+        for name in granted:
+            self._send_retained(session, name)
+        if granted:
+            self._report("subscriptions/subscribed", session, lambda who, now_us: who.subscribed(now_us, granted))
 
     def unsubscribe(self, connection: str, filters: Sequence[str]) -> None:
+        """UNSUBSCRIBE; the shell answers."""
         session = self._lines[connection]
         for topic_filter in filters:
             session.filters.pop(topic_filter, None)
             self._index.remove(session.client_id, topic_filter)
+        self._report("subscriptions/unsubscribed", session, lambda who, now_us: who.unsubscribed(now_us, filters))
 
-    def publish(self, connection: str, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
-        """A client's PUBLISH. False: it breaks MQTT and the connection is to be closed."""
-        if not valid_topic(topic):
-            return False
-        if qos > 1:
-            return True
-        if topic[0] != "$":
-            self._spread(topic, payload, qos, retain)
-        elif not retain and parse_request(topic) is not None:
-            self._on_request(connection, self._lines[connection].client_id, topic, payload)
-        return True
+    def publish(
+        self, connection: str, topic: str, payload: bytes, qos: int = 0, retain: bool = False, packet_id: int = 0
+    ) -> None:
+        """A client's PUBLISH and its PUBACK. One that breaks MQTT or is not allowed ends the connection."""
+        session = self._lines[connection]
+        if not self._fits(topic, payload):
+            self._expel(session, Ended.CLIENT_ERROR)
+        elif not session.rights.publish(topic):
+            self._expel(session, Ended.FORBIDDEN)
+        elif session.publishes.allows(self._now_us()) and qos <= 1:
+            if topic[0] != "$":
+                self._spread(topic, payload, qos, retain)
+            elif not retain and parse_request(topic) is not None:
+                self._on_request(Request(connection, session.client_id, topic, payload, packet_id))
+                return
+            if qos:
+                self.acknowledge(connection, packet_id)
 
     def ack(self, connection: str, packet_id: int) -> None:
-        """PUBACK from a client; one that was not asked for is ignored."""
-        session = self._lines[connection]
-        if session.unacked.pop(packet_id, None) is not None:
-            self._push(session)
+        """PUBACK from a client."""
+        self._lines[connection].mailbox.acked(packet_id)
 
     # -- the cloud
 
     def reply(self, connection: str, topic: str, payload: bytes) -> None:
-        """To that very connection, subscribed or not, one copy; dropped when the connection is gone."""
+        """To that very connection, subscribed or not, one copy; dropped when it is gone or may not receive it."""
         session = self._lines.get(connection)
-        if session is not None and session.line is not None:
-            session.line.deliver(Delivery(topic, payload))
+        if session is not None:
+            session.mailbox.put(Delivery(topic, payload), 0)
 
     def announce(self, topic: str, payload: bytes, qos: int = 0) -> None:
         """The cloud's own publish, to ordinary subscribers."""
         self._spread(topic, payload, qos, retain=False)
 
+    def acknowledge(self, connection: str, packet_id: int) -> None:
+        """PUBACK to a client; dropped when the connection is gone."""
+        session = self._lines.get(connection)
+        if session is not None and session.line is not None:
+            session.line.puback(packet_id)
+
     # -- inside
 
+    def _refusal(self, greeting: Greeting) -> int:
+        """CONNACK code for a newcomer that was admitted but breaks a limit; 0: it does not."""
+        client_id = greeting.client_id
+        if len(client_id.encode()) > self._rules.client_id_limit_bytes or not (client_id or greeting.clean):
+            return IDENTIFIER_REJECTED
+        now_us, recent = self._now_us(), self._recent
+        while recent and now_us - next(iter(recent.values())) >= self._rules.reconnect_after_s * 1_000_000:
+            del recent[next(iter(recent))]
+        if client_id in recent or not self._connects.allows(now_us):
+            return SERVER_UNAVAILABLE
+        if client_id:
+            recent[client_id] = now_us
+        return 0
+
+    def _grant(self, session: _Session, topic_filter: str, qos: int) -> int:
+        if len(session.filters) >= self._rules.filters_per_connection and topic_filter not in session.filters:
+            return REFUSED_FILTER
+        granted = session.filters[topic_filter] = min(qos, 1)
+        self._index.add(session.client_id, topic_filter, granted)
+        return granted
+
+    def _send_retained(self, session: _Session, topic_filter: str) -> None:
+        rules = self._rules
+        if not rules.retained_to_wildcards and ("#" in topic_filter or "+" in topic_filter):
+            return
+        qos = session.filters[topic_filter]
+        for message in list(self._retained.find(topic_filter, hash_takes_parent=rules.hash_takes_parent)):
+            session.mailbox.put(message, min(qos, message.qos))
+
+    def _fits(self, topic: str, payload: bytes) -> bool:
+        rules = self._rules
+        return valid_topic(topic) and rules.takes_topic(topic) and len(payload) <= rules.payload_limit_bytes
+
+    def _may_publish(self, session: _Session, topic: str, payload: bytes) -> bool:
+        return self._fits(topic, payload) and topic[0] != "$" and session.rights.publish(topic)
+
     def _spread(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
-        if retain and not payload:
-            self._retained.pop(topic, None)
-        elif retain and (topic in self._retained or len(self._retained) < RETAINED_LIMIT):
-            self._retained[topic] = Delivery(topic, payload, qos, retain=True)
+        if retain and payload:
+            self._retained.keep(Delivery(topic, payload, min(qos, 1), retain=True))
+        elif retain:
+            self._retained.drop(topic)
         message = Delivery(topic, payload)
         for client_id, granted in self._index.find(topic).items():
-            session = self._sessions.get(client_id)
-            if session is not None:
-                self._offer(session, message, min(qos, granted))
+            self._sessions[client_id].mailbox.put(message, min(qos, granted))
 
-    def _offer(self, session: _Session, message: Delivery, qos: int) -> None:
-        if qos == 0:
-            if session.line is not None:
-                session.line.deliver(Delivery(message.topic, message.payload, retain=message.retain))
-        elif len(session.waiting) < WAITING_LIMIT:
-            session.waiting.append(Delivery(message.topic, message.payload, 1, retain=message.retain))
-            self._push(session)
+    def _report(self, kind: str, session: _Session, event: Callable[[Presence, int], bytes]) -> None:
+        """Publish a life-cycle event; Amazon sends none for a client id that no topic can hold."""
+        topic = f"$aws/events/{kind}/{session.client_id}"
+        if valid_topic(topic) and (readers := self._index.find(topic)):
+            message = Delivery(topic, event(session.presence, self._now_us()))
+            for client_id in readers:
+                self._sessions[client_id].mailbox.put(message, 0)
 
-    def _push(self, session: _Session) -> None:
-        while session.line is not None and session.waiting and len(session.unacked) < UNACKED_LIMIT:
-            message = session.waiting.popleft()
-            packet_id = session.last_id % 0xFFFF + 1
-            while packet_id in session.unacked:
-                packet_id = packet_id % 0xFFFF + 1
-            session.last_id = packet_id
-            sent = Delivery(message.topic, message.payload, 1, packet_id, message.retain)
-            session.unacked[packet_id] = sent
-            session.line.deliver(sent)
+    def _expel(self, session: _Session, why: Ended) -> None:
+        line = session.line
+        assert line is not None
+        self.gone(session.presence.connection, why)
+        line.close()
 
     def _invent_id(self) -> str:
         self._invented += 1
         return f"auto-{self._invented}"
 
-    def _expire(self, now_us: int) -> None:
+    def _expire(self) -> None:
+        expiry_us = self._rules.session_expiry_s * 1_000_000
         while self._offline:
             client_id, since_us = next(iter(self._offline.items()))
-            if now_us - since_us < SESSION_EXPIRY_US:
+            if self._now_us() - since_us < expiry_us:
                 return
             self._drop(self._sessions[client_id])
 

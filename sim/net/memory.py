@@ -7,20 +7,15 @@ what it gets is handed over at the end of the same instant, as arrivals from rea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from sim.kernel.clock import Clock, Timer
-from sim.mqtt.switchboard import (
-    MAX_PACKET_BYTES,
-    Accepted,
-    Authorise,
-    Delivery,
-    Greeting,
-    OnRequest,
-    Switchboard,
-    patience_us,
-)
+from sim.manner import Broken
+from sim.mqtt.mailbox import Delivery
+from sim.mqtt.presence import Ended
+from sim.mqtt.rules import AWS, BrokerRules
+from sim.mqtt.switchboard import Accepted, Admit, Greeting, OnRequest, Switchboard
 from sim.net import codec
 from sim.net.tls import TlsFailure, check_identity
 from sim.net.url import leads_to_cloud, split_url
@@ -29,7 +24,9 @@ from sim.ports import (
     Closed,
     Connack,
     Hello,
+    HttpArrival,
     HttpFailure,
+    HttpPart,
     HttpRequest,
     HttpResponse,
     Message,
@@ -40,7 +37,7 @@ from sim.ports import (
 )
 
 HEADER_BYTES = 4
-"""Fixed header of a packet near MAX_PACKET_BYTES."""
+"""Fixed header of a packet of 16 KiB to 2 MiB, as the largest are that a broker takes."""
 
 
 class MemoryNetwork:
@@ -55,18 +52,22 @@ class MemoryNetwork:
         clock: Clock,
         respond: Callable[[HttpRequest, int], HttpResponse],
         on_request: OnRequest,
-        authorise: Authorise,
+        admit: Admit,
         *,
         client_ca: str = "",
+        rules: BrokerRules = AWS,
     ) -> None:
         self._clock = clock
         self._respond = respond
-        self._board = Switchboard(partial(clock.handover, on_request), authorise)
+        self._rules = rules
+        self._board = Switchboard(
+            partial(clock.handover, on_request), admit, lambda: clock.start_s * 1_000_000 + clock.now_us, rules
+        )
         self._client_ca = client_ca
 
     def mqtt(self, device: str, hello: Hello, receive: Callable[[Arrival], None]) -> MqttChannel:  # noqa: ARG002
         """Open a connection; the outcome arrives as Connack or Closed."""
-        channel = _Channel(self._clock, self._board, hello, receive)
+        channel = _Channel(self._clock, self._board, self._rules, hello, receive)
         channel.open(self._client_ca)
         return channel
 
@@ -74,7 +75,7 @@ class MemoryNetwork:
         self,
         device: str,  # noqa: ARG002 - calls are in order already
         request: HttpRequest,
-        receive: Callable[[HttpResponse | HttpFailure], None],
+        receive: Callable[[HttpArrival], None],
     ) -> None:
         """Send one request; exactly one answer arrives. The server sees it as RestServer would show it."""
         try:
@@ -86,11 +87,29 @@ class MemoryNetwork:
             return
         headers = {"Host": host, **request.headers}
         asked = HttpRequest(request.method, f"https://{host}{target}", headers)
-        self._clock.handover(receive, self._respond(asked, self._clock.epoch_s))
+        self._answer(receive, request.method, self._respond(asked, self._clock.epoch_s))
+
+    def _answer(self, receive: Callable[[HttpArrival], None], method: str, answer: HttpResponse) -> None:
+        """Hand an answer over in its own manner: what came by the end of an instant is told at that instant."""
+        at_us = sent = 0
+        for step in answer.manner.steps(len(answer.body)) if answer.manner is not None else ():
+            if step.wait_us:
+                self._clock.after(at_us, self._clock.handover, receive, HttpPart(sent))
+                at_us += step.wait_us
+            sent = step.until_bytes
+        arrived = _as_it_comes(method, answer)
+        if at_us:
+            self._clock.after(at_us, self._clock.handover, receive, arrived)
+        else:
+            self._clock.handover(receive, arrived)
 
     def reply(self, connection: str, topic: str, payload: bytes) -> None:
         """To that very connection, subscribed or not, one copy, QoS 0; dropped when the connection is gone."""
         self._board.reply(connection, topic, payload)
+
+    def acknowledge(self, connection: str, packet_id: int) -> None:
+        """PUBACK of a QoS 1 request to the Jobs service."""
+        self._board.acknowledge(connection, packet_id)
 
     def publish(self, topic: str, payload: bytes, qos: int = 0) -> None:
         """To ordinary subscribers."""
@@ -100,11 +119,19 @@ class MemoryNetwork:
 class _Channel:
     """Both ends of one connection: an MqttChannel for the device, a Line for the switchboard."""
 
-    __slots__ = ("_board", "_clock", "_connection", "_heard_us", "_hello", "_quiet", "_receive", "_timer")
+    __slots__ = ("_board", "_clock", "_connection", "_heard_us", "_hello", "_quiet", "_receive", "_rules", "_timer")
 
-    def __init__(self, clock: Clock, board: Switchboard, hello: Hello, receive: Callable[[Arrival], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        board: Switchboard,
+        rules: BrokerRules,
+        hello: Hello,
+        receive: Callable[[Arrival], None],
+    ) -> None:
         self._clock = clock
         self._board = board
+        self._rules = rules
         self._hello = hello
         self._receive = receive
         self._connection = ""  # empty: the broker does not know this connection (any more)
@@ -123,11 +150,11 @@ class _Channel:
                 self._hand(Closed("tls"))
                 return
             certificate = identity
-        if not _fits(codec.connect_packet(hello)):
+        if not self._fits(codec.connect_packet(hello)):
             self._hand(Closed("closed"))
             return
         greeting = Greeting(hello.client_id, hello.clean, hello.user, hello.password, hello.will, certificate)
-        outcome = self._board.connect(greeting, self, self._clock.now_us)
+        outcome = self._board.connect(greeting, self)
         if not isinstance(outcome, Accepted):
             self._hand(Connack(outcome))
             self._hand(Closed("closed"))
@@ -142,17 +169,11 @@ class _Channel:
     def subscribe(self, packet_id: int, topic_filter: str, qos: int) -> None:
         wanted = ((topic_filter, qos),)
         if self._hears(codec.Subscribe(packet_id, wanted)):
-            codes = self._board.subscribe(self._connection, wanted)
-            self._hand(Suback(packet_id, codes[0]))
-            self._board.send_retained(self._connection, wanted)
+            self._board.subscribe(self._connection, packet_id, wanted)
 
     def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False, packet_id: int = 0) -> None:
-        if not self._hears(codec.Publish(topic, payload, qos, packet_id, retain)):
-            return
-        if not self._board.publish(self._connection, topic, payload, qos, retain):
-            self._cut()
-        elif qos == 1:
-            self._hand(Puback(packet_id))
+        if self._hears(codec.Publish(topic, payload, qos, packet_id, retain)):
+            self._board.publish(self._connection, topic, payload, qos, retain, packet_id)
 
     def ack(self, packet_id: int) -> None:
         if self._hears(codec.Puback(packet_id)):
@@ -165,12 +186,12 @@ class _Channel:
     def disconnect(self) -> None:
         if not self._quiet:
             self._quiet = True
-            self._gone(said_disconnect=True)
+            self._gone(Ended.BY_CLIENT)
 
     def abort(self) -> None:
         if not self._quiet:
             self._quiet = True
-            self._gone()
+            self._gone(Ended.LOST)
 
     def vanish(self) -> None:
         self._quiet = True
@@ -179,6 +200,12 @@ class _Channel:
 
     def deliver(self, delivery: Delivery) -> None:
         self._hand(Message(delivery.topic, delivery.payload, delivery.qos, delivery.packet_id))
+
+    def puback(self, packet_id: int) -> None:
+        self._hand(Puback(packet_id))
+
+    def suback(self, packet_id: int, codes: Sequence[int]) -> None:
+        self._hand(Suback(packet_id, codes[0]))
 
     def close(self) -> None:
         """The broker closes; it has forgotten this connection already."""
@@ -192,30 +219,31 @@ class _Channel:
         """Whether the broker takes this packet; one that no broker would take ends the connection."""
         if self._quiet or not self._connection:
             return False
-        if not _fits(packet):
-            self._cut()
+        if not self._fits(packet):
+            self._cut(Ended.CLIENT_ERROR)
             return False
         self._heard_us = self._clock.now_us
         return True
 
     def _watch(self) -> None:
-        patience_left_us = self._heard_us + patience_us(self._hello.keepalive_s) - self._clock.now_us
-        if not self._hello.keepalive_s:
+        patience_us = self._rules.patience_us(self._hello.keepalive_s)
+        if not patience_us:
             return
-        if patience_left_us > 0:
-            self._timer = self._clock.after(patience_left_us, self._watch)
+        left_us = self._heard_us + patience_us - self._clock.now_us
+        if left_us > 0:
+            self._timer = self._clock.after(left_us, self._watch)
         else:
-            self._cut()
+            self._cut(Ended.SILENT)
 
-    def _cut(self) -> None:
-        self._gone()
+    def _cut(self, why: Ended) -> None:
+        self._gone(why)
         self._hand(Closed("closed"))
 
-    def _gone(self, *, said_disconnect: bool = False) -> None:
+    def _gone(self, why: Ended) -> None:
         connection, self._connection = self._connection, ""
         self._stop_watch()
         if connection:
-            self._board.gone(connection, self._clock.now_us, said_disconnect=said_disconnect)
+            self._board.gone(connection, why)
 
     def _stop_watch(self) -> None:
         if self._timer is not None:
@@ -230,9 +258,20 @@ class _Channel:
         if not self._quiet:
             self._receive(arrival)
 
+    def _fits(self, packet: codec.Packet) -> bool:
+        try:
+            return len(codec.encode(packet)) <= self._rules.packet_limit_bytes + HEADER_BYTES
+        except codec.CodecError:
+            return False
 
-def _fits(packet: codec.Packet) -> bool:
-    try:
-        return len(codec.encode(packet)) <= MAX_PACKET_BYTES + HEADER_BYTES
-    except codec.CodecError:
-        return False
+
+def _as_it_comes(method: str, answer: HttpResponse) -> HttpResponse:
+    """What a client makes of an answer: no more than Content-Length, and broken off when there is less."""
+    manner, body = answer.manner, answer.body
+    if manner is not None and manner.cut_at_bytes is not None:
+        body = body[: manner.cut_at_bytes]
+    told = next((int(value) for name, value in answer.headers.items() if name.lower() == "content-length"), len(body))
+    broken: Broken = ""
+    if len(body) < told and method.upper() != "HEAD":
+        broken = (manner.end if manner is not None else "") or "closed"
+    return HttpResponse(answer.status, answer.headers, body[:told], broken=broken)

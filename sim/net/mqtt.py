@@ -156,13 +156,15 @@ class MqttConnection(asyncio.Protocol):
         return first
 
 
-async def open_connection(connection: MqttConnection, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+async def open_connection(
+    connection: MqttConnection, host: str, port: int, tls: ssl.SSLContext | None = None, server_name: str = ""
+) -> None:
     """Connect to the broker at this address; a failure arrives as Closed(refused | dns | tls).
 
-    No SNI is sent, as modules do without, and nothing is checked about the server.
+    `server_name` goes out as SNI, and is checked when `tls` checks the server; empty: no SNI, as modules do without.
     """
     loop = asyncio.get_running_loop()
-    server_hostname = None if tls is None else ""
+    server_hostname = None if tls is None else server_name
     try:
         await loop.create_connection(lambda: connection, host, port, ssl=tls, server_hostname=server_hostname)
     except gaierror:

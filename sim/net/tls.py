@@ -44,11 +44,20 @@ def server_context(certificate: str, private_key: str, client_ca: str) -> ssl.SS
 
 
 @lru_cache(maxsize=CONTEXTS)
-def client_context(certificate: str = "", private_key: str = "") -> ssl.SSLContext | TlsFailure:
-    """A module's side: no check of the server, and its PEM certificate and key unless they are empty."""
+def client_context(certificate: str = "", private_key: str = "", server_ca: str = "") -> ssl.SSLContext | TlsFailure:
+    """A module's side, with its PEM certificate and key unless they are empty.
+
+    `server_ca` (PEM) is what the server's certificate must come from; empty: nothing is checked about the server.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    if server_ca:
+        try:
+            context.load_verify_locations(cadata=server_ca)
+        except (OSError, ValueError) as exc:  # ssl.SSLError is an OSError
+            return TlsFailure(f"CA: {exc}")
+    else:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
     if certificate or private_key:
         try:
             _load_identity(context, certificate, private_key)

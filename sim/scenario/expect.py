@@ -62,9 +62,15 @@ class ExecutionView(View):
 
 @dataclass(frozen=True, slots=True)
 class JobView(View):
-    """A job: `execution` by thing name, `executions` counted by status, `status` if all agree, else MIXED."""
+    """A job: `execution` by thing name, `executions` counted by status, `status` if all agree, else MIXED.
+
+    `job_status` is that of the job itself, DELETED when there is none any more; `waiting` counts things that have no
+    execution yet. The numbers by status are also there by name: `queued`, `succeeded`, …
+    """
 
     execution: Mapping[str, ExecutionView]
+    job_status: str = "DELETED"
+    waiting: int = 0
 
     @property
     def status(self) -> str:
@@ -76,6 +82,41 @@ class JobView(View):
     def executions(self) -> Counts:
         """Number of executions by status."""
         return count(self.execution.values())
+
+    @property
+    def queued(self) -> int:
+        return self._number("QUEUED")
+
+    @property
+    def in_progress(self) -> int:
+        return self._number("IN_PROGRESS")
+
+    @property
+    def succeeded(self) -> int:
+        return self._number("SUCCEEDED")
+
+    @property
+    def failed(self) -> int:
+        return self._number("FAILED")
+
+    @property
+    def rejected(self) -> int:
+        return self._number("REJECTED")
+
+    @property
+    def timed_out(self) -> int:
+        return self._number("TIMED_OUT")
+
+    @property
+    def canceled(self) -> int:
+        return self._number("CANCELED")
+
+    @property
+    def removed(self) -> int:
+        return self._number("REMOVED")
+
+    def _number(self, status: str) -> int:
+        return sum(execution.status == status for execution in self.execution.values())
 
 
 @dataclass(frozen=True, slots=True)

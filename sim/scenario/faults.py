@@ -1,4 +1,4 @@
-"""Faults of a scenario, as hooks on one device each. A fault acts once.
+"""Faults of a scenario: hooks on one device each, which act once, and faults of the artifact server.
 
 A power cut at a flash operation is armed the moment before that operation, so the part tears it exactly there;
 whatever happens at a time or at a point of a phase takes effect between operations.
@@ -8,11 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sim.cloud import artifact_faults as server
+from sim.cloud.artifact_faults import ArtifactFault
 from sim.device.module import Module
 from sim.flash.nor import Torn
 from sim.kernel.clock import Clock
 from sim.kernel.seeds import key
-from sim.scenario.schema import LinkLoss, PowerCut, Scenario
+from sim.scenario.schema import Scenario
+from sim.scenario.schema_faults import (
+    ConnectionReset,
+    HttpStatus,
+    IgnoredRange,
+    LinkLoss,
+    PowerCut,
+    RateLimited,
+    Redirected,
+    ServerFault,
+    Stalled,
+    Truncated,
+    WrongLength,
+)
+from sim.units import US_PER_S
 
 
 class DeviceFault:
@@ -104,3 +120,34 @@ def device_faults(scenario: Scenario, clock: Clock, devices: dict[str, Module]) 
         if (loss := fault.link_loss) is not None:
             for name in scenario.things(loss.device):
                 yield LinkLossFault(clock, devices[name], loss)
+
+
+def server_faults(scenario: Scenario, start_s: int) -> Iterator[ArtifactFault]:
+    """The faults of a scenario that act on answers of the artifact server. `start_s`: when the run begins, epoch."""
+    for fault in scenario.faults:
+        for name in type(fault).model_fields:
+            spec = getattr(fault, name)
+            if isinstance(spec, ServerFault):
+                from_s = start_s + -(-spec.from_us // US_PER_S)
+                yield ArtifactFault(name, (spec.bucket, spec.key), _spoil(spec), spec.times, from_s)
+
+
+def _spoil(spec: ServerFault) -> server.Spoil:
+    match spec:
+        case RateLimited():
+            return server.rate_limited(spec.rate_bytes_per_s)
+        case Stalled():
+            return server.stalled(spec.after_bytes, spec.for_us)
+        case Truncated():
+            return server.cut(spec.after_bytes, reset=False)
+        case ConnectionReset():
+            return server.cut(spec.after_bytes, reset=True)
+        case WrongLength():
+            return server.wrong_length(spec.says_bytes)
+        case IgnoredRange():
+            return server.ignored_range
+        case HttpStatus():
+            return server.refused(spec.status)
+        case Redirected():
+            return server.redirected(spec.status, spec.to)
+    raise AssertionError(f"{type(spec).__name__} is made into nothing")

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -21,7 +21,9 @@ from sim.errors import Problem, SpecError
 from sim.scenario import expect
 from sim.scenario.document import Document, Place
 from sim.scenario.expect import suggest
-from sim.scenario.schema import DOCUMENT_CHARS, Fleet, S3Object, Scenario, parse_s3_url
+from sim.scenario.schema import Fleet, Scenario
+from sim.scenario.schema_outside import outside_problems
+from sim.scenario.values import DOCUMENT_CHARS, S3Object, parse_s3_url
 from sim.shipped import scenarios_dir
 from sim.update.methods import METHODS, MINI_SUFFIXES
 
@@ -125,6 +127,8 @@ def _known_keys(kind: Any, place: Place) -> list[str]:
         if not place:
             return list(fields)
         return _known_keys(fields.get(str(place[0])), place[1:])
+    if get_origin(kind) is Annotated:
+        return _known_keys(get_args(kind)[0], place)
     inner = [argument for argument in get_args(kind) if argument not in (..., type(None), str)]
     if not inner:
         return []
@@ -160,6 +164,8 @@ class _Names:
         yield from self._package_problems()
         yield from self._job_problems()
         yield from self._fault_problems()
+        for place, message in outside_problems(self._data):
+            yield place, message, 0
         expects = self._data.get("expect")
         names = {"device": self.devices, "job": self.jobs}
         for index, expr in enumerate(expects if isinstance(expects, list) else []):
@@ -208,10 +214,17 @@ class _Names:
             if isinstance(job_id, str) and job_id in seen:
                 yield (*place, "jobId"), f"the job id {job_id!r} is already taken", 0
             seen.add(str(job_id))
-            for index, target in enumerate(targets if isinstance(targets, list) else []):
-                yield from _unknown((*place, "targets", index), "device or group", target, self.targets)
+            yield from self._unknown_targets((*place, "targets"), targets)
+            steps = job.get("steps")
+            for index, step in enumerate(steps if isinstance(steps, list) else []):
+                added = _mapping(step, "associate").get("targets")
+                yield from self._unknown_targets((*place, "steps", index, "associate", "targets"), added)
             if isinstance(source, str):
                 yield from self._source_problems((*place, "documentSource"), source)
+
+    def _unknown_targets(self, place: Place, targets: Any) -> Iterator[Finding]:
+        for index, target in enumerate(targets if isinstance(targets, list) else []):
+            yield from _unknown((*place, index), "device or group", target, self.targets)
 
     def _source_problems(self, place: Place, url: str) -> Iterator[Finding]:
         try:

@@ -40,7 +40,8 @@ def run_scenario(scenario: Scenario, options: RunOptions, observers: Sequence[Ob
 
 
 def _end_when_finished(world: World, record: Record) -> None:
-    if record.track.endswith(TRACK_SUFFIX) and world.finished:
+    if record.track.endswith(TRACK_SUFFIX) and not world.ending and world.finished:
+        world.ending = True
         world.clock.stop_at(world.clock.now_us + SETTLE_US)
 
 
@@ -65,12 +66,14 @@ def _result(world: World, tally: Tally, wall_s: float) -> RunResult:
 
 def _problems(world: World) -> Iterator[str]:
     """What makes a run worth nothing, whatever it ended with."""
+    yield from world.problems
     if world.options.transport != "memory":
         for name in world.clock.loop.stuck:
             yield f"a connection did not drain: {name}"
-    for fault in world.faults:
-        if not fault.done:
-            yield f"a fault never happened: {fault}"
+    missed = [str(fault) for fault in world.faults if not fault.done]
+    missed += [str(fault) for fault in world.account.artifacts.faults if not fault.done]
+    for fault in missed:
+        yield f"a fault never happened: {fault}"
 
 
 def namespace(world: World) -> Namespace:
@@ -82,12 +85,14 @@ def namespace(world: World) -> Namespace:
 
 
 def _job_view(world: World, job_id: str) -> JobView:
-    return JobView(
-        {
-            execution.thing: ExecutionView(execution.status.value, execution.version, dict(execution.details))
-            for execution in world.account.jobs.executions(job_id)
-        }
-    )
+    progress = world.account.jobs.progress(job_id)
+    if progress is None:
+        return JobView({})
+    executions = {
+        execution.thing: ExecutionView(execution.status.value, execution.version, dict(execution.details))
+        for execution in world.account.jobs.executions(job_id)
+    }
+    return JobView(executions, *progress)
 
 
 def _device_view(module: Module) -> DeviceView:

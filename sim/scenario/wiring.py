@@ -6,12 +6,19 @@ Both get the same account and the same rule of who may connect; nothing else of 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from sim.cloud.account import Account
 from sim.errors import MachineError
 from sim.kernel.clock import Clock
 from sim.ports import Network
+from sim.scenario.outside_wiring import aws_network, identity_pems, join_broker, require_paced
 from sim.scenario.result import RunOptions
+from sim.scenario.schema import Cloud
+from sim.scenario.schema_outside import AwsIot, OutsideBroker
+
+if TYPE_CHECKING:
+    from sim.net.wire import WireNetwork
 
 LOOPBACK = "127.0.0.1"
 FIRST_PORT, LAST_PORT = 18830, 19829
@@ -25,16 +32,26 @@ class Wiring:
 
     network: Network
 
-    def __init__(self, clock: Clock, account: Account, options: RunOptions) -> None:
+    def __init__(self, clock: Clock, account: Account, options: RunOptions, cloud: Cloud) -> None:
         self._clock = clock
+        self._rules = cloud.rules.broker
+        self._outside = cloud.broker or cloud.aws
         self._account = account
         self._options = options
         self._close: list[Callable[[], Awaitable[None]]] = []
+        self.problems: list[str] = []
+        """What the network came to lack during the run."""
 
     def open(self) -> None:
-        """Start what carries the run; MachineError when a port cannot be had."""
+        """Start what carries the run; MachineError when a port or a broker outside cannot be had."""
+        if self._outside is not None:
+            require_paced(self._outside, self._options)
         memory = self._options.transport == "memory"
         self.network = self._memory() if memory else self._wire(self._options)
+
+    def identity(self, thing: str) -> tuple[str, str]:
+        """Certificate and private key (PEM) of a device."""
+        return identity_pems(self._outside, self._account, thing)
 
     def close(self) -> None:
         """Close every socket; harmless in memory."""
@@ -44,15 +61,13 @@ class Wiring:
     def _memory(self) -> Network:
         from sim.net.memory import MemoryNetwork
 
-        def on_request(connection: str, client_id: str, topic: str, payload: bytes) -> None:
-            self._clock.handover(self._account.on_request, connection, client_id, topic, payload)
-
         network = MemoryNetwork(
             self._clock,
             self._account.respond,
-            on_request,
-            self._authorise(checks_certificates=True),
+            lambda request: self._clock.handover(self._account.on_request, request),
+            self._account.admit,
             client_ca=self._account.things.authority_pem,
+            rules=self._rules,
         )
         self._account.face = network
         return network
@@ -69,34 +84,41 @@ class Wiring:
             identity = things.server_identity()
             context = server_context(identity.certificate_pem, identity.private_key_pem, things.authority_pem)
 
-        async def open_all() -> WireNetwork:
-            network = WireNetwork(self._clock, self._account.on_request)
-            broker = AwsBroker(network.on_broker_request, authorise=self._authorise(options.tls))
-            rest = RestServer(self._account.respond, lambda: self._clock.epoch_s)
-            self._close += [network.close, broker.stop, rest.stop]
-            mqtt_port = await _listen(options.port, lambda port: broker.start(LOOPBACK, port, tls=context))
+        async def open_all() -> Network:
+            network = WireNetwork(self._clock, self._account.on_request, self._account.respond)
+            self._close.append(network.close)
+            if isinstance(self._outside, AwsIot):
+                return aws_network(self._clock, network, self._outside)
+            rest = RestServer(network.respond, lambda: self._clock.epoch_s, network.dispatch)
+            self._close.append(rest.stop)
             http_port = await _listen(0, lambda port: rest.start(LOOPBACK, port, tls=context))
+            if self._outside is not None:
+                network.connect_to(Addresses(LOOPBACK, 0, http_port, options.tls))
+                return await self._join(network, self._outside)
+            admit = self._account.admit if options.tls else self._account.gate.admit_plain
+            broker = AwsBroker(network.on_broker_request, admit=admit, rules=self._rules, start_s=self._clock.start_s)
+            self._close.append(broker.stop)
+            mqtt_port = await _listen(options.port, lambda port: broker.start(LOOPBACK, port, tls=context))
             network.connect_to(Addresses(LOOPBACK, mqtt_port, http_port, options.tls))
             self._account.face = broker
             return network
 
         return loop.run_until_complete(open_all())
 
-    def _authorise(self, checks_certificates: bool) -> Callable[[str, bytes | None, str | None, str | None], int]:
-        """Mutual TLS where there is TLS; a plain connection cannot show a certificate and is let in by its name."""
-
-        def authorise(client_id: str, certificate: bytes | None, _user: str | None, _password: str | None) -> int:
-            if not checks_certificates:
-                return 0
-            return self._account.authorise(client_id, certificate)
-
-        return authorise
+    async def _join(self, wire: WireNetwork, outside: OutsideBroker) -> Network:
+        network, service = await join_broker(self._clock, self._account, wire, outside, self.problems)
+        self._close.insert(0, service.stop)
+        self._account.face = service
+        return network
 
 
 async def _listen(port: int, start: Start) -> int:
     """Listen on `port`; 0: on the first free one of our range."""
     if port:
-        return await start(port)
+        try:
+            return await start(port)
+        except MachineError as error:
+            raise MachineError(f"{error} with --port") from None
     for candidate in range(FIRST_PORT, LAST_PORT):
         try:
             return await start(candidate)

@@ -7,50 +7,65 @@ account does afterwards is theirs.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from sim.boot.bootloader import Trust
-from sim.cloud.account import Account
+from sim.cloud.account import TRACK_SUFFIX, Account
 from sim.device.agent import Agent
 from sim.device.identity import make_identity
 from sim.device.model import load_model
 from sim.device.module import Module, Program, Setting
-from sim.errors import SpecError
+from sim.errors import QpyotaError, SpecError
 from sim.flash.filesystem import build_volume
 from sim.kernel.clock import Clock
 from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY
-from sim.scenario.faults import DeviceFault, device_faults
+from sim.scenario.faults import DeviceFault, device_faults, server_faults
 from sim.scenario.packages import firmware, flip_bit, object_bytes, stand_ins
 from sim.scenario.result import RunOptions
-from sim.scenario.schema import Fleet, Job, Scenario
+from sim.scenario.schema import Fleet, Scenario
+from sim.scenario.schema_jobs import Job, Step
+from sim.scenario.stage import Stage
 from sim.scenario.wiring import Wiring
 from sim.script.runtime import ScriptProfile, ScriptRuntime
 from sim.trace import Trace
-from sim.units import format_size
+from sim.units import US_PER_S, format_size
 
 DEFAULT_SPEED = 1.0
 """Virtual seconds per wall second in paced mode when nobody says otherwise."""
 
 
 class World:
-    """Everything of one run. `devices` by name, in the scenario's order."""
+    """Everything of one run. `devices` by name, in the scenario's order.
 
-    def __init__(self, scenario: Scenario, options: RunOptions) -> None:
+    On a `stage` where the scenario began before, its buckets, things and finished orders are there already, and the
+    faults of its devices are over.
+    """
+
+    def __init__(self, scenario: Scenario, options: RunOptions, stage: Stage | None = None) -> None:
         self.scenario = scenario
         self.options = options
         self.seed = scenario.seed if options.seed is None else options.seed
-        self.clock = Clock(options.transport, options.speed or DEFAULT_SPEED)
-        self.trace = Trace(lambda: self.clock.now_us)
-        self.account = Account(self.clock, self.trace, self.seed)
+        self._staged = stage is not None
+        stage = stage or _own_stage(scenario, options, self.seed)
+        self.clock, self.trace, self.account = stage.clock, stage.trace, stage.account
+        self._wiring, self._known = stage.wiring, stage.known
+        self._elapsed_us = stage.elapsed_us or 0
         self.devices: dict[str, Module] = {}
         self.faults: list[DeviceFault] = []
-        self._wiring = Wiring(self.clock, self.account, options)
+        self.ending = False
+        """Its end has been set."""
+        self._to_do = sum(1 + len(job.steps) - self.account.orders.get(job.job_id, 0) for job in scenario.jobs)
         try:
-            self._fill_buckets()
+            self._set_faults()
+            if stage.elapsed_us is None:
+                self._fill_buckets()
             self._wiring.open()
             for entry in scenario.fleet:
                 self._make_devices(entry)
+            if stage.elapsed_us is None:
+                self.faults = list(device_faults(scenario, self.clock, self.devices))
         except BaseException:
             self.close()
             raise
@@ -60,16 +75,23 @@ class World:
         for device in self.devices.values():
             self.clock.after(0, device.power_on)
         for job in self.scenario.jobs:
-            self.clock.after(job.at_us, self._create_job, job)
-        self.faults = list(device_faults(self.scenario, self.clock, self.devices))
+            steps = sorted(job.steps, key=lambda step: step.at_us)
+            orders = [(job.at_us, partial(self._create_job, job))]
+            orders += [(step.at_us, partial(self._take_step, job, step)) for step in steps]
+            for at_us, order in orders[self.account.orders.get(job.job_id, 0) :]:
+                self.clock.after(max(0, at_us - self._elapsed_us), self._give, job, order)
         for fault in self.faults:
             fault.arm()
 
     @property
+    def problems(self) -> list[str]:
+        """What the network came to lack during the run."""
+        return self._wiring.problems
+
+    @property
     def finished(self) -> bool:
-        """Every job was created and every execution is terminal."""
-        created = len(self.account.job_ids) == len(self.scenario.jobs)
-        return bool(self.scenario.jobs) and created and self.account.jobs.all_terminal()
+        """Every job was created, every step on one taken, and every execution is terminal."""
+        return bool(self.scenario.jobs) and not self._to_do and self.account.jobs.all_terminal()
 
     def close(self) -> None:
         """Free every socket and file system."""
@@ -78,14 +100,19 @@ class World:
         self._wiring.close()
         self.clock.close()
 
+    def _set_faults(self) -> None:
+        began_s = self.clock.start_s - self._elapsed_us // US_PER_S
+        faults = self.scenario.faults
+        self.account.artifacts.public = frozenset(self.scenario.cloud.public)
+        self.account.artifacts.faults = tuple(server_faults(self.scenario, began_s))
+        self.account.expired = frozenset((f.url_expired.bucket, f.url_expired.key) for f in faults if f.url_expired)
+
     def _fill_buckets(self) -> None:
         faults = self.scenario.faults
         missing = {(f.object_missing.bucket, f.object_missing.key) for f in faults if f.object_missing}
         corrupt = {
             (f.corrupt_object.bucket, f.corrupt_object.key): f.corrupt_object for f in faults if f.corrupt_object
         }
-        self.account.artifacts.public = frozenset(self.scenario.cloud.public)
-        self.account.expired = frozenset((f.url_expired.bucket, f.url_expired.key) for f in faults if f.url_expired)
         for bucket, objects in self.scenario.cloud.buckets.items():
             for name, stored in objects.items():
                 if (bucket, name) in missing:
@@ -106,9 +133,9 @@ class World:
             return Agent(module) if entry.agent is not None else ScriptRuntime(module, profile)
 
         for name in entry.devices():
-            self.account.register(name)
-            issued = self.account.things.register(name)
-            identity = make_identity(self.seed, name, issued.certificate_pem, issued.private_key_pem)
+            if name not in self._known:
+                self.account.register(name, entry.group or "")
+            identity = make_identity(self.seed, name, partial(self._wiring.identity, name))
             setting = Setting(name, model, identity, trust, self.seed)
             module = Module(self.clock, self.trace, self._wiring.network, setting, program)
             for partition, image in images.items():
@@ -117,10 +144,35 @@ class World:
                 region.load(0, _volume(region.size_bytes, files if point == "/usr" else {}, f"{name}: {point}"))
             self.devices[name] = module
 
+    def _give(self, job: Job, order: Callable[[], None]) -> None:
+        """An order of the scenario. A cloud that others change too may refuse it, which is no reason to end it."""
+        self._to_do -= 1
+        try:
+            order()
+        except QpyotaError as error:
+            if not self._staged:
+                raise SpecError(f"job {job.job_id}: {error}") from None
+            self.trace.emit(job.job_id + TRACK_SUFFIX, "order.refused", reason=str(error))
+
     def _create_job(self, job: Job) -> None:
-        targets = [name for target in job.targets for name in self.scenario.things(target)]
-        expires_s = job.presigned.expires_s if job.presigned is not None else None
-        self.account.create_job(job.job_id, self._document(job), targets, expires_s)
+        members = job.members(self._document(job), self._arns(job.targets), self.clock.epoch_s)
+        self.account.order("create", job.job_id, members)
+
+    def _take_step(self, job: Job, step: Step) -> None:
+        operation, members = step.request
+        if "targets" in members:
+            members = {**members, "targets": self._arns(members["targets"])}
+        self.account.order(operation, job.job_id, members)
+
+    def _arns(self, targets: Sequence[str]) -> list[str]:
+        """What AWS calls the things and groups of these names."""
+        arns = self.account.jobs.arns
+        found: list[str] = []
+        for target in targets:
+            group = arns.group(target)
+            is_group = self.account.registry.exists(group)
+            found += [group] if is_group else [arns.thing(name) for name in self.scenario.things(target)]
+        return found
 
     def _document(self, job: Job) -> str:
         if job.document is not None:
@@ -129,10 +181,15 @@ class World:
         bucket, key = job.document_source
         data = self.account.artifacts.get(bucket, key)
         if data is None:
-            raise SpecError(
-                f"job {job.job_id}: there is no object {key!r} in bucket {bucket!r} to read its document from"
-            )
+            raise SpecError(f"there is no object {key!r} in bucket {bucket!r} to read its document from")
         return data.decode()
+
+
+def _own_stage(scenario: Scenario, options: RunOptions, seed: int) -> Stage:
+    clock = Clock(options.transport, options.speed or DEFAULT_SPEED)
+    trace = Trace(lambda: clock.now_us)
+    account = Account(clock, trace, seed, scenario.cloud.rules.jobs)
+    return Stage(clock, trace, account, Wiring(clock, account, options, scenario.cloud))
 
 
 def _volume(size_bytes: int, files: dict[str, bytes], what: str) -> bytes:

@@ -21,7 +21,8 @@ from sim.kernel.seeds import stream
 from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY
 from sim.scenario.loader import load_scenario
 from sim.scenario.packages import firmware, object_bytes, stand_ins
-from sim.scenario.schema import Scenario, parse_s3_url
+from sim.scenario.schema import Scenario
+from sim.scenario.values import parse_s3_url
 from sim.sweep.device import CleanRun, Trial, Window, clean_run, subject_of, try_cut
 from sim.sweep.flow import FirmwareFlow, Judgement, Steps, Upgrade
 from sim.sweep.merge import MergeSweep, spread

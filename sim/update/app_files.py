@@ -29,13 +29,15 @@ _FAILURES: dict[str, tuple[type[Exception], str]] = {
     "refused": (RuntimeError, "Connect Failed"),
     "tls": (RuntimeError, "Connect Failed"),
     "reset": (RuntimeError, "Connect Failed"),
+    "timeout": (ValueError, "[Errno 110] ETIMEDOUT"),
 }
 
 
 def download_file(site: Site, url: str, file_name: str, headers: dict[str, str] | None = None) -> Story:
     """Stage one file. Story whose value is 0 (staged) or -1 (the server refused).
 
-    Raises what the device raises: IndexError (DNS), RuntimeError (connect), OSError 28 (flash full).
+    Raises what the device raises: IndexError (DNS), RuntimeError (connect), ValueError (a server that falls silent),
+    OSError 28 (flash full).
     """
     site.enter_phase("app_download")
     mounts, staged = site.mounts, _staged(file_name)

@@ -24,9 +24,16 @@ HTTP_RESPONSE = 723
 HTTP_URL = 711
 HTTP_NO_URL = 712
 HTTP_CLOSED = 719
+HTTP_READ_TIMEOUT = 722
 NO_SPACE = 511
 
-_FAILURES = {"dns": HTTP_DNS, "refused": HTTP_CONNECT, "tls": HTTP_CONNECT, "reset": HTTP_CLOSED}
+_FAILURES = {
+    "dns": HTTP_DNS,
+    "refused": HTTP_CONNECT,
+    "tls": HTTP_CONNECT,
+    "reset": HTTP_CLOSED,
+    "timeout": HTTP_READ_TIMEOUT,
+}
 _TOTAL = re.compile(r"bytes (\d+)-(\d+)/(\d+)\Z")
 
 
@@ -65,6 +72,8 @@ def fetch_range(fetcher: Fetcher, url: str, offset: int, length: int) -> Story:
     if isinstance(answer, HttpFailure):
         raise UpdateFailed(_FAILURES[answer.reason], f"no answer from the server: {answer.reason}")
     assert isinstance(answer, HttpResponse)
+    if answer.broken:
+        raise UpdateFailed(HTTP_CLOSED, f"the connection ended inside the range from byte {offset}: {answer.broken}")
     if answer.status == 200:
         return answer.body[offset:], len(answer.body)
     if answer.status != 206:

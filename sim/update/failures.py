@@ -15,6 +15,7 @@ from sim.update.download import (
     HTTP_DNS,
     HTTP_NO_URL,
     HTTP_READ,
+    HTTP_READ_TIMEOUT,
     HTTP_RESPONSE,
     HTTP_URL,
 )
@@ -31,6 +32,7 @@ N_SERIES: Mapping[int, int] = {
     HTTP_DNS: DOMAIN_NOT_FOUND,
     HTTP_CONNECT: SERVER_CONNECT,
     HTTP_READ: FILE_GET,
+    HTTP_READ_TIMEOUT: FILE_GET,
     HTTP_CLOSED: FILE_GET,
     HTTP_RESPONSE: FILE_GET,
     PackageCode.NO_SPACE: FILE_TOO_LARGE,

@@ -31,6 +31,17 @@ from sim.ports import HttpRequest, HttpResponse
 from sim.trace import Trace
 
 REGION = "us-west-2"
+COMMON_ERRORS = {
+    "IncompleteSignatureException",
+    "InvalidSignatureException",
+    "MissingAuthenticationTokenException",
+    "NotImplementedException",
+    "RequestEntityTooLargeException",
+    "UnknownOperationException",
+    "UnrecognizedClientException",
+    "ValidationError",
+}
+"""What any operation may answer (AWS General Reference, Common Errors), and 501 for what is not emulated."""
 
 
 class Face:
@@ -44,6 +55,9 @@ class Face:
 
     def publish(self, topic: str, payload: bytes, qos: int = 0) -> None:
         self.published.append((topic, payload, qos))
+
+    def acknowledge(self, connection: str, packet_id: int) -> None:
+        raise AssertionError((connection, packet_id))
 
     def topics(self) -> list[str]:
         return [topic for topic, _, _ in self.published]
@@ -60,6 +74,7 @@ class Cloud:
         self.problems: list[str] = []
         self.failures: list[str] = []
         self.asked: set[str] = set()
+        self.refused: set[str] = set()
         self.seen: list[HttpRequest] = []
         self._lock = threading.Lock()
         self._params = threading.local()
@@ -152,10 +167,17 @@ class Cloud:
 
     def _check_error(self, http_response: Any, parsed: Mapping[str, Any], model: OperationModel) -> None:
         code = parsed.get("Error", {}).get("Code")
+        if code not in COMMON_ERRORS - {"NotImplementedException"}:
+            self.refused.add(f"{model.service_model.signing_name}:{model.name}")
         if model.service_model.signing_name == "s3":
             return
         if not parsed["Error"].get("Message"):
             self.problems.append(f"{model.name}: error without a message")
+        if model.service_model.protocol == "rest-json" and http_response.headers.get("x-amzn-ErrorType") != code:
+            self.problems.append(f"{model.name}: x-amzn-ErrorType is not {code}")
+        declared = {shape.metadata.get("error", {}).get("code", shape.name) for shape in model.error_shapes}
+        if declared and code not in declared | COMMON_ERRORS:
+            self.problems.append(f"{model.name}: Amazon's does not answer {code}, but {sorted(declared)}")
         shapes = {shape.name: shape for shape in model.service_model.error_shapes}
         if code in shapes:
             wanted = shapes[code].metadata["error"]["httpStatusCode"]

@@ -10,6 +10,8 @@ from typing import Any
 
 from sim.cloud.broker import AwsBroker
 from sim.kernel.clock import Clock
+from sim.mqtt.rules import AWS, BrokerRules
+from sim.mqtt.switchboard import EVERYTHING
 from sim.net.codec import Connect, Decoder, Packet, encode
 
 _next_port = 24_000
@@ -87,7 +89,7 @@ class Rig:
             await raw.close()
 
 
-def with_broker(story: Callable[[Rig], Awaitable[None]]) -> Clock:
+def with_broker(story: Callable[[Rig], Awaitable[None]], rules: BrokerRules = AWS) -> Clock:
     """Run `story` against a broker on simulation time, then stop it; nothing may be left."""
     clock = Clock("virtual")
     failures: list[dict[str, Any]] = []
@@ -95,7 +97,7 @@ def with_broker(story: Callable[[Rig], Awaitable[None]]) -> Clock:
 
     async def main() -> None:
         requests: list[Any] = []
-        broker = AwsBroker(lambda *request: requests.append(request), authorise=lambda *_: 0)
+        broker = AwsBroker(requests.append, admit=lambda _: EVERYTHING, rules=rules)
         port = await broker.start("127.0.0.1", free_port())
         rig = Rig(broker, port, clock, requests)
         await story(rig)

@@ -133,6 +133,8 @@ def page() -> str:
         "One port serves all of them. A service is told by the scope of the signature, else by the host, else by the",
         "path. What is not in these tables is refused: `UnknownOperationException`, 404, or 501 where S3 has it.",
         "",
+        "[tutorials/cloud.md](tutorials/cloud.md) drives a virtual device through them.",
+        "",
     ]
     titles = {
         Plane.CONTROL: "Control plane (boto3 `iot`)",
@@ -142,7 +144,7 @@ def page() -> str:
     for plane, title in titles.items():
         lines += [f"## {title}", "", "| operation | route |", "|---|---|"]
         for operation in sorted(OPERATIONS[plane], key=lambda it: it.name):
-            note = " (answers 501)" if operation.handler.__name__ in ("_shadow", "_retained") else ""
+            note = " (answers 501)" if operation.handler.__name__ in ("_shadow", "_retained", "_connection") else ""
             lines.append(f"| {operation.name}{note} | `{operation.route.replace('+}', '}')}` |")
         lines.append("")
     return "\n".join(lines + S3_TEXT.splitlines()) + "\n"

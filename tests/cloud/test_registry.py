@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ssl
 
 import pytest
 from aws_rig import REGION, running
@@ -184,25 +183,3 @@ def test_a_refused_change_of_several_groups_changes_none() -> None:
         assert [it["groupName"] for it in iot.list_thing_groups_for_thing(thingName="t")["thingGroups"]] == ["a"]
         with pytest.raises(JobError):
             registry.change_groups("t", ["none"], [])
-
-
-def test_a_certificate_made_over_rest_lets_its_thing_in_while_it_counts() -> None:
-    with running() as cloud:
-        iot = cloud.client("iot")
-        for name in ("t", "u"):
-            iot.create_thing(thingName=name)
-        made = iot.create_keys_and_certificate(setAsActive=True)
-        der = ssl.PEM_cert_to_DER_cert(made["certificatePem"])
-
-        def codes() -> list[int]:
-            return [cloud.account.authorise(name, der) for name in ("t", "u")]
-
-        assert codes() == [5, 5]
-        iot.attach_thing_principal(thingName="t", principal=made["certificateArn"])
-        assert codes() == [0, 5]
-        iot.update_certificate(certificateId=made["certificateId"], newStatus="INACTIVE")
-        assert codes() == [5, 5]
-        iot.update_certificate(certificateId=made["certificateId"], newStatus="ACTIVE")
-        iot.detach_thing_principal(thingName="t", principal=made["certificateArn"])
-        assert codes() == [5, 5]
-        assert cloud.account.authorise("t", None) == cloud.account.authorise("t", b"junk") == 5

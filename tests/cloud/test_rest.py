@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import socket
 from collections.abc import Callable
 
@@ -145,3 +146,29 @@ def test_a_body_over_the_limit_does_not_reach_respond(monkeypatch: pytest.Monkey
     assert refused.startswith(b"HTTP/1.1 413 ")
     assert b"x-amzn-ErrorType: RequestEntityTooLargeException" in refused
     assert seen == [1000]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nab\r\n0\r\n\r\n",
+    ],
+    ids=["no chunk", "a chunk too short"],
+)
+def test_a_body_that_breaks_off_is_the_clients_mistake(body: bytes) -> None:
+    def respond(request: HttpRequest, _: int) -> HttpResponse:
+        raise AssertionError(request)
+
+    assert talk(b"PUT /b/k HTTP/1.1\r\nHost: h\r\n" + body, respond).startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
+
+
+def test_a_packed_body_is_handed_on_as_it_came() -> None:
+    packed = gzip.compress(b"body")
+
+    def respond(request: HttpRequest, _: int) -> HttpResponse:
+        return HttpResponse(200, {"Content-Length": str(len(request.body))}, request.body)
+
+    head = f"PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n"
+    answer = talk(f"{head}Connection: close\r\n\r\n".encode() + packed, respond)
+    assert answer.partition(b"\r\n\r\n")[2] == packed

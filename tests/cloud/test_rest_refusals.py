@@ -104,11 +104,12 @@ CASES: list[tuple[str, dict[str, Any], tuple[int, str]]] = [
     ("delete_thing_type", {"thingTypeName": "type"}, INVALID),
     ("delete_thing_type", {"thingTypeName": "old"}, INVALID),
     ("create_thing_group", {"thingGroupName": "child"}, EXISTS),
-    ("create_thing_group", {"thingGroupName": "n", "parentGroupName": "none"}, MISSING),
+    ("create_thing_group", {"thingGroupName": "n", "parentGroupName": "none"}, INVALID),
     ("create_thing_group", {"thingGroupName": "n", "parentGroupName": "dyn"}, INVALID),
+    ("create_thing_group", {"thingGroupName": "n", "tags": [{"Key": f"k{n}"} for n in range(51)]}, INVALID),
     (
-        "create_thing_group",
-        {"thingGroupName": "n", "tags": [{"Key": f"k{n}"} for n in range(51)]},
+        "tag_resource",
+        {"resourceArn": ARN + "thinggroup/g", "tags": [{"Key": f"k{n}"} for n in range(51)]},
         (410, "LimitExceededException"),
     ),
     ("describe_thing_group", {"thingGroupName": "none"}, MISSING),
@@ -369,6 +370,7 @@ def test_shadows_are_not_emulated_and_say_so(cloud: Cloud) -> None:
     assert refusal(data.list_named_shadows_for_thing, thingName="t") == unsaid
     assert refusal(data.list_retained_messages) == refusal(data.get_retained_message, topic="a/b") == unsaid
     assert refusal(data.publish, topic="a", payload=b"", retain=True) == unsaid
+    assert refusal(data.delete_connection, clientId="t") == unsaid
 
 
 def test_throttles_are_400_for_operators_and_429_for_devices() -> None:

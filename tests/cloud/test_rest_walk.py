@@ -267,7 +267,7 @@ def test_publish(cloud: Cloud) -> None:
 
 def test_every_operation_was_walked(cloud: Cloud) -> None:
     """Runs last: whoever adds an operation adds its call above. Those that only say 501 or 400 are left out."""
-    silent = ("_shadow", "_retained", "_connectivity")
+    silent = ("_shadow", "_retained", "_connection", "_connectivity")
     wanted = {
         f"{plane.value}:{operation.name}"
         for plane, operations in OPERATIONS.items()

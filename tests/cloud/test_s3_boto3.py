@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import re
+import socket
 import urllib.error
 import urllib.request
 import zlib
@@ -15,8 +17,13 @@ from typing import Any
 
 import pytest
 from aws_rig import REGION, Cloud, refusal, running
+from botocore import xform_name
 from botocore.config import Config
 
+WALKED = """ListBuckets CreateBucket HeadBucket DeleteBucket GetBucketLocation GetBucketVersioning PutBucketVersioning
+ListObjectVersions PutObject GetObject HeadObject CopyObject DeleteObject DeleteObjects ListObjects ListObjectsV2
+CreateMultipartUpload UploadPart CompleteMultipartUpload AbortMultipartUpload ListParts ListMultipartUploads"""
+"""Every operation of docs/aws-rest.md."""
 HERE = {"CreateBucketConfiguration": {"LocationConstraint": REGION}}
 
 
@@ -72,6 +79,8 @@ def test_buckets_that_cannot_be_made_or_deleted(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"")
     assert refusal(s3.delete_bucket, Bucket=bucket) == (409, "BucketNotEmpty")
     assert refusal(s3.delete_bucket, Bucket="never-made") == (404, "NoSuchBucket")
+    s3.head_bucket(Bucket=bucket)
+    assert s3.get_bucket_location(Bucket=bucket)["LocationConstraint"] == REGION
 
 
 def test_what_is_not_there(s3: Any, bucket: str) -> None:
@@ -166,7 +175,8 @@ def test_over_tls_boto3_sends_chunks_with_the_checksum_behind_them(tmp_path: Pat
         s3.create_bucket(Bucket="chunked", **HERE)
         s3.put_object(Bucket="chunked", Key="k", Body=io.BytesIO(b"one two"))
         (sent,) = [it for it in cloud.seen if it.method == "PUT" and it.url.endswith("/k")]
-        assert sent.headers["X-Amz-Content-SHA256"] == "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+        headers = {name.lower(): value for name, value in sent.headers.items()}
+        assert headers["x-amz-content-sha256"] == "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
         assert sent.body.startswith(b"7\r\none two\r\n0\r\n")
         found = s3.get_object(Bucket="chunked", Key="k", ChecksumMode="ENABLED")
         assert (found["Body"].read(), found["ChecksumCRC32"]) == (
@@ -303,3 +313,55 @@ def test_urls_signed_the_old_way(cloud: Cloud, s3: Any, bucket: str) -> None:
 def test_a_document_uploaded_is_json_again(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="fota.json", Body=json.dumps({"operation": "FOTA"}))
     assert json.loads(s3.get_object(Bucket=bucket, Key="fota.json")["Body"].read()) == {"operation": "FOTA"}
+
+
+@pytest.mark.parametrize("name", ["localhost", f"s3.{REGION}.amazonaws.com"])
+def test_virtual_hosted_addresses(
+    cloud: Cloud, s3: Any, bucket: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bucket in the host's name, which only a resolver of our own leads to the cloud."""
+    resolve, asked = socket.getaddrinfo, []
+
+    def everything_is_here(host: str, *rest: Any, **more: Any) -> Any:
+        asked.append(host)
+        return resolve("127.0.0.1", *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", everything_is_here)
+    endpoint = cloud.url.replace("127.0.0.1", name)
+    config = Config(s3={"addressing_style": "virtual"}, signature_version="s3v4", retries={"total_max_attempts": 1})
+    virtual = cloud.client("s3", endpoint_url=endpoint, config=config)
+    virtual.put_object(Bucket=bucket, Key="a/b c", Body=b"virtual")
+    assert s3.get_object(Bucket=bucket, Key="a/b c")["Body"].read() == b"virtual"
+    assert [it["Key"] for it in virtual.list_objects_v2(Bucket=bucket)["Contents"]] == ["a/b c"]
+    assert refusal(virtual.get_object, Bucket=bucket, Key="none") == (404, "NoSuchKey")
+    url = virtual.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "a/b c"}, ExpiresIn=60)
+    assert fetch(url) == (200, b"virtual")
+    assert set(asked) == {f"{bucket}.{name}"}
+
+
+def test_a_packed_object_is_kept_as_it_was_sent(s3: Any, bucket: str) -> None:
+    packed = gzip.compress(b"content" * 100)
+    s3.put_object(Bucket=bucket, Key="k", Body=packed, ContentEncoding="gzip")
+    found = s3.get_object(Bucket=bucket, Key="k")
+    assert (found["Body"].read(), found["ContentEncoding"]) == (packed, "gzip")
+
+
+def test_every_operation_was_walked_and_refused(cloud: Cloud, s3: Any) -> None:
+    """Runs last: whoever adds an operation adds its calls above."""
+    nothing: dict[str, dict[str, Any]] = {
+        "CopyObject": {"CopySource": "never-made/k"},
+        "CreateBucket": {"Bucket": "Has.Capitals", **HERE},
+        "DeleteObjects": {"Delete": {"Objects": [{"Key": "k"}]}},
+        "PutBucketVersioning": {"VersioningConfiguration": {"Status": "Enabled"}},
+        "UploadPart": {"PartNumber": 1},
+    }
+    for name in WALKED.split():
+        if name == "ListBuckets":
+            continue  # a stranger is refused it above
+        model = s3.meta.service_model.operation_model(name)
+        given = {"Bucket": "never-made", "Key": "k", "UploadId": "u", "Body": b"", **nothing.get(name, {})}
+        arguments = {key: value for key, value in given.items() if key in model.input_shape.members}
+        status, _ = refusal(getattr(s3, xform_name(name)), **arguments)
+        assert status in (400, 404), name
+    assert {name for name in WALKED.split() if f"s3:{name}" not in cloud.asked} == set()
+    assert {name for name in WALKED.split() if f"s3:{name}" not in cloud.refused} == set()

@@ -1,4 +1,4 @@
-"""Who may connect, and certificates that real TLS accepts. The handshakes are real, in memory."""
+"""Keys and certificates that real TLS accepts. The handshakes are real, in memory."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from sim.cloud.things import Identity, Things
 from sim.errors import SpecError
@@ -32,62 +31,6 @@ def der(pem: str) -> bytes:
 # Refusals
 
 
-def test_client_without_certificate(things: Things) -> None:
-    assert things.authorise("t", None) == 5
-
-
-def test_client_under_another_name(things: Things) -> None:
-    certificate = things.register("t").certificate_pem
-    assert [things.authorise(name, certificate) for name in ("u", "T", "", "t ")] == [5, 5, 5, 5]
-
-
-def test_certificate_of_another_authority_even_for_the_same_name(things: Things) -> None:
-    stranger = Things(seed=1).register("t").certificate_pem
-    assert things.thing_of(stranger) is None
-    assert things.authorise("t", stranger) == 5
-
-
-def test_certificates_of_ours_that_belong_to_no_thing(things: Things) -> None:
-    for pem in (things.authority_pem, things.server_identity().certificate_pem):
-        assert things.thing_of(pem) is None
-
-
-def test_thing_that_was_not_registered_here() -> None:
-    fresh, same_seed = Things(), Things()
-    certificate = same_seed.register("t").certificate_pem
-    assert fresh.thing_of(certificate) is None
-    fresh.register("t")
-    assert fresh.thing_of(certificate) == "t"
-
-
-@pytest.mark.parametrize(
-    "junk",
-    [
-        "",
-        b"",
-        "junk",
-        "-----BEGIN CERTIFICATE-----",
-        "-----BEGIN CERTIFICATE-----\n?\n-----END CERTIFICATE-----",
-        "\ud800",
-    ],
-)
-def test_junk_instead_of_a_certificate(things: Things, junk: str | bytes) -> None:
-    assert things.thing_of(junk) is None
-    assert things.authorise("t", junk) == 5
-
-
-@settings(max_examples=50)
-@given(at=st.integers(0, 10_000), bit=st.integers(0, 7))
-def test_certificate_with_any_bit_changed(at: int, bit: int) -> None:
-    raw = bytearray(der(_ISSUED.certificate_pem))
-    raw[at % len(raw)] ^= 1 << bit
-    assert _ISSUER.thing_of(bytes(raw)) is None
-
-
-_ISSUER = Things()
-_ISSUED = _ISSUER.register("t")
-
-
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "+", "#", "t" * 129, "t\n"])
 def test_bad_thing_name(name: str) -> None:
     with pytest.raises(SpecError, match="no thing name"):
@@ -97,17 +40,9 @@ def test_bad_thing_name(name: str) -> None:
 # Good ones
 
 
-def test_thing_is_known_by_its_certificate_in_every_form(things: Things) -> None:
-    identity = things.register("t")
-    pem = identity.certificate_pem
-    for form in (pem, pem.encode(), der(pem), f"\n# note\n{pem}\nmore", pem.replace("\n", "\r\n")):
-        assert things.thing_of(form) == "t"
-        assert things.authorise("t", form) == 0
-
-
 def test_longest_name() -> None:
-    things, name = Things(), "a:_-" * 32
-    assert things.authorise(name, things.register(name).certificate_pem) == 0
+    name = "a:_-" * 32
+    assert Things().register(name).thing == name
 
 
 def test_identity_is_made_once_and_repeats_with_the_seed(things: Things) -> None:
@@ -117,6 +52,24 @@ def test_identity_is_made_once_and_repeats_with_the_seed(things: Things) -> None
     assert things.server_identity() == Things().server_identity()
     distinct = {things.register("t"), things.register("u"), Things(seed=1).register("t"), things.server_identity()}
     assert len({it.fingerprint for it in distinct}) == len({it.private_key_pem for it in distinct}) == 4
+
+
+def test_an_authority_says_whether_its_keys_are_public() -> None:
+    def name(seed: int) -> str:
+        return x509.load_pem_x509_certificate(Things(seed).authority_pem.encode()).subject.rfc4514_string()
+
+    assert "do not trust" in name(7)
+    assert name((1 << 255) + 7) == "CN=qpyota local authority"
+
+
+def test_a_signing_request_gets_a_certificate_of_the_authority(things: Things) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mine")])
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    pem = things.sign(request.public_bytes(serialization.Encoding.PEM).decode())
+    assert things.issued(pem)
+    assert x509.load_pem_x509_certificate(pem.encode()).public_key() == key.public_key()
+    assert not Things(seed=1).issued(pem)
 
 
 def test_private_keys_are_not_shown(things: Things) -> None:
@@ -181,8 +134,7 @@ def test_both_sides_accept_each_other_under_every_default_name(things: Things, t
     server, client = contexts(things, tmp_path)
     load(client, things.register("t"), tmp_path)
     seen = handshake(server, client, host)
-    assert seen is not None
-    assert things.authorise("t", seen) == 0
+    assert seen == der(things.register("t").certificate_pem)
 
 
 def test_device_that_neither_verifies_nor_names_the_server(things: Things, tmp_path: Path) -> None:
@@ -190,7 +142,7 @@ def test_device_that_neither_verifies_nor_names_the_server(things: Things, tmp_p
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
     load(client, things.register("t"), tmp_path)
-    assert things.thing_of(handshake(server, client, None) or b"") == "t"
+    assert handshake(server, client, None) == der(things.register("t").certificate_pem)
 
 
 def test_server_under_a_name_it_does_not_have(things: Things, tmp_path: Path) -> None:

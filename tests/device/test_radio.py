@@ -6,6 +6,7 @@ from sim.cloud.artifacts import ArtifactStore
 from sim.device.model import load_model
 from sim.device.radio import DNS_PATIENCE_US, Radio
 from sim.kernel.clock import Clock
+from sim.mqtt.switchboard import EVERYTHING
 from sim.net.memory import MemoryNetwork
 from sim.ports import Closed, Connack, Hello, HttpFailure, HttpRequest, Message, Suback
 
@@ -21,7 +22,7 @@ def clock():
 def radio(clock):
     store = ArtifactStore()
     store.put("files", "k", b"x" * 16_000)
-    network = MemoryNetwork(clock, store.respond, lambda *_: None, lambda *_: 0)
+    network = MemoryNetwork(clock, store.respond, lambda _: None, lambda _: EVERYTHING)
     made = Radio(clock, load_model("EG915U").radio, network, "dut", 1, lambda *_args, **_data: None)
     made.url = store.presign("files", "k", 3600, clock.epoch_s)
     return made
@@ -111,7 +112,7 @@ def test_one_connection_does_not_disturb_the_timing_of_another(clock, radio):
 
     def times(extra):
         own = Clock()
-        network = MemoryNetwork(own, ArtifactStore().respond, lambda *_: None, lambda *_: 0)
+        network = MemoryNetwork(own, ArtifactStore().respond, lambda _: None, lambda _: EVERYTHING)
         one = Radio(own, radio.spec, network, "dut", 1, lambda *_args, **_data: None)
         one.power_on(1_000_000)
         own.run(5_000_000)

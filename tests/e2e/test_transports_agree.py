@@ -23,7 +23,12 @@ def tracks(done):
 
 def test_every_transport_gives_the_same_trace_twice(bench):
     reference = bench(**VARIANTS["memory"]).run_until_finished()
-    assert sorted(reference.world.trace.hashes()) == [DEVICE, DEVICE + "@cloud"]
+    assert sorted(reference.world.trace.hashes()) == [
+        DEVICE,
+        DEVICE + "@cloud",
+        "job/jobappota@cloud",
+        "job/jobfota@cloud",
+    ]
     for name, how in VARIANTS.items():
         for attempt in (1, 2):
             done = bench(**how).run_until_finished()

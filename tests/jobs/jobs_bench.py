@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from sim.jobs.documents import S3Place
 from sim.jobs.messages import Status
 from sim.jobs.rules import JobRules
 from sim.jobs.service import Changed, Effect, JobChanged, JobService, Publish, Reply
@@ -30,8 +31,8 @@ class Bench:
             self.service.add_thing(thing)
 
     @staticmethod
-    def _presign(bucket: str, key: str, expires_s: int, now_s: int) -> str:
-        return f'https://{bucket}/{key}?"{expires_s}"at{now_s}'
+    def _presign(place: S3Place, expires_s: int, now_s: int) -> str:
+        return f'https://{place.bucket}/{place.key}?"{expires_s}"at{now_s}'
 
     def create(
         self, job_id: str, *things: str, document: Any = None, presign_expires_s: int | None = None

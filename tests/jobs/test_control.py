@@ -495,6 +495,17 @@ def test_attempt_numbers_are_never_given_twice() -> None:
     assert [it.number for it in bench.service.attempts("j", "t")] == [2]
 
 
+def test_attempt_numbers_are_never_given_twice_when_all_were_deleted_from_the_last_to_the_first() -> None:
+    bench = continuous("t")
+    for members in ([], ["t"]):
+        bench.regroup("g", *members)
+    for number in (2, 1):
+        bench.control.delete_execution("t", "j", number, T0)
+    for members in ([], ["t"]):
+        bench.regroup("g", *members)
+    assert [it.number for it in bench.service.attempts("j", "t")] == [3]
+
+
 def test_who_comes_back_while_still_at_it_goes_on() -> None:
     bench = Bench("t", rules=JobRules(left_group="started_go_on"))
     bench.groups["g"] = ["t"]

@@ -9,18 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.jobs.documents import DOCUMENT_MAX_CHARS, NESTING_MAX, JobError, parse_document
+from sim.jobs.documents import DOCUMENT_MAX_CHARS, NESTING_MAX, JobError, S3Place, parse_document
 
 URL = "https://qpyota.s3.us-west-2.amazonaws.com/a.py"
 PLACEHOLDER = "${aws:iot:s3-presigned-url:" + URL + "}"
 
 
-def sign(bucket: str, key: str, expires_s: int, now_s: int) -> str:
-    return f"signed:{bucket}|{key}|{expires_s}|{now_s}"
+WHO = {"thingName": "meter-7", "jobId": "job_1", "executionNumber": "2"}
+
+
+def sign(place: S3Place, expires_s: int, now_s: int) -> str:
+    how = "upload" if place.upload else "signed"
+    version = f"@{place.version}" if place.version else ""
+    return f"{how}:{place.bucket}|{place.key}{version}|{expires_s}|{now_s}"
 
 
 def deliver(value: object, expires_s: int | None = 3600, now_s: int = 7) -> object:
-    return parse_document(json.dumps(value), expires_s).deliver(sign, now_s)
+    return parse_document(json.dumps(value), expires_s).deliver(sign, now_s, WHO)
 
 
 @pytest.mark.parametrize(
@@ -41,8 +46,9 @@ def deliver(value: object, expires_s: int | None = 3600, now_s: int = 7) -> obje
         ("{}", 3601, "InvalidRequestException", "expiresInSec is 3601"),
         ('"${aws:iot:s3-presigned-url:http://x/y}"', 60, "InvalidRequestException", "names no S3 object"),
         (f'"{PLACEHOLDER} ${{aws:iot:s3-presigned-url:}}"', 60, "InvalidRequestException", "names no S3 object"),
-        (f'"${{aws:iot:s3-presigned-url-upload:{URL}}}"', 60, "InvalidRequestException", "upload"),
-        (f'"${{aws:iot:s3-presigned-url-v2:{URL}%3FversionId%3D4}}"', 60, "InvalidRequestException", "version"),
+        (f'"${{aws:iot:s3-presigned-url-upload:{URL}}}"', None, "InvalidRequestException", "role ARN is required"),
+        (f'"${{aws:iot:s3-presigned-url-upload:{URL}{"${jobId}" * 3}}}"', 60, "InvalidRequestException", "3 times"),
+        (f'"${{aws:iot:s3-presigned-url-v2:{URL}%3FversionId%3D}}"', 60, "InvalidRequestException", "no version"),
     ],
 )
 def test_refused_at_creation(text: str, expires_s: int | None, exception: str, message: str) -> None:
@@ -55,12 +61,12 @@ def test_refused_at_creation(text: str, expires_s: int | None, exception: str, m
 def test_any_json_value_is_a_document_and_is_stored_as_written(text: str) -> None:
     document = parse_document(text, None)
     assert document.text == text
-    assert document.deliver(sign, 0) == json.loads(text)
+    assert document.deliver(sign, 0, WHO) == json.loads(text)
 
 
 def test_longest_document() -> None:
     text = '"' + "x" * (DOCUMENT_MAX_CHARS - 2) + '"'
-    assert parse_document(text, None).deliver(sign, 0) == json.loads(text)
+    assert parse_document(text, None).deliver(sign, 0, WHO) == json.loads(text)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +90,37 @@ def test_only_v2_is_percent_decoded() -> None:
     assert deliver("${aws:iot:s3-presigned-url-v2:" + url + "}") == "signed:qpyota|a b|3600|7"
 
 
+def test_v2_may_name_a_version() -> None:
+    assert (
+        deliver("${aws:iot:s3-presigned-url-v2:" + URL + "%3FversionId%3D4_x.y}") == "signed:qpyota|a.py@4_x.y|3600|7"
+    )
+
+
+def test_version_in_the_older_forms_is_part_of_the_key() -> None:
+    assert deliver("${aws:iot:s3-presigned-url:" + URL + "?versionId=4}") == "signed:qpyota|a.py?versionId=4|3600|7"
+
+
+@pytest.mark.parametrize(
+    ("key", "found"),
+    [
+        ("logs/a.txt", "logs/a.txt"),
+        ("${thingName}/${jobId}-${executionNumber}.txt", "meter-7/job_1-2.txt"),
+        ("${jobId}/${jobId}", "job_1/job_1"),
+        ("${thingname}", None),
+    ],
+)
+def test_upload_says_who_uploads(key: str, found: str | None) -> None:
+    text = "<${aws:iot:s3-presigned-url-upload:https://logs.s3.us-west-2.amazonaws.com/" + key + "}>"
+    if found is None:  # not one of the three: what is between the braces ends at the first one that closes
+        assert deliver(text) == "<upload:logs|${thingname|3600|7}>"
+    else:
+        assert deliver(text) == f"<upload:logs|{found}|3600|7>"
+
+
+def test_variables_outside_of_an_upload_stay() -> None:
+    assert deliver(["${jobId}", PLACEHOLDER]) == ["${jobId}", "signed:qpyota|a.py|3600|7"]
+
+
 def test_each_placeholder_is_replaced_on_its_own_wherever_a_string_value_is() -> None:
     document = [{"files": [{"url": PLACEHOLDER}, {"both": f"<{PLACEHOLDER},{PLACEHOLDER}>"}], PLACEHOLDER: 1}]
     signed = "signed:qpyota|a.py|3600|7"
@@ -102,8 +139,8 @@ def test_placeholder_in_a_member_name_needs_no_presign_config() -> None:
 
 def test_every_delivery_signs_anew_and_the_stored_document_keeps_the_placeholder() -> None:
     document = parse_document(json.dumps({"u": PLACEHOLDER}), 60)
-    assert document.deliver(sign, 1) == {"u": "signed:qpyota|a.py|60|1"}
-    assert document.deliver(sign, 2) == {"u": "signed:qpyota|a.py|60|2"}
+    assert document.deliver(sign, 1, WHO) == {"u": "signed:qpyota|a.py|60|1"}
+    assert document.deliver(sign, 2, WHO) == {"u": "signed:qpyota|a.py|60|2"}
     assert document.text == json.dumps({"u": PLACEHOLDER})
 
 
@@ -122,4 +159,4 @@ def test_document_without_placeholder_is_delivered_as_it_is(value: object) -> No
 @given(text=st.text() | JSON.map(json.dumps))
 def test_any_text_is_a_document_or_refused(text: str) -> None:
     with contextlib.suppress(JobError):
-        parse_document(text, 60).deliver(sign, 0)
+        parse_document(text, 60).deliver(sign, 0, WHO)

@@ -16,6 +16,7 @@ from sim.jobs.paging import Page
 from sim.jobs.rules import RELAXED_QUOTAS, JobRules
 from sim.jobs.spec import job_spec
 from sim.kernel.clock import Clock
+from sim.mqtt.switchboard import Request
 from sim.trace import Trace
 
 
@@ -95,6 +96,9 @@ class Heard:
     def publish(self, topic: str, payload: bytes, qos: int = 0) -> None:
         self.topics.append(topic)
 
+    def acknowledge(self, connection: str, packet_id: int) -> None:
+        raise AssertionError((connection, packet_id))
+
 
 def test_an_accounts_clock_rolls_out_and_times_out() -> None:
     clock = Clock()
@@ -112,7 +116,7 @@ def test_an_accounts_clock_rolls_out_and_times_out() -> None:
     clock.run(60_000_000 - 1)
     assert account.jobs.executions("j")[0].queued_at_s == T0
     assert heard.topics == [f"$aws/things/t0/jobs/{it}" for it in ("notify", "notify-next")]
-    account.on_request("c", "t0", "$aws/things/t0/jobs/start-next", json.dumps({}).encode())
+    account.on_request(Request("c", "t0", "$aws/things/t0/jobs/start-next", json.dumps({}).encode()))
     clock.run(7 * 24 * 3600 * 1_000_000)
     assert [it.queued_at_s - T0 for it in account.jobs.executions("j")] == [0, 60, 120, 180, 240]
     first = account.jobs.executions("j")[0]

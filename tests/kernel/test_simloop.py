@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from sim.kernel.clock import Clock
+from sim.kernel.inflight import InFlight
 from sim.kernel.simloop import connection_key
 
 
@@ -142,6 +143,147 @@ def test_a_client_outside_this_process_does_not_stop_time(clock):
     clock.run(1_000_000)
     assert answers == [b"hello"]
     assert clock.loop.stuck == []
+
+
+@pytest.fixture
+def paced():
+    """A clock at a hundred times wall speed, and `with_clients(*stories)`: run until all of these threads are done."""
+    clock = Clock("paced", speed=100.0)
+    clock.servers = []
+
+    def with_clients(*stories):
+        threads = [threading.Thread(target=story) for story in stories]
+
+        def wait_for_all():
+            for thread in threads:
+                thread.join()
+            clock.loop.call_soon_threadsafe(clock.loop.end_simulation)
+
+        watcher = threading.Thread(target=wait_for_all)
+        for thread in (*threads, watcher):
+            thread.start()
+        clock.run()
+        watcher.join()
+
+    clock.with_clients = with_clients
+    yield clock
+    for server in clock.servers:
+        server.close()
+    clock.close()
+
+
+def serve_turns(clock):
+    """A server that answers each piece with the time of the simulation's turn in which it was handled."""
+    inbox = []
+
+    class Turns(asyncio.Protocol):
+        def connection_made(self, transport):
+            self.transport = transport
+
+        def data_received(self, data):
+            inbox.append(self.transport)
+
+    def hand_over():
+        asked, inbox[:] = list(inbox), []
+        for transport in asked:
+            clock.handover(lambda to=transport: to.write(b"%012d" % clock.now_us))
+
+    clock.loop.on_quiet = hand_over
+    server = clock.loop.run_until_complete(clock.loop.create_server(Turns, "127.0.0.1", 0))
+    clock.servers.append(server)
+    return server.sockets[0].getsockname()[1]
+
+
+def ask(port):
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as peer:
+        peer.sendall(b"?")
+        return int(peer.recv(12))
+
+
+def test_an_outside_client_is_answered_long_before_the_next_event_or_with_none_due(paced):
+    port, answers = serve_turns(paced), []
+    paced.with_clients(lambda: answers.append(ask(port)))
+    paced.after(10**12, lambda: None)
+    paced.with_clients(lambda: answers.append(ask(port)))
+    assert len(answers) == 2
+    assert paced.now_us < 10**12
+
+
+def test_an_outside_client_finds_the_time_that_the_wall_shows(paced):
+    port, answers = serve_turns(paced), []
+
+    def story():
+        for _ in range(3):
+            threading.Event().wait(0.05)
+            answers.append(ask(port))
+
+    paced.with_clients(story)
+    assert answers[0] >= 4_000_000  # 50 ms at a hundred times wall speed are 5 s
+    assert answers[2] - answers[0] >= 8_000_000
+
+
+def test_outside_traffic_does_not_keep_the_simulation_from_its_turn(paced):
+    """A socket that always has something to read, and callbacks that are always ready, stand for a flood."""
+    here, there = socket.socketpair()
+    there.send(b"!")
+    reads, happened = [], []
+
+    def read():
+        reads.append(1)
+        if len(reads) == 1_000_000:
+            paced.loop.end_simulation()
+        paced.loop.call_soon(int)
+
+    paced.after(2_000_000, lambda: happened.append(len(reads)))
+    paced.after(2_100_000, paced.loop.end_simulation)
+    paced.loop.add_reader(here, read)
+    paced.run()
+    paced.loop.remove_reader(here)
+    here.close()
+    there.close()
+    assert happened
+    assert 10 < len(reads) < 1_000_000
+
+
+def test_a_task_that_never_rests_gets_what_it_waits_for_from_outside(paced):
+    port, answers, done = serve_turns(paced), [], []
+
+    async def restless():
+        while not answers:
+            await asyncio.sleep(0)
+        done.append(True)
+
+    def patient():
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as peer:
+            threading.Event().wait(0.03)
+            peer.sendall(b"?")
+            paced.loop.call_soon_threadsafe(answers.append, peer.getpeername())
+
+    paced.loop.create_task(restless())
+    paced.with_clients(patient)
+    paced.run(paced.now_us + 1)
+    assert done
+
+
+def test_a_connection_that_nobody_here_dialled_leads_outside_at_once():
+    ledger = InFlight()
+    ledger.attach("accepted", "outside", 0.0, accepted=True)
+    ledger.sent("accepted", 100)
+    assert not ledger.busy(0.0)
+    ledger.dialled("inside")
+    ledger.attach("accepted too", "inside", 0.0, accepted=True)
+    assert ledger.busy(0.0)
+    ledger.attach("dialled", "inside", 0.0)
+    assert not ledger.busy(0.0)
+    assert not ledger.dialling
+    ledger.sent("dialled", 100)
+    assert ledger.busy(0.0)
+
+
+def test_a_refused_connection_is_not_waited_for(clock):
+    with pytest.raises(ConnectionRefusedError):
+        clock.loop.run_until_complete(asyncio.open_connection("127.0.0.1", 1))
+    assert not clock.loop.in_flight.dialling
 
 
 def test_bytes_that_never_arrive_are_named(clock):

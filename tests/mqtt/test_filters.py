@@ -32,15 +32,30 @@ def test_matching_agrees_with_amqtt(topic_filter: str, topic: str) -> None:
     assert matches(topic_filter, topic) == stock(topic_filter, topic)
 
 
-@given(st.lists(st.tuples(st.sampled_from("pqr"), filters | topics, st.integers(0, 1)), max_size=12), topics)
-def test_the_index_finds_what_a_walk_over_all_filters_finds(held: list[tuple[str, str, int]], topic: str) -> None:
-    index, last = FilterIndex(), {}
+@given(filters, topics)
+def test_amazons_matching_differs_from_the_standards_only_for_the_parent_of_a_hash(
+    topic_filter: str, topic: str
+) -> None:
+    parent = topic_filter.endswith("/#") and stock(topic_filter[:-2], topic)
+    amazons = matches(topic_filter, topic, hash_takes_parent=False)
+    assert amazons == (matches(topic_filter, topic) and not parent)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("pqr"), filters | topics, st.integers(0, 1)), max_size=12),
+    topics,
+    st.booleans(),
+)
+def test_the_index_finds_what_a_walk_over_all_filters_finds(
+    held: list[tuple[str, str, int]], topic: str, parent: bool
+) -> None:
+    index, last = FilterIndex(hash_takes_parent=parent), {}
     for subscriber, topic_filter, qos in held:
         index.add(subscriber, topic_filter, qos)
         last[subscriber, topic_filter] = qos
     expected: dict[str, int] = {}
     for (subscriber, topic_filter), qos in last.items():
-        if matches(topic_filter, topic):
+        if matches(topic_filter, topic, hash_takes_parent=parent):
             expected[subscriber] = max(qos, expected.get(subscriber, 0))
     assert index.find(topic) == expected
     for subscriber, topic_filter in last:

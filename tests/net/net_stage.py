@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from sim.cloud.broker import AwsBroker
 from sim.cloud.rest import RestServer
 from sim.kernel.clock import Clock
+from sim.mqtt.rules import AWS, BrokerRules
+from sim.mqtt.switchboard import EVERYTHING, Greeting, Request, Rights
 from sim.net.http import Endpoint, fetch, open_session
 from sim.net.memory import MemoryNetwork
 from sim.net.mqtt import MqttConnection, open_connection
@@ -91,6 +93,11 @@ class Client:
 
     @property
     def messages(self) -> list[tuple[str, bytes]]:
+        """What arrived, without word of who comes and goes."""
+        return [(topic, payload) for topic, payload in self.everything if not topic.startswith("$aws/events/")]
+
+    @property
+    def everything(self) -> list[tuple[str, bytes]]:
         return [(a.topic, a.payload) for a in self.arrivals if isinstance(a, Message)]
 
     @property
@@ -101,29 +108,35 @@ class Client:
 class Stage:
     """A network with a cloud behind it. `run` lets simulation time pass; 0 settles what is in flight."""
 
-    def __init__(self, kind: str, authority: Authority) -> None:
+    def __init__(self, kind: str, authority: Authority, rules: BrokerRules = AWS) -> None:
         self.kind = kind
         self.clock = Clock("memory" if kind == "memory" else "virtual")
-        self.requests: list[tuple[str, str, str, bytes]] = []
-        self.seen: list[tuple[str, bytes | None, str | None, str | None]] = []
+        self.rules = rules
+        self.requests: list[Request] = []
+        self.seen: list[Greeting] = []
+        self.rights: Rights = EVERYTHING
         self.asked: list[HttpRequest] = []
         self.respond: Callable[[HttpRequest, int], HttpResponse] = lambda *_: HttpResponse(200, {}, b"")
+        self._dialled: set[str] = set()
         self._close = contextlib.ExitStack()
         self.cloud: Any
         if kind == "memory":
             self.cloud = self._network = MemoryNetwork(
-                self.clock, self._answer, self._on_request, self._authorise, client_ca=authority.pem
+                self.clock, self._answer, self.requests.append, self._admit, client_ca=authority.pem, rules=rules
             )
         else:
             self._start_wire(authority)
 
     def connect(self, client_id: str, **options: Any) -> Client:
-        """Connect and settle."""
+        """Connect and settle. One that was here before comes a second later, as Amazon wants it."""
+        if client_id in self._dialled and self.rules.reconnect_after_s:
+            self.run(self.rules.reconnect_after_s)
         client = self.dial(client_id, **options)
         self.run()
         return client
 
     def dial(self, client_id: str, **options: Any) -> Client:
+        self._dialled.add(client_id)
         client = Client(self.clock)
         hello = Hello("x-ats.iot.us-west-2.amazonaws.com", 8883, client_id, tls=True, **options)
         if self.kind == "memory":
@@ -152,12 +165,9 @@ class Stage:
 
     # -- the cloud's side
 
-    def _on_request(self, *request: Any) -> None:
-        self.requests.append(request)
-
-    def _authorise(self, client_id: str, certificate: bytes | None, user: str | None, password: str | None) -> int:
-        self.seen.append((client_id, certificate, user, password))
-        return 5 if password == "wrong" else 0
+    def _admit(self, greeting: Greeting) -> Rights | int:
+        self.seen.append(greeting)
+        return 5 if greeting.password == "wrong" else self.rights
 
     def _answer(self, request: HttpRequest, now_s: int) -> HttpResponse:
         self.asked.append(request)
@@ -170,7 +180,7 @@ class Stage:
         if self.kind == "tls":
             server = authority.issue("cloud")
             tls = server_context(server.certificate, server.private_key, authority.pem)
-        self.cloud = broker = AwsBroker(self._on_request, authorise=self._authorise)
+        self.cloud = broker = AwsBroker(self.requests.append, admit=self._admit, rules=self.rules)
         rest = RestServer(self._answer, lambda: self.clock.epoch_s)
         do = self.clock.loop.run_until_complete
         self._port = do(broker.start("127.0.0.1", free_port(), tls=tls))

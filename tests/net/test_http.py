@@ -60,12 +60,16 @@ def test_only_what_the_device_says_is_sent() -> None:
     [
         b"",
         b"garbage\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     ],
 )
 def test_a_broken_answer_is_a_reset(answer: bytes) -> None:
     assert ask(answer, HttpRequest("GET", URL))[0] == HttpFailure("reset")
+
+
+def test_an_answer_that_breaks_off_keeps_what_had_come() -> None:
+    outcome, _ = ask(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", HttpRequest("GET", URL))
+    assert outcome == HttpResponse(200, {"Content-Length": "10"}, b"short", broken="closed")
 
 
 @pytest.mark.parametrize("request_", [HttpRequest("GET", URL, {"X": "a\r\nY: b"}), HttpRequest("G T", URL)])

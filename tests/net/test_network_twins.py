@@ -64,7 +64,7 @@ def play(
             case "publish", [topic, payload, level, retain]:
                 channel.publish(topic, payload, level, retain, number if level else 0)
                 stage.run()
-                for connection in {request[0] for request in stage.requests[-1:]}:
+                for connection in {request.connection for request in stage.requests[-1:]}:
                     stage.cloud.reply(connection, "reply", b"!")
             case "ack", [packet_id]:
                 channel.ack(packet_id)

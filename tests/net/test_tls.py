@@ -14,6 +14,7 @@ from net_stage import free_port
 
 from sim.cloud.broker import AwsBroker
 from sim.kernel.clock import Clock
+from sim.mqtt.switchboard import EVERYTHING
 from sim.net.tls import READ_BUFFER_BYTES, TlsFailure, check_identity, client_context, server_context
 
 BAD = ["", "x", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "\0", "é" * 100, "\ud800"]
@@ -95,7 +96,7 @@ def test_a_handshake_that_never_comes_does_not_hold_up_the_end(authority: Any) -
     server = authority.issue("cloud")
     context = server_context(server.certificate, server.private_key, authority.pem)
     clock = Clock("virtual")
-    broker = AwsBroker(lambda *_: None, authorise=lambda *_: 0)
+    broker = AwsBroker(lambda _: None, admit=lambda _: EVERYTHING)
 
     async def main() -> float:
         port = await broker.start("127.0.0.1", free_port(), tls=context)

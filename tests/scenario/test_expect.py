@@ -123,6 +123,24 @@ def test_a_long_value_is_cut_in_the_detail(run: Namespace) -> None:
     assert len(result.detail) < 200
 
 
+def test_numbers_of_a_job_and_its_own_status() -> None:
+    executions = {
+        name: ExecutionView(status, 2, {})
+        for name, status in [("a", "SUCCEEDED"), ("b", "SUCCEEDED"), ("c", "FAILED"), ("d", "QUEUED")]
+    }
+    job = {"j": JobView(executions, "IN_PROGRESS", 5), "gone": JobView({})}
+    namespace = Namespace(FleetView({}), job, count([]))
+    for expr in (
+        "job['j'].succeeded == 2 and job['j'].failed == 1 and job['j'].queued == 1 and job['j'].rejected == 0",
+        "job['j'].job_status == 'IN_PROGRESS' and job['j'].waiting == 5 and job['j'].status == 'MIXED'",
+        "job['j'].in_progress == 0 and job['j'].removed == 0",
+        "job['j'].timed_out == 0 and job['j'].canceled == 0",
+        "job['gone'].job_status == 'DELETED'",
+    ):
+        assert check(expr, {"job": ["j", "gone"]}) == []
+        assert evaluate(expr, namespace).passed, expr
+
+
 def test_a_job_nobody_has_is_not_succeeded() -> None:
     assert JobView({}).status == "NONE"
 

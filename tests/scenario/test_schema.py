@@ -9,18 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from sim.flash.torn import Torn
-from sim.scenario.schema import (
-    DOCUMENT_CHARS,
-    Fault,
-    Fleet,
-    Job,
-    Object,
-    Package,
-    S3Object,
-    Scenario,
-    When,
-    parse_s3_url,
-)
+from sim.scenario.schema import Fleet, Object, Package, Scenario
+from sim.scenario.schema_faults import Fault, When
+from sim.scenario.schema_jobs import Job
+from sim.scenario.values import DOCUMENT_CHARS, S3Object, parse_s3_url
 
 FLEET = {"model": "EG915U", "firmware": "EG915UEUABR03A20M08_OCPU_QPY"}
 JOB = {"jobId": "jobfota", "targets": ["dev"], "document": "[]"}

@@ -82,6 +82,10 @@ def _retained(_services: Services, _ask: Ask) -> Mapping[str, Json] | None:
     raise not_emulated("retained messages")
 
 
+def _connection(_services: Services, _ask: Ask) -> Mapping[str, Json] | None:
+    raise not_emulated("ending a connection of the broker")
+
+
 _THING, _JOB = label("thingName", NAME), label("jobId", JOB_ID)
 _DETAILS = (member("statusDetails", Elsewhere()), member("stepTimeoutInMinutes", Elsewhere()))
 
@@ -157,4 +161,14 @@ DATA_OPERATIONS = (
         (query("nextToken", TOKEN), query("maxResults", Whole(1, 200))),
     ),
     Operation("GetRetainedMessage", "GET /retainedMessage/{topic+}", _retained, (label("topic", Text()),)),
+    Operation(
+        "DeleteConnection",
+        "DELETE /connections/{clientId}",
+        _connection,
+        (
+            label("clientId", Text(1, 128, "^[^$].*")),
+            query("cleanSession", Flag()),
+            query("preventWillMessage", Flag()),
+        ),
+    ),
 )

@@ -37,7 +37,10 @@ _PROPERTIES = Structure({"thingGroupDescription": DESCRIPTION, "attributePayload
 
 
 def _create(services: Services, ask: Ask) -> Answer:
-    return _made(services, ask, _wanted(ask, parent=ask.maybe("parentGroupName") or ""))
+    parent = ask.maybe("parentGroupName")
+    if parent and parent not in services.registry.groups.by_name:  # this operation knows no ResourceNotFoundException
+        raise invalid(f"Parent thing group {parent} does not exist")
+    return _made(services, ask, _wanted(ask, parent=parent or ""))
 
 
 def _create_dynamic(services: Services, ask: Ask) -> Answer:
@@ -51,7 +54,7 @@ def _made(services: Services, ask: Ask, wanted: Group) -> Answer:
     registry = services.registry
     if wanted.name in ("addThingToThingGroup", "removeThingFromThingGroup", "updateThingGroupsForThing"):
         raise invalid(f"{wanted.name} is the name of an operation")
-    registry.check_tags(registry.arns.group(wanted.name), ask.tags())
+    registry.check_tags(registry.arns.group(wanted.name), ask.new_tags())
     made = registry.groups.create(wanted)
     registry.tag(registry.arns.group(made.name), ask.tags())
     return {

@@ -15,6 +15,7 @@ from sim.cloud.api.services import Services
 from sim.cloud.api.shapes import Member, failed
 from sim.cloud.refusals import invalid
 from sim.cloud.registry.pages import RESULTS_MAX, Span
+from sim.cloud.registry.registry import TAGS_MAX
 from sim.jobs.documents import JobError
 from sim.jobs.messages import Json
 from sim.jobs.paging import Page
@@ -69,6 +70,13 @@ class Ask:
         value = self.given.get("tags")
         rows = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
         return {str(row["Key"]): str(row.get("Value", "")) for row in rows}
+
+    def new_tags(self) -> dict[str, str]:
+        """The tags of a resource to be made, for operations whose only word for too many is InvalidRequestException."""
+        tags = self.tags()
+        if len(tags) > TAGS_MAX:
+            raise invalid(f"A resource has at most {TAGS_MAX} tags")
+        return tags
 
     def span(self) -> Span:
         """The page of a registry list that is wanted, in either of AWS's two dialects."""

@@ -25,7 +25,7 @@ from sim.cloud.registry.records import PolicyVersion
 
 def _create(services: Services, ask: Ask) -> Answer:
     registry, name = services.registry, ask.text("policyName")
-    registry.check_tags(_arn(services, name), ask.tags())
+    registry.check_tags(_arn(services, name), ask.new_tags())
     made = registry.policies.create(name, ask.text("policyDocument"), ask.now_s)
     registry.tag(_arn(services, name), ask.tags())
     version = made.versions[0]
@@ -103,7 +103,8 @@ def _detach(services: Services, ask: Ask) -> None:
 
 
 def _target(ask: Ask) -> str:
-    return ask.maybe("target") or ask.text("x-amzn-iot-principal")
+    target = ask.maybe("target")
+    return ask.text("x-amzn-iot-principal") if target is None else target
 
 
 def _attached(services: Services, ask: Ask) -> Answer:

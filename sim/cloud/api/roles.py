@@ -58,29 +58,17 @@ class Roles:
     def __init__(self, account: str) -> None:
         self._account = account
         self.by_name: dict[str, Role] = {}
-        self._actions: Mapping[tuple[str, str], Callable[[Fields, int], str]] = {
-            ("sts", "GetCallerIdentity"): self._caller,
-            ("iam", "CreateRole"): self._create,
-            ("iam", "GetRole"): lambda given, _: self._xml(self._role(given)),
-            ("iam", "ListRoles"): self._list,
-            ("iam", "DeleteRole"): self._delete,
-            ("iam", "PutRolePolicy"): self._put_policy,
-            ("iam", "GetRolePolicy"): self._get_policy,
-            ("iam", "DeleteRolePolicy"): self._delete_policy,
-            ("iam", "AttachRolePolicy"): self._attach,
-            ("iam", "DetachRolePolicy"): self._detach,
-        }
 
     def respond(self, service: str, request: HttpRequest, now_s: int) -> HttpResponse:
         """The answer to a request of a caller who is known already."""
         given = dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
         name = given.get("Action", "")
-        action = self._actions.get((service, name))
+        action = _ACTIONS.get((service, name))
         if action is None:
             message = f"{service} has no action {name[:60]!r} here: AWS has none, or it is not emulated"
             return refused(JobError("UnknownOperationException", message), request, now_s)
         try:
-            result = action(given, now_s)
+            result = action(self, given, now_s)
         except JobError as error:
             return refused(error, request, now_s)
         body = f"<{name}Result>{result}</{name}Result>" if result else ""
@@ -104,6 +92,9 @@ class Roles:
         role = Role(name, trust, given.get("Description", "")[:1000], now_s)
         self.by_name[name] = role
         return self._xml(role)
+
+    def _get(self, given: Fields, _now_s: int) -> str:
+        return self._xml(self._role(given))
 
     def _list(self, _given: Fields, _now_s: int) -> str:
         rows = "".join(self._xml(self.by_name[name], "member") for name in sorted(self.by_name))
@@ -167,6 +158,20 @@ class Roles:
         }
         inner = "".join(f"<{name}>{escape(_printable(value))}</{name}>" for name, value in members.items())
         return f"<{tag}>{inner}</{tag}>"
+
+
+_ACTIONS: Mapping[tuple[str, str], Callable[[Roles, Fields, int], str]] = {
+    ("sts", "GetCallerIdentity"): Roles._caller,
+    ("iam", "CreateRole"): Roles._create,
+    ("iam", "GetRole"): Roles._get,
+    ("iam", "ListRoles"): Roles._list,
+    ("iam", "DeleteRole"): Roles._delete,
+    ("iam", "PutRolePolicy"): Roles._put_policy,
+    ("iam", "GetRolePolicy"): Roles._get_policy,
+    ("iam", "DeleteRolePolicy"): Roles._delete_policy,
+    ("iam", "AttachRolePolicy"): Roles._attach,
+    ("iam", "DetachRolePolicy"): Roles._detach,
+}
 
 
 def refused(error: JobError, request: HttpRequest, now_s: int) -> HttpResponse:

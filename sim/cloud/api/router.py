@@ -26,10 +26,11 @@ from sim.cloud.api import (
     templates,
     things,
 )
-from sim.cloud.api.auth import authenticate
+from sim.cloud.api.auth import authenticate, authorise, shows_certificate
 from sim.cloud.api.errors import DATA_STATUS, STATUS, answer, foreign, refused
 from sim.cloud.api.operation import Ask, Operation
 from sim.cloud.api.services import Services
+from sim.cloud.gate import Gate
 from sim.cloud.refusals import invalid
 from sim.jobs.documents import JobError
 from sim.ports import HttpRequest, HttpResponse
@@ -79,8 +80,9 @@ _PATHS = (
 class Router:
     """The REST face of one account."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, gate: Gate) -> None:
         self._services = services
+        self._gate = gate
 
     def respond(self, request: HttpRequest, now_s: int) -> HttpResponse:
         """The answer to any request at `now_s`, epoch seconds."""
@@ -94,14 +96,15 @@ class Router:
             return self._on_roles(plane, request, now_s)
         statuses = STATUS if plane is Plane.CONTROL else DATA_STATUS
         try:
-            authenticate(request, self._services.artifacts.region, plane.value)
+            if plane is Plane.CONTROL or not shows_certificate(request):
+                authenticate(request, self._services.artifacts.region, plane.value, self._services.operator)
             return self._perform(plane, request, now_s)
         except JobError as error:
             return refused(error, statuses, request, now_s)
 
     def _on_roles(self, plane: Plane, request: HttpRequest, now_s: int) -> HttpResponse:
         try:
-            authenticate(request, None, plane.value)
+            authenticate(request, None, plane.value, self._services.operator)
         except JobError as error:
             return roles.refused(error, request, now_s)
         return self._services.roles.respond(plane.value, request, now_s)
@@ -116,6 +119,8 @@ class Router:
         except UnicodeDecodeError:
             raise invalid("The query is not UTF-8") from None
         given = operation.read(request, labels, query)
+        if plane is not Plane.CONTROL and shows_certificate(request):
+            authorise(self._gate, request, plane.value, operation.name, given)
         ask = Ask(given, now_s, host=parts.hostname or "", body=request.body)
         return answer(200, operation.handler(self._services, ask), {}, request, now_s)
 
@@ -151,6 +156,13 @@ def reads_object(request: HttpRequest) -> bool:
         return plane_of(request) is Plane.S3
     except JobError:
         return False
+
+
+def may_change(request: HttpRequest, answer: HttpResponse) -> bool:
+    """Whether an answered request may have changed the account: it was accepted, and is not known to only read."""
+    if request.method.upper() in ("GET", "HEAD") or answer.status >= 300:
+        return False
+    return plane_of(request) is not Plane.DATA  # which publishes, and nothing stays of that
 
 
 def _is_json(request: HttpRequest) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sim.cloud.api.roles import Roles
 from sim.cloud.artifacts import ArtifactStore
 from sim.cloud.registry.registry import Registry
+from sim.cloud.sigv4 import OPERATOR, Credentials
 from sim.cloud.things import Things
 from sim.jobs.effects import Effect
 from sim.jobs.service import JobService
@@ -28,7 +29,10 @@ class Indexing:
 
 @dataclass(slots=True)
 class Services:
-    """One account. `endpoint` is the host that DescribeEndpoint tells; "" tells the one the caller used."""
+    """One account. `endpoint` is the host that DescribeEndpoint tells; "" tells the one the caller used.
+
+    All of it outlives the process, so whatever is added here has to be plain values; `carry` and `publish` are ports.
+    """
 
     registry: Registry
     jobs: JobService
@@ -37,6 +41,7 @@ class Services:
     carry: Carry
     publish: Publish
     endpoint: str = ""
+    operator: Credentials = OPERATOR
     indexing: Indexing = field(default_factory=Indexing)
     roles: Roles = field(init=False)
 

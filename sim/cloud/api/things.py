@@ -118,7 +118,7 @@ def _create_type(services: Services, ask: Ask) -> Answer:
     name = ask.text("thingTypeName")
     description, searchable = _properties(ask)
     registry, arn = services.registry, services.registry.arns.of("thingtype", name)
-    registry.check_tags(arn, ask.tags())
+    registry.check_tags(arn, ask.new_tags())
     made = registry.things.create_type(name, description or "", searchable or (), ask.now_s)
     registry.tag(arn, ask.tags())
     return {"thingTypeName": name, "thingTypeArn": arn, "thingTypeId": made.type_id}

@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import NameOID
 
 from sim.cloud.refusals import delete_conflict, invalid, not_found
 from sim.cloud.registry.records import Certificate
@@ -21,9 +22,13 @@ ACTIVE, INACTIVE, REVOKED = "ACTIVE", "INACTIVE", "REVOKED"
 
 
 class Certificates:
-    """All certificates by id, and the things each is attached to. `keys_made`: key pairs made here so far."""
+    """All certificates by id, and the things each is attached to. `keys_made`: key pairs made here so far.
+
+    `revision` grows with every change.
+    """
 
     def __init__(self) -> None:
+        self.revision = 0
         self.by_id: dict[str, Certificate] = {}
         self.keys_made = 0
         self._things: dict[str, dict[str, bool]] = {}
@@ -35,6 +40,11 @@ class Certificates:
         if found is None:
             raise not_found("Certificate", certificate_id)
         return found
+
+    def counts(self, certificate_id: str) -> bool:
+        """Whether there is such a certificate, and it is active."""
+        found = self.by_id.get(certificate_id)
+        return found is not None and found.status == ACTIVE
 
     def add(self, pem: str, status: str, now_s: int, ca_id: str = "") -> Certificate:
         """Take a certificate in; it must not be there yet. PEM that cannot be read is refused."""
@@ -52,8 +62,10 @@ class Certificates:
             valid_from_s=int(read.not_valid_before_utc.timestamp()),
             valid_until_s=int(read.not_valid_after_utc.timestamp()),
             ca_id=ca_id,
+            common_name=_common_name(read),
         )
         self.by_id[certificate_id] = made
+        self.revision += 1
         return made
 
     def update(self, certificate_id: str, status: str, now_s: int) -> None:
@@ -62,6 +74,7 @@ class Certificates:
         if status not in (ACTIVE, INACTIVE, REVOKED):
             raise invalid(f"A certificate cannot be set to {status}; use ACTIVE, INACTIVE or REVOKED")
         self.by_id[old.certificate_id] = replace(old, status=status, modified_s=now_s, version=old.version + 1)
+        self.revision += 1
 
     def check_deletion(self, certificate_id: str) -> Certificate:
         """Refuse what DeleteCertificate would refuse, policies apart."""
@@ -78,6 +91,7 @@ class Certificates:
         old = self.check_deletion(certificate_id)
         del self.by_id[old.certificate_id]
         self._things.pop(old.certificate_id, None)
+        self.revision += 1
 
     def attach(self, certificate_id: str, thing: str, *, exclusive: bool) -> None:
         """AttachThingPrincipal, repeatable. An exclusive certificate has one thing, and that thing no other."""
@@ -88,12 +102,14 @@ class Certificates:
             raise invalid(f"Certificate {certificate_id} is attached to thing {others[0][0]} already")
         self._things.setdefault(certificate_id, {})[thing] = exclusive
         self._of_thing.setdefault(thing, {})[certificate_id] = None
+        self.revision += 1
 
     def detach(self, certificate_id: str, thing: str) -> None:
         """DetachThingPrincipal; one that is not attached is as good as detached."""
         certificate_id = self.get(certificate_id).certificate_id
         self._things.get(certificate_id, {}).pop(thing, None)
         self._of_thing.get(thing, {}).pop(certificate_id, None)
+        self.revision += 1
 
     def things(self, certificate_id: str) -> dict[str, bool]:
         """Things of a certificate, and whether it is theirs exclusively."""
@@ -103,6 +119,12 @@ class Certificates:
         """Certificates of a thing, and whether each is its exclusively."""
         for certificate_id in self._of_thing.get(thing, {}):
             yield self.by_id[certificate_id], self._things[certificate_id][thing]
+
+
+def _common_name(read: x509.Certificate) -> str:
+    """The first common name of the subject, "" for none."""
+    names = read.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else ""
 
 
 def _read(pem: str) -> x509.Certificate:

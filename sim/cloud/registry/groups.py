@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from sim.cloud.refusals import exists, invalid, not_found, version_conflict
 from sim.cloud.registry import queries
@@ -24,9 +25,10 @@ INDEX = "AWS_Things"
 
 
 class Groups:
-    """All groups by name."""
+    """All groups by name. `revision` grows with every change of who is in which group."""
 
     def __init__(self, ids: Ids, things: ThingRecords) -> None:
+        self.revision = 0
         self._ids = ids
         self._things = things
         self.by_name: dict[str, Group] = {}
@@ -34,6 +36,14 @@ class Groups:
         self._of_thing: dict[str, dict[str, None]] = {}
         self._children: dict[str, dict[str, None]] = {}
         self._matches: dict[str, queries.Match] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        """Queries are kept as their texts, which groups have, and parsed again."""
+        return self.__dict__ | {"_matches": list(self._matches)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._matches = {name: queries.parse(self.by_name[name].query) for name in state["_matches"]}
 
     def get(self, name: str) -> Group:
         """The group; JobError when there is none."""
@@ -90,6 +100,7 @@ class Groups:
         self._matches.pop(name, None)
         self._children[group.parent].pop(name)
         del self.by_name[name]
+        self.revision += 1
         return things
 
     def check_addition(self, thing: str, name: str) -> None:
@@ -112,6 +123,7 @@ class Groups:
         self.check_addition(thing, name)
         self._members.setdefault(name, {})[thing] = None
         self._of_thing.setdefault(thing, {})[name] = None
+        self.revision += 1
 
     def remove(self, thing: str, name: str) -> None:
         """RemoveThingFromThingGroup; a thing that is not in it is as good as removed."""
@@ -119,11 +131,13 @@ class Groups:
             raise invalid(f"{name} is a dynamic thing group: its query decides who is in it")
         self._members.get(name, {}).pop(thing, None)
         self._of_thing.get(thing, {}).pop(name, None)
+        self.revision += 1
 
     def forget(self, thing: str) -> None:
         """The thing was deleted."""
         for name in self._of_thing.pop(thing, {}):
             self._members[name].pop(thing, None)
+        self.revision += 1
 
     def children(self, parent: str) -> list[str]:
         """Names of the groups right below one; "" for the roots."""
@@ -156,6 +170,10 @@ class Groups:
         for child in self.below(name):
             found |= dict.fromkeys(self.members(child))
         yield from found
+
+    def lineage(self, thing: str) -> list[str]:
+        """The static groups a thing is in, each followed by those above it."""
+        return [name for group in self._of_thing.get(thing, {}) for name in reversed(self.ancestry(group))]
 
     def of_thing(self, thing: str) -> list[str]:
         """Groups a thing is right in, static ones first."""

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 
+from sim.cloud.policy import PolicyError, parse
 from sim.cloud.refusals import delete_conflict, limit_exceeded, not_found
 from sim.cloud.registry.records import Policy, PolicyVersion
 from sim.jobs.documents import JobError
 
 VERSIONS_MAX = 5
 ATTACHED_MAX = 10
-DOCUMENT_MAX_CHARS = 2048
-"""AWS IoT Core quotas, policies; white space does not count."""
+"""AWS IoT Core quotas, policies."""
 
 
 class Policies:
-    """All policies by name; targets are ARNs."""
+    """All policies by name; targets are ARNs. `revision` grows with every change."""
 
     def __init__(self) -> None:
+        self.revision = 0
         self.by_name: dict[str, Policy] = {}
         self._attached: dict[str, dict[str, None]] = {}
 
@@ -37,7 +37,7 @@ class Policies:
             raise JobError("ResourceAlreadyExistsException", message)
         check_document(document)
         policy = Policy(name, (PolicyVersion("1", document, now_s),), "1", now_s, now_s)
-        self.by_name[name] = policy
+        self._keep(policy)
         return policy
 
     def add_version(self, name: str, document: str, now_s: int, *, default: bool) -> PolicyVersion:
@@ -48,12 +48,14 @@ class Policies:
             message = f"The policy {name} already has the maximum number of versions ({VERSIONS_MAX})"
             raise JobError("VersionsLimitExceededException", message)
         made = PolicyVersion(str(policy.given + 1), document, now_s)
-        self.by_name[name] = replace(
-            policy,
-            versions=(*policy.versions, made),
-            default=made.version if default else policy.default,
-            modified_s=now_s,
-            given=policy.given + 1,
+        self._keep(
+            replace(
+                policy,
+                versions=(*policy.versions, made),
+                default=made.version if default else policy.default,
+                modified_s=now_s,
+                given=policy.given + 1,
+            )
         )
         return made
 
@@ -67,7 +69,7 @@ class Policies:
     def set_default(self, name: str, which: str, now_s: int) -> None:
         """SetDefaultPolicyVersion."""
         self.version(name, which)
-        self.by_name[name] = replace(self.get(name), default=which, modified_s=now_s)
+        self._keep(replace(self.get(name), default=which, modified_s=now_s))
 
     def delete_version(self, name: str, which: str, now_s: int) -> None:
         """DeletePolicyVersion; the default one goes with the policy only."""
@@ -76,7 +78,7 @@ class Policies:
         if which == policy.default:
             raise delete_conflict(f"Cannot delete the default version of policy {name}")
         left = tuple(it for it in policy.versions if it.version != which)
-        self.by_name[name] = replace(policy, versions=left, modified_s=now_s)
+        self._keep(replace(policy, versions=left, modified_s=now_s))
 
     def delete(self, name: str) -> None:
         """DeletePolicy, once nothing hangs on it."""
@@ -90,6 +92,7 @@ class Policies:
                 f"Cannot delete the policy because it has one or more policy versions attached ({name})"
             )
         del self.by_name[name]
+        self.revision += 1
 
     def attach(self, name: str, target: str) -> None:
         """AttachPolicy, repeatable. Whether the target is there is the registry's to know."""
@@ -98,11 +101,13 @@ class Policies:
         if name not in mine and len(mine) >= ATTACHED_MAX:
             raise limit_exceeded(f"A target has at most {ATTACHED_MAX} policies")
         self._attached.setdefault(target, {})[name] = None
+        self.revision += 1
 
     def detach(self, name: str, target: str) -> None:
         """DetachPolicy; one that is not attached is as good as detached."""
         self.get(name)
         self._attached.get(target, {}).pop(name, None)
+        self.revision += 1
 
     def of(self, targets: Iterable[str]) -> list[str]:
         """Names of the policies on any of the targets, each once."""
@@ -115,38 +120,21 @@ class Policies:
     def forget(self, target: str) -> None:
         """The target was deleted."""
         self._attached.pop(target, None)
+        self.revision += 1
+
+    def document(self, name: str) -> str:
+        """The document of the default version; JobError when there is no such policy."""
+        policy = self.get(name)
+        return self.version(name, policy.default).document
+
+    def _keep(self, policy: Policy) -> None:
+        self.by_name[policy.name] = policy
+        self.revision += 1
 
 
 def check_document(text: str) -> None:
-    """A policy document must be a JSON object with statements of effect, action and resource."""
-    if len("".join(text.split())) > DOCUMENT_MAX_CHARS:
-        raise _malformed(f"it has more than {DOCUMENT_MAX_CHARS} characters")
+    """Refuse a document that cannot be evaluated."""
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        raise _malformed("it is not JSON") from None
-    if not isinstance(document, dict):
-        raise _malformed("it is not a JSON object")
-    if document.get("Version") not in (None, "2012-10-17", "2008-10-17"):
-        raise _malformed("Version must be 2012-10-17")
-    statements = document.get("Statement")
-    if isinstance(statements, dict):
-        statements = [statements]
-    if not isinstance(statements, list) or not statements:
-        raise _malformed("it has no Statement")
-    for statement in statements:
-        if not isinstance(statement, dict) or statement.get("Effect") not in ("Allow", "Deny"):
-            raise _malformed("a statement has no Effect of Allow or Deny")
-        for member in ("Action", "Resource"):
-            if not _texts(statement.get(member)):
-                raise _malformed(f"a statement has no {member}")
-
-
-def _texts(value: object) -> bool:
-    """One text or a list of some."""
-    items = value if isinstance(value, list) else [value]
-    return bool(items) and all(isinstance(item, str) and item for item in items)
-
-
-def _malformed(why: str) -> JobError:
-    return JobError("MalformedPolicyException", f"Policy document is Malformed: {why}")
+        parse(text)
+    except PolicyError as fault:
+        raise JobError("MalformedPolicyException", f"Policy document is Malformed: {fault}") from None

@@ -72,6 +72,7 @@ class Certificate:
     valid_until_s: int
     ca_id: str = ""
     version: int = 1
+    common_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sim.cloud.refusals import delete_conflict, invalid, limit_exceeded, not_found
-from sim.cloud.registry.certificates import ACTIVE, Certificates
+from sim.cloud.registry.certificates import Certificates
 from sim.cloud.registry.groups import Groups
 from sim.cloud.registry.policies import Policies
 from sim.cloud.registry.records import Attributes, Certificate, Group, Ids, Thing
@@ -89,7 +89,7 @@ class Registry:
         if next(self.certificates.of_thing(name), None) is not None:
             raise invalid(f"Cannot delete. Thing {name} is still attached to one or more principals")
         self.groups.forget(name)
-        del self.things.by_name[name]
+        self.things.delete(name)
         return thing
 
     def thing_name(self, name: str | None, arn: str | None) -> str:
@@ -181,12 +181,18 @@ class Registry:
             return self.policies.of(self.arns.group(group) for group in reversed(self.groups.ancestry(name)))
         return self.policies.of([arn])
 
-    def certificate_for(self, thing: str, certificate_id: str) -> Certificate | None:
-        """The certificate, if it counts and belongs to the thing; None otherwise. For whoever lets clients in."""
-        certificate = self.certificates.by_id.get(certificate_id)
-        if certificate is None or certificate.status != ACTIVE:
-            return None
-        return certificate if thing in self.certificates.things(certificate_id) else None
+    @property
+    def revision(self) -> int:
+        """Grows with every change that could change what a client may do."""
+        stores = (self.things, self.groups, self.certificates, self.policies)
+        return sum(store.revision for store in stores)
+
+    def documents_for(self, certificates: Iterable[str], thing: str) -> list[str]:
+        """The policy documents of active certificates (ids) and of a thing's static groups; "" for no thing."""
+        targets = [self.arns.of("cert", it) for it in certificates if self.certificates.counts(it)]
+        if thing:
+            targets += [self.arns.group(name) for name in self.groups.lineage(thing)]
+        return [self.policies.document(name) for name in self.policies.of(targets)]
 
     # Tags and events
 

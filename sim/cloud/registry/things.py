@@ -25,9 +25,10 @@ TYPE_DELETION_WAIT_S = 300
 
 
 class ThingRecords:
-    """All things by name, and their types."""
+    """All things by name, and their types. `revision` grows with every change of a thing."""
 
     def __init__(self, ids: Ids) -> None:
+        self.revision = 0
         self._ids = ids
         self.by_name: dict[str, Thing] = {}
         self.types: dict[str, ThingType] = {}
@@ -58,6 +59,7 @@ class ThingRecords:
         check_attributes(attributes, typed=bool(type_name))
         thing = Thing(name, self._ids.new(), type_name, attributes)
         self.by_name[name] = thing
+        self.revision += 1
         return thing
 
     def update(
@@ -80,7 +82,13 @@ class ThingRecords:
         check_attributes(kept, typed=bool(kind))
         changed = replace(thing, type_name=kind, attributes=kept, version=thing.version + 1)
         self.by_name[name] = changed
+        self.revision += 1
         return changed
+
+    def delete(self, name: str) -> None:
+        """DeleteThing, once nothing hangs on it."""
+        del self.by_name[name]
+        self.revision += 1
 
     def type(self, name: str) -> ThingType:
         """The type; JobError when there is none."""

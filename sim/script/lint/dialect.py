@@ -16,10 +16,10 @@ from sim.script.modules import FIRMWARE_MODULES
 OTHER_MODULES = frozenset(
     {
         "aLiYun", "app_fota_download", "app_fota_mount", "app_fota_pkg_mount", "atcmd", "audio", "backup_restore",
-        "bak_util", "ble", "bt", "builtins", "camera", "cellLocator", "checksum", "dataCall", "dlms", "errno",
+        "bak_util", "ble", "bt", "builtins", "camera", "cellLocator", "checksum", "dlms", "errno",
         "esim", "ethernet", "example", "framebuf", "gnss", "hashlib", "hmac", "lvgl", "micropython",
-        "net", "ntptime", "pm", "qrcode", "Qth", "quecgnss", "quecIot", "request", "SecureData", "securedata",
-        "sim", "sms", "sys_bus", "system", "TenCentYun", "uasyncio", "ucollections", "uctypes", "uerrno", "uheapq",
+        "qrcode", "Qth", "quecgnss", "quecIot", "request", "SecureData", "securedata",
+        "sms", "sys_bus", "system", "TenCentYun", "uasyncio", "ucollections", "uctypes", "uerrno", "uheapq",
         "uping", "upip", "uselect", "usocket", "ussl", "uwebsocket", "voiceCall", "wakeup", "WDT", "wifilocator",
         "wifiScan",
     }

@@ -1,0 +1,171 @@
+"""Who may connect, and what a connection may do: certificate → thing → policies, as the registry has them now.
+
+Rules. With TLS a certificate counts that is registered and ACTIVE; what it may do, connecting included, is what the
+policies say that hang on it and on the static groups of its thing. Its thing is the one named like the client id, if
+the certificate is attached to it. Without TLS nobody can show a certificate: a client is the thing of its name and has
+that thing's policies, or the device policy when the thing has no certificate at all. Where passwords are set, a client
+without a certificate needs one. Every operation asks again, so that a change of the registry counts at once.
+
+Topics outside `$` are free for the devices of this cloud, unless a policy denies them: their scripts were written for a
+policy that we do not know. Whoever has a certificate of another origin has what its policies say and no more.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from sim.cloud.device_policy import DEVICE_POLICY, device_document
+from sim.cloud.policy import Asker, Verdict, decide
+from sim.cloud.registry.registry import Registry
+from sim.cloud.things import Things
+from sim.jobs.topics import THING_NAME
+from sim.mqtt.switchboard import Greeting, Rights
+
+BAD_PASSWORD, NOT_AUTHORISED = 4, 5
+"""MQTT 3.1.1 CONNACK codes."""
+ANSWERS_MAX = 8192
+"""Answers kept until the registry changes; a fleet's usual topics of a thousand devices, about 3 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A password, and the thing that a client is which knows it."""
+
+    thing: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Client:
+    """Who a connection is: a client id, and the certificate (id) or else the thing that it could prove to be."""
+
+    client_id: str
+    certificate_id: str = ""
+    thing: str = ""
+
+
+class Gate:
+    """The gate of one account. `logins`: by user name; none: passwords do not count."""
+
+    def __init__(self, registry: Registry, devices: Things) -> None:
+        self.logins: Mapping[str, Login] = {}
+        self.guard(registry, devices)
+
+    def guard(self, registry: Registry, devices: Things) -> None:
+        """Go by this registry from now on; `devices` knows which certificates this cloud made for its own."""
+        self._registry = registry
+        self._devices = devices
+        self._revision = -1
+        self._answers: dict[tuple[_Client, str, str], bool] = {}
+
+    def admit(self, greeting: Greeting) -> Rights | int:
+        """The rights of a client that came over TLS, or the CONNACK code that refuses it."""
+        if greeting.certificate is not None:
+            return self._enter(_Client(greeting.client_id, sha256(greeting.certificate).hexdigest()))
+        return self._by_password(greeting) if self.logins else NOT_AUTHORISED
+
+    def admit_plain(self, greeting: Greeting) -> Rights | int:
+        """The same for a client that came without TLS."""
+        if self.logins:
+            return self._by_password(greeting)
+        name = greeting.client_id
+        return self._enter(_Client(name, thing=name if THING_NAME.fullmatch(name) else ""))
+
+    def permits(self, certificate: bytes, thing: str, action: str, resource: str) -> bool:
+        """Whether whoever shows this certificate (DER) in HTTPS may do `action` on `resource`, kind and name.
+
+        HTTPS has no client id; `thing` is the one the request is about, or "" for the only one the certificate has.
+        """
+        certificate_id = sha256(certificate).hexdigest()
+        if not thing and certificate_id in self._registry.certificates.by_id:
+            things = list(self._registry.certificates.things(certificate_id))
+            thing = things[0] if len(things) == 1 else ""
+        return self.allows(_Client(thing, certificate_id), action, resource)
+
+    def allows(self, client: _Client, action: str, resource: str) -> bool:
+        """Whether a client may do it, by the registry as it is now."""
+        if self._revision != self._registry.revision or len(self._answers) >= ANSWERS_MAX:
+            self._revision = self._registry.revision
+            self._answers.clear()
+        question = client, action, resource
+        answer = self._answers.get(question)
+        if answer is None:
+            answer = self._answers[question] = self._decide(client, action, resource)
+        return answer
+
+    def _enter(self, client: _Client) -> Rights | int:
+        if not self.allows(client, "iot:Connect", f"client/{client.client_id}"):
+            return NOT_AUTHORISED
+        return _Connection(self, client)
+
+    def _by_password(self, greeting: Greeting) -> Rights | int:
+        if greeting.user is None:
+            return NOT_AUTHORISED
+        login = self.logins.get(greeting.user)
+        given, wanted = greeting.password or "", login.password if login else ""
+        same = hmac.compare_digest(_digest(given), _digest(wanted))
+        if login is None or not same:
+            return BAD_PASSWORD
+        return self._enter(_Client(greeting.client_id, thing=login.thing if login.thing == greeting.client_id else ""))
+
+    def _decide(self, client: _Client, action: str, resource: str) -> bool:
+        certificates = self._registry.certificates
+        if client.certificate_id:
+            if not certificates.counts(client.certificate_id):
+                return False
+            attached = client.client_id in certificates.things(client.certificate_id)
+            thing = client.client_id if attached else ""
+            held = [client.certificate_id]
+        else:
+            thing = client.thing
+            held = [certificate.certificate_id for certificate, _ in certificates.of_thing(thing)]
+        documents = self._registry.documents_for(held, thing)
+        if not held:
+            documents.append(self._device_document())
+        kind, _, name = resource.partition("/")
+        verdict = decide(documents, self._asker(client, thing), action, self._registry.arns.of(kind, name))
+        if verdict is Verdict.SILENT and kind in ("topic", "topicfilter"):
+            own = not held or self._devices.made(thing, client.certificate_id)
+            return own and not name.startswith("$")
+        return verdict is Verdict.ALLOWED
+
+    def _device_document(self) -> str:
+        policies = self._registry.policies
+        if DEVICE_POLICY in policies.by_name:
+            return policies.document(DEVICE_POLICY)
+        return device_document(self._registry.arns)
+
+    def _asker(self, client: _Client, thing: str) -> Asker:
+        record = self._registry.things.by_name.get(thing)
+        certificate = self._registry.certificates.by_id.get(client.certificate_id)
+        return Asker(
+            client.client_id,
+            thing,
+            "" if record is None else record.type_name,
+            {} if record is None else record.attributes,
+            "" if certificate is None else certificate.common_name,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Connection:
+    """Rights of one connection."""
+
+    gate: Gate
+    client: _Client
+
+    def publish(self, topic: str) -> bool:
+        return self.gate.allows(self.client, "iot:Publish", f"topic/{topic}")
+
+    def subscribe(self, topic_filter: str) -> bool:
+        return self.gate.allows(self.client, "iot:Subscribe", f"topicfilter/{topic_filter}")
+
+    def receive(self, topic: str) -> bool:
+        return self.gate.allows(self.client, "iot:Receive", f"topic/{topic}")
+
+
+def _digest(password: str) -> bytes:
+    return sha256(password.encode(errors="replace")).digest()

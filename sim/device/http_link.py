@@ -1,0 +1,109 @@
+"""A device's connection to a web server, with the time that a request, and all of its answer, spend on the air.
+
+What comes in parts queues on the air behind what came before it. A server that falls silent in the middle of an answer
+is given up after the time-out of the vendor's sockets.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import simpy
+
+from sim.device.link import DNS_ROUND_TRIPS, TCP_ROUND_TRIPS, TLS_ROUND_TRIPS, Link
+from sim.kernel.clock import Story, Timer
+from sim.ports import HttpArrival, HttpFailure, HttpPart, HttpRequest, HttpResponse
+
+if TYPE_CHECKING:
+    from sim.device.radio import Radio
+
+SOCKET_TIMEOUT_US = 20_000_000
+"""Socket time-out of the vendor's clients: how long a server may be silent in the middle of an answer."""
+
+
+class HttpLink(Link):
+    """A kept-alive connection to one web server."""
+
+    def __init__(self, radio: Radio) -> None:
+        super().__init__(radio)
+        self._connected = False
+        self._waiting: simpy.Event | None = None
+        self._received_bytes = 0
+        self._busy_until_us = 0
+        self._patience: Timer | None = None
+
+    def fetch(self, request: HttpRequest) -> Story:
+        """Story whose value is the HttpResponse or the HttpFailure, after the time its bytes take."""
+        if not (yield from self.radio.wait_attached()):
+            return HttpFailure("dns")
+        if not self.alive:
+            return HttpFailure("reset")
+        answer = self._waiting = self.radio.clock.env.event()
+        self._received_bytes = self._busy_until_us = trips = 0
+        if not self._connected:
+            tls = request.url.startswith("https:")
+            trips = DNS_ROUND_TRIPS + TCP_ROUND_TRIPS + (TLS_ROUND_TRIPS if tls else 0)
+        size = len(request.url) + sum(len(k) + len(v) + 4 for k, v in request.headers.items()) + 80
+        self.up(size, self._send, request, answer, extra_us=self.round_trips_us(trips))
+        result = yield answer
+        self._waiting = None
+        self._hush()
+        self._connected = isinstance(result, HttpResponse) and not result.broken
+        self._tell(request, result)
+        return result
+
+    def lose(self) -> None:
+        """The socket's time-out tells the device, later."""
+        super().lose()
+        if self._waiting is not None:
+            self._timers[self.radio.clock.after(SOCKET_TIMEOUT_US, self._give_up, self._waiting)] = None
+
+    def _give_up(self, answer: simpy.Event, reason: str = "reset") -> None:
+        if not answer.triggered:
+            answer.succeed(HttpFailure(reason))
+
+    def _tell(self, request: HttpRequest, result: HttpResponse | HttpFailure) -> None:
+        wanted = next((value for name, value in request.headers.items() if name.lower() == "range"), "")
+        if isinstance(result, HttpFailure):
+            outcome: dict[str, Any] = {"failure": result.reason}
+        else:
+            outcome = {"status": result.status, "bytes": len(result.body)}
+            if result.broken:
+                outcome["broken"] = result.broken
+        self.radio.trace("http", url=request.url.partition("?")[0], range=wanted, **outcome)
+
+    def _send(self, request: HttpRequest, answer: Any) -> None:
+        self.radio.network.http(self.radio.device, request, lambda arrival: self._arrive(arrival, answer))
+
+    def _arrive(self, arrival: HttpArrival, answer: simpy.Event) -> None:
+        """Something of the answer reached the air; what came before it may still be on its way down."""
+        if not self.alive or answer.triggered:
+            return
+        lag_us = max(0, self._busy_until_us - self.radio.clock.now_us)
+        if isinstance(arrival, HttpPart):
+            new_bytes, self._received_bytes = arrival.received_bytes - self._received_bytes, arrival.received_bytes
+            self.down(new_bytes, self._hear, answer, extra_us=lag_us)
+            transfer_us = new_bytes * 1_000_000 // self.radio.spec.down_bytes_per_s
+            self._busy_until_us = self.radio.clock.now_us + lag_us + transfer_us
+            return
+        size = len(arrival.body) - self._received_bytes + 400 if isinstance(arrival, HttpResponse) else 0
+        self.down(size, self._finish, arrival, answer, extra_us=lag_us)
+
+    def _hear(self, answer: simpy.Event) -> None:
+        """Something came, and more is to follow: be patient from now on, but not for ever."""
+        self._hush()
+        if not answer.triggered:
+            self._patience = self.radio.clock.after(SOCKET_TIMEOUT_US, self._give_up, answer, "timeout")
+
+    def _finish(self, result: HttpResponse | HttpFailure, answer: simpy.Event) -> None:
+        if not answer.triggered:
+            answer.succeed(result)
+
+    def vanish(self) -> None:
+        super().vanish()
+        self._hush()
+
+    def _hush(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None

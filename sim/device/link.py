@@ -1,0 +1,84 @@
+"""One connection over the air: each packet delayed on its way up or down, in order, until the connection is over.
+
+A packet leaves the device when it was delayed on the way up, and reaches the script when it was delayed on the way
+down. Whatever was on its way when the connection vanished is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sim.kernel.clock import Timer
+
+if TYPE_CHECKING:
+    from sim.device.radio import Radio
+
+TCP_ROUND_TRIPS = 1
+DNS_ROUND_TRIPS = 1
+TLS_ROUND_TRIPS = 2
+"""Round trips before the first byte of a request; TLS 1.2 full handshake."""
+
+PACKET_OVERHEAD_BYTES = 60
+"""IP, TCP and TLS record headers of a small packet."""
+
+
+class Link:
+    """One connection's two directions, each in order. Ends with `vanish`."""
+
+    def __init__(self, radio: Radio) -> None:
+        self.radio = radio
+        self._timers: dict[Timer, None] = {}
+        self._up_us = 0
+        self._down_us = 0
+        self.alive = True
+        self._draws = radio.admit(self)
+
+    def up(self, size_bytes: int, fn: Callable[..., object], *args: Any, extra_us: int = 0) -> None:
+        """Call `fn` when a packet of this size has left; later packets never overtake it."""
+        delay_us = extra_us + self._one_way_us(size_bytes, self.radio.spec.up_bytes_per_s)
+        self._up_us = max(self._up_us, self.radio.clock.now_us + delay_us)
+        self._at(self._up_us, fn, *args)
+
+    def down(self, size_bytes: int, fn: Callable[..., object], *args: Any, extra_us: int = 0) -> None:
+        """Call `fn` when a packet of this size has come in."""
+        delay_us = extra_us + self._one_way_us(size_bytes, self.radio.spec.down_bytes_per_s)
+        self._down_us = max(self._down_us, self.radio.clock.now_us + delay_us)
+        self._at(self._down_us, fn, *args)
+
+    def vanish(self) -> None:
+        """Nothing on its way arrives any more."""
+        self.alive = False
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+
+    def lose(self) -> None:
+        """The signal is gone: this connection stays open and silent."""
+        self.vanish()
+
+    def end(self) -> None:
+        """The connection is over; the radio forgets it."""
+        self.vanish()
+        self.radio.forget(self)
+
+    def round_trips_us(self, count: int) -> int:
+        """Time of `count` round trips, each with its own jitter."""
+        return sum(self.radio.spec.rtt_us + self._jitter_us() for _ in range(count))
+
+    def _one_way_us(self, size_bytes: int, rate_bytes_per_s: int) -> int:
+        """Half a round trip, jitter, and the bytes at the link's rate."""
+        transfer_us = (size_bytes + PACKET_OVERHEAD_BYTES) * 1_000_000 // rate_bytes_per_s
+        return self.radio.spec.rtt_us // 2 + self._jitter_us() + transfer_us
+
+    def _jitter_us(self) -> int:
+        return self._draws.randrange(self.radio.spec.jitter_us + 1)
+
+    def _at(self, at_us: int, fn: Callable[..., object], *args: Any) -> None:
+        timer = self.radio.clock.after(at_us - self.radio.clock.now_us, self._run, fn, args)
+        timer.args = (timer, fn, args)
+        self._timers[timer] = None
+
+    def _run(self, timer: Timer, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
+        self._timers.pop(timer, None)
+        fn(*args)

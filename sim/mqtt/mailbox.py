@@ -1,0 +1,85 @@
+"""What is on its way to one client, and what waits for it.
+
+Rules: QoS 0 goes out at once or never. QoS 1 keeps its order and is kept until it is acknowledged; only so many
+are under way, only so many wait. Whether a client may receive a topic is asked when the message goes out.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sim.mqtt.rules import BrokerRules
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A PUBLISH towards a client; `packet_id` is 0 exactly for QoS 0."""
+
+    topic: str
+    payload: bytes
+    qos: int = 0
+    packet_id: int = 0
+    retain: bool = False
+    dup: bool = False
+
+
+class Mailbox:
+    """Of one session; it outlives connections as the session does."""
+
+    __slots__ = ("_deliver", "_last_id", "_may_receive", "_rules", "_unacked", "_waiting")
+
+    def __init__(self, rules: BrokerRules) -> None:
+        self._rules = rules
+        self._deliver: Callable[[Delivery], None] | None = None
+        self._may_receive: Callable[[str], bool] = lambda _: False
+        self._last_id = 0
+        self._unacked: dict[int, Delivery] = {}
+        self._waiting: deque[Delivery] | None = None  # an empty deque has 600 bytes
+
+    def open(self, deliver: Callable[[Delivery], None], may_receive: Callable[[str], bool]) -> None:
+        """There is a connection; call `resume` when its client may get something."""
+        self._deliver, self._may_receive = deliver, may_receive
+
+    def shut(self) -> None:
+        self._deliver = None
+
+    def resume(self) -> None:
+        """Send again what has not been acknowledged, then what waited."""
+        for packet_id, sent in list(self._unacked.items()):
+            if self._deliver is not None and self._may_receive(sent.topic):
+                self._deliver(Delivery(sent.topic, sent.payload, 1, packet_id, sent.retain, dup=True))
+        self._push()
+
+    def put(self, message: Delivery, qos: int) -> None:
+        """Send `message` at this QoS, or let it wait if it may."""
+        if qos:
+            self._put_by(Delivery(message.topic, message.payload, 1, retain=message.retain))
+        elif self._deliver is not None and self._may_receive(message.topic):
+            self._deliver(Delivery(message.topic, message.payload, retain=message.retain))
+
+    def acked(self, packet_id: int) -> None:
+        """PUBACK from the client; one that was not asked for is ignored."""
+        if self._unacked.pop(packet_id, None) is not None:
+            self._push()
+
+    def _put_by(self, message: Delivery) -> None:
+        if self._waiting is None:
+            self._waiting = deque()
+        if len(self._waiting) < self._rules.waiting_limit:
+            self._waiting.append(message)
+            self._push()
+
+    def _push(self) -> None:
+        while self._deliver is not None and self._waiting and len(self._unacked) < self._rules.in_flight_limit:
+            message = self._waiting.popleft()
+            if not self._may_receive(message.topic):
+                continue
+            packet_id = self._last_id % 0xFFFF + 1
+            while packet_id in self._unacked:
+                packet_id = packet_id % 0xFFFF + 1
+            self._last_id = packet_id
+            sent = Delivery(message.topic, message.payload, 1, packet_id, message.retain)
+            self._unacked[packet_id] = sent
+            self._deliver(sent)

@@ -1,0 +1,36 @@
+"""What a scenario's world is set up on when it does not make its own: a cloud that is there already, and goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+from sim.cloud.account import Account
+from sim.kernel.clock import Clock
+from sim.ports import Network
+from sim.trace import Trace
+
+
+class Wired(Protocol):
+    """The way between the devices and the cloud, from `open` to `close`."""
+
+    network: Network
+    problems: list[str]
+
+    def open(self) -> None: ...
+    def close(self) -> None: ...
+    def identity(self, device: str) -> tuple[str, str]:
+        """Certificate and private key of a device, PEM."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`elapsed_us`: how long ago the scenario began; None: now. `known`: devices that are things of the account."""
+
+    clock: Clock
+    trace: Trace
+    account: Account
+    wiring: Wired
+    elapsed_us: int | None = None
+    known: Collection[str] = frozenset()

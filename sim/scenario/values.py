@@ -1,0 +1,137 @@
+"""Values of a scenario as people write them: quantities, names, paths, addresses, job documents.
+
+Every quantity has its unit in the text and in the field's name. Paths are relative to the scenario file, and are
+absolute once validated. A value that is wrong raises ValueError, which says how to write it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo
+from pydantic.alias_generators import to_camel
+
+from sim.units import parse_duration_us, parse_rate_bytes_per_s, parse_share, parse_size_bytes
+
+DOCUMENT_CHARS = 32_768  # AWS IoT Jobs limit of a job document
+NAME_PATTERN = r"[a-zA-Z0-9:_-]{1,128}"  # AWS thing names
+BUCKET_PATTERN = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"  # S3 bucket names
+JOB_PATTERN = r"[a-zA-Z0-9_-]{1,64}"  # AWS job ids
+_BUCKET_HOST = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]+)\.s3[.-][a-z0-9-]+\.amazonaws\.com")
+_PATH_HOST = re.compile(r"s3[.-][a-z0-9-]+\.amazonaws\.com")
+
+
+class S3Object(NamedTuple):
+    """One object of the embedded artifact server."""
+
+    bucket: str
+    key: str
+
+
+def parse_s3_url(url: str) -> S3Object:
+    """`https://BUCKET.s3.REGION.amazonaws.com/KEY`, or the path form → bucket and key; else ValueError."""
+    parts = urlsplit(url)
+    path = unquote(parts.path).lstrip("/")
+    host = parts.hostname or ""
+    if parts.scheme == "https" and path:
+        if _PATH_HOST.fullmatch(host) and "/" in path:
+            bucket, key = path.split("/", 1)
+            return S3Object(bucket, key)
+        if match := _BUCKET_HOST.fullmatch(host):
+            return S3Object(match["bucket"], path)
+    raise ValueError(f"{url!r} is not an S3 URL like https://BUCKET.s3.REGION.amazonaws.com/KEY")
+
+
+def _existing(path: object, info: ValidationInfo) -> Path:
+    """The absolute path, taken from the scenario's folder."""
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise ValueError(f"{path!r} is not a path")
+    base: Path = info.context["source"].parent if info.context else Path()
+    found = (base / path).resolve()
+    if not found.exists():
+        raise ValueError(f"there is no {path!r} beside the scenario, in {base}")
+    return found
+
+
+def parse_file(path: object, info: ValidationInfo) -> Path:
+    """The absolute path of a file that exists."""
+    found = _existing(path, info)
+    if not found.is_file():
+        raise ValueError(f"{path!r} is not a file")
+    return found
+
+
+def _folder(path: object, info: ValidationInfo) -> Path:
+    found = _existing(path, info)
+    if not found.is_dir():
+        raise ValueError(f"{path!r} is not a folder")
+    return found
+
+
+def _text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def matching(pattern: str, what: str) -> Callable[[str], str]:
+    """A check that text is `what`, because all of it matches."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"{text!r} is not {what}: it must match {pattern}")
+        return text
+
+    return check
+
+
+def _document(value: Any) -> str:
+    """A job document as JSON text, whether it was written as text or as YAML values."""
+    if isinstance(value, str):
+        try:
+            json.loads(value)
+        except ValueError as error:
+            raise ValueError(f"the job document is not JSON: {error}") from None
+        text = value
+    else:
+        text = json.dumps(value, ensure_ascii=False)
+    if len(text) > DOCUMENT_CHARS:
+        raise ValueError(f"the job document has {len(text)} characters; AWS allows {DOCUMENT_CHARS}")
+    return text
+
+
+def exactly_one(model: BaseModel, *names: str) -> None:
+    """ValueError unless one of these fields is given, and only one."""
+    given = [name for name in names if getattr(model, name) is not None]
+    if len(given) != 1:
+        words = [type(model).model_fields[name].alias or name for name in names]
+        raise ValueError(f"give exactly one of {', '.join(words)}")
+
+
+DurationUs = Annotated[int, BeforeValidator(parse_duration_us)]
+SizeBytes = Annotated[int, BeforeValidator(parse_size_bytes)]
+RateBytesPerS = Annotated[int, BeforeValidator(parse_rate_bytes_per_s)]
+Share = Annotated[float, BeforeValidator(parse_share)]
+FilePath = Annotated[Path, BeforeValidator(parse_file)]
+FolderPath = Annotated[Path, BeforeValidator(_folder)]
+ThingName = Annotated[str, AfterValidator(matching(NAME_PATTERN, "a thing name"))]
+JobId = Annotated[str, AfterValidator(matching(JOB_PATTERN, "a job id"))]
+BucketName = Annotated[str, AfterValidator(matching(BUCKET_PATTERN, "a bucket name"))]
+S3Url = Annotated[S3Object, BeforeValidator(parse_s3_url)]
+JobDocument = Annotated[str, BeforeValidator(_document)]
+UmqttProfile = Annotated[Literal["current", "2021", "upstream"], BeforeValidator(_text)]
+
+
+class Spec(BaseModel):
+    """Base of all parts of a scenario: frozen, and strict about keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AwsSpec(Spec):
+    """A structure of the AWS IoT API, spelled as there; what AWS checks, sim.jobs checks."""
+
+    model_config = ConfigDict(alias_generator=to_camel)

@@ -1,0 +1,44 @@
+"""Every YAML block of docs/scenarios.md runs, and comes to what it expects."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sim.scenario.loader import load_scenario
+from sim.scenario.result import RunOptions
+from sim.scenario.runner import run_scenario
+from sim.scenario.schema_faults import Fault
+from sim.scenario.schema_jobs import Job
+from sim.scenario.schema_rules import Rules
+
+TEXT = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text(encoding="utf-8")
+WHOLE, *PARTS = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+BASE: dict[str, Any] = yaml.safe_load(WHOLE)
+
+
+def merged(part: str) -> dict[str, Any]:
+    """The whole scenario with a part's keys; what its jobs are no longer asked for is dropped."""
+    document = f"_: &to_a21 {BASE['jobs'][0]['document']}\n"  # so that parts may refer to it
+    given = yaml.safe_load(document + part)
+    del given["_"]
+    usual = {key: value for key, value in BASE.items() if key != "expect" or "jobs" not in given}
+    return usual | given
+
+
+@pytest.mark.parametrize("part", ["", *PARTS], ids=range(len(PARTS) + 1))
+def test_block_runs(tmp_path: Path, part: str) -> None:
+    source = tmp_path / "documented.yaml"
+    source.write_text(yaml.safe_dump(merged(part), sort_keys=False))
+    result = run_scenario(load_scenario(source), RunOptions(transport="memory"))
+    assert result.passed, (result.expects, result.problems)
+
+
+@pytest.mark.parametrize("kind", [Rules, Fault, Job])
+def test_every_key_is_told(kind: type[Any]) -> None:
+    for name, info in kind.model_fields.items():
+        assert f"`{info.alias or name}" in TEXT or f"{info.alias or name}:" in TEXT, info.alias or name
