@@ -8,10 +8,10 @@ import click
 
 from sim.cli.data import data_option
 from sim.cli.exits import Exit
+from sim.serve.options import LOOPBACK, MQTT_PORT, REST_PORT, TLS_PORT, UpOptions
 
 if TYPE_CHECKING:
     from sim.serve.data_dir import Running
-    from sim.serve.options import UpOptions
 
 _PORT = click.IntRange(0, 65535)
 
@@ -19,10 +19,12 @@ _PORT = click.IntRange(0, 65535)
 @click.command()
 @click.argument("scenario", required=False)
 @data_option
-@click.option("--listen", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on.")
-@click.option("--port", type=_PORT, default=7800, show_default=True, help="REST; 0 for any free port, here and below.")
-@click.option("--tls-port", type=_PORT, default=8443, show_default=True, help="REST over TLS.")
-@click.option("--mqtt-port", type=_PORT, default=8883, show_default=True, help="MQTT over TLS.")
+@click.option("--listen", default=LOOPBACK, show_default=True, metavar="ADDRESS", help="Address to listen on.")
+@click.option(
+    "--port", type=_PORT, default=REST_PORT, show_default=True, help="REST; 0 for any free port, here and below."
+)
+@click.option("--tls-port", type=_PORT, default=TLS_PORT, show_default=True, help="REST over TLS.")
+@click.option("--mqtt-port", type=_PORT, default=MQTT_PORT, show_default=True, help="MQTT over TLS.")
 @click.option("--plain-mqtt-port", type=_PORT, help="MQTT without TLS.  [default: none]")
 @click.option("--token", default="", envvar="QPYOTA_TOKEN", help="Makes the operator's key a secret one.")
 @click.option("--limits", type=click.Choice(["aws", "relaxed"]), help="Quotas and rates of all services.")
@@ -37,8 +39,6 @@ def up(*, detach: bool, **values: Any) -> Exit:
 
     Everything is kept in the data directory, and the next `up` goes on from there, however this one ended.
     """
-    from sim.serve.options import UpOptions
-
     options = UpOptions(**values)
     options.check()
     return _in_background(options) if detach else _here(options)
@@ -50,6 +50,7 @@ def _here(options: UpOptions) -> Exit:
     site = Site(options)
     try:
         show(site.open())
+        click.echo("Ctrl-C or qpyota down ends it; the data directory keeps everything")
         site.run()
     finally:
         site.close()

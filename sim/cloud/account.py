@@ -239,10 +239,10 @@ class Account:
             elif isinstance(effect, Changed):
                 self._record(effect)
             elif isinstance(effect, JobChanged):
-                self._trace.emit(_job_track(effect.job_id), "job", old=effect.old, new=effect.new)
+                self._trace.emit(job_track(effect.job_id), "job", old=effect.old, new=effect.new)
             elif isinstance(effect, RolledOut):
                 pace = {"per_minute": effect.per_minute, "notified": effect.notified, "waiting": effect.waiting}
-                self._trace.emit(_job_track(effect.job_id), "job.rollout", **pace)
+                self._trace.emit(job_track(effect.job_id), "job.rollout", **pace)
         self._set_timer()
 
     def _publish(self, topic: str, payload: bytes, qos: int) -> None:
@@ -290,7 +290,8 @@ class Account:
         )
 
 
-def _job_track(job_id: str) -> str:
+def job_track(job_id: str) -> str:
+    """The track of a job's own records."""
     return f"job/{job_id}{TRACK_SUFFIX}"
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from sim.boot.bootloader import Trust
-from sim.cloud.account import TRACK_SUFFIX, Account
+from sim.cloud.account import Account, job_track
 from sim.device.agent import Agent
 from sim.device.identity import make_identity
 from sim.device.model import load_model
@@ -152,7 +152,7 @@ class World:
         except QpyotaError as error:
             if not self._staged:
                 raise SpecError(f"job {job.job_id}: {error}") from None
-            self.trace.emit(job.job_id + TRACK_SUFFIX, "order.refused", reason=str(error))
+            self.trace.emit(job_track(job.job_id), "order.refused", reason=str(error))
 
     def _create_job(self, job: Job) -> None:
         members = job.members(self._document(job), self._arns(job.targets), self.clock.epoch_s)

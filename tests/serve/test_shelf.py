@@ -145,6 +145,16 @@ def test_a_cloud_cut_off_at_any_kept_moment_finishes_its_jobs(tmp_path: Path, sc
             assert installed_version(again.world.devices[DEVICE]) == NEW
 
 
+def test_an_order_that_the_cloud_refuses_by_now_is_noted_and_ends_nothing(tmp_path: Path, scenario: Scenario) -> None:
+    with served(tmp_path, scenario) as cloud:
+        refused: list[str] = []
+        cloud.world.trace.observe(lambda it: refused.append(it.track) if it.kind == "order.refused" else None)
+        cloud.account.registry.delete_thing(DEVICE, None)
+        cloud.account.jobs.remove_thing(DEVICE, EPOCH_S)
+        cloud.run()
+        assert refused == ["job/jobfota@cloud", "job/jobappota@cloud"]
+
+
 def test_another_factory_content_is_refused_because_the_kept_sectors_do_not_fit_it(
     tmp_path: Path, scenario: Scenario
 ) -> None:

@@ -1,6 +1,6 @@
 """An account that outlives its process: a snapshot of its state, and a journal of what changed it since.
 
-`open_account` brings an account to where it was; from then on each input is in the database before the account answers
+`load` brings an account to where it was; from `begin` on each input is in the database before the account answers
 anybody. `also` is called inside each transaction, for whatever has to be kept together with the account.
 """
 
@@ -14,9 +14,10 @@ from sim.cloud.store.database import Database
 from sim.cloud.store.objects import Objects
 from sim.cloud.store.values import pack, unpack
 from sim.errors import MachineError
+from sim.jobs.documents import JobError
 
 JOURNAL_LIMIT = 10_000
-"""ESTIMATE: entries before a new snapshot is taken; to replay this many takes about two seconds."""
+"""ESTIMATE: entries before a new snapshot is taken; to replay this many takes two seconds at most."""
 
 LATEST = "latest_s"
 """Fact: the account's time at its last change. Its clock never goes back behind it."""
@@ -42,7 +43,7 @@ class Keeper:
         for number, entry in enumerate(self._database.journal(), 1):
             try:
                 self._account.replay(unpack(entry, self._objects))
-            except RefusedReplay as error:
+            except (RefusedReplay, JobError) as error:
                 raise MachineError(f"the cloud's journal does not fit its state, at entry {number}: {error}") from None
         return True
 
