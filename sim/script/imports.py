@@ -12,17 +12,18 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from sim.script.modules import FIRMWARE_MODULES
+from sim.script.surface import INERT_MODULES
 
 if TYPE_CHECKING:
     from sim.script.runtime import ScriptRuntime
 
 
 class ImportTable:
-    """`import_name` is the `__import__` of scripts, `path` their `sys.path`; "" is the root."""
+    """`import_name` is the `__import__` of scripts, `path` their `sys.path` ("" is the root), `modules` the loaded."""
 
     def __init__(self, runtime: ScriptRuntime) -> None:
         self._runtime = runtime
-        self._table: dict[str, Any] = {}
+        self.modules: dict[str, Any] = {}
         self.path: list[str] = [""]
 
     def import_name(
@@ -34,7 +35,7 @@ class ImportTable:
         path, parent, top = "", None, None
         for part in name.split("."):
             path = f"{path}.{part}" if path else part
-            found = self._table.get(path)
+            found = self.modules.get(path)
             if found is None:
                 found = self._load(path)
             if parent is not None:
@@ -48,11 +49,18 @@ class ImportTable:
                 setattr(parent, item, self.import_name(f"{name}.{item}", fromlist=("",)))
         return parent
 
+    def script_modules(self) -> list[ModuleType]:
+        """Modules of the application that are loaded now."""
+        return [module for module in self.modules.values() if hasattr(module, "__file__")]
+
     def _load(self, name: str) -> Any:
         if name in FIRMWARE_MODULES:
             maker = importlib.import_module(f"sim.script.modules.{FIRMWARE_MODULES[name]}")
-            self._table[name] = maker.make(self._runtime)
-            return self._table[name]
+            self.modules[name] = maker.make(self._runtime)
+            return self.modules[name]
+        if name in INERT_MODULES:
+            self.modules[name] = importlib.import_module("sim.script.modules.inert").make(self._runtime, name)
+            return self.modules[name]
         for folder in list(self.path):
             found = self._load_from(f"{str(folder).rstrip('/')}/{name.replace('.', '/')}", name)
             if found is not None:
@@ -63,15 +71,15 @@ class ImportTable:
         """The module or package at this path, without its suffix; None when there is none."""
         mounts = self._runtime.module.mounts
         if mounts.exists(path + ".py"):
-            module = self._table[name] = ModuleType(name)
+            module = self.modules[name] = ModuleType(name)
             try:
                 self._runtime.run_file(path + ".py", name, module.__dict__)
             except BaseException:
-                self._table.pop(name, None)
+                self.modules.pop(name, None)
                 raise
             return module
         if mounts.exists(path) and mounts.stat(path)[0]:
-            package = self._table[name] = ModuleType(name)
+            package = self.modules[name] = ModuleType(name)
             package.__path__ = [path]
             if mounts.exists(path + "/__init__.py"):
                 self._runtime.run_file(path + "/__init__.py", name, package.__dict__)
@@ -79,4 +87,4 @@ class ImportTable:
         return None
 
     def _is_package(self, name: str) -> bool:
-        return hasattr(self._table.get(name), "__path__")
+        return hasattr(self.modules.get(name), "__path__")

@@ -1,4 +1,4 @@
-"""From script text to code: parse, add ticks, compile once.
+"""From script text to code: parse, refuse what the device's compiler does not know, rewrite, compile once.
 
 A tick is one call at every loop head, comprehension step and function entry. It gives a script CPU time and makes
 it yield, deterministically; text, line numbers and globals stay as they are. Code objects are shared between
@@ -8,52 +8,57 @@ devices, keyed by path and content.
 from __future__ import annotations
 
 import ast
+import warnings
 from hashlib import blake2b
 from types import CodeType
+from typing import Literal
 
-TICK = "__tick__"
+from sim.script.dialect import functions_of, refused
+from sim.script.dialect_rewrite import Rewrite
+
+Mode = Literal["exec", "eval"]
+
+TEXT_PATH = "<string>"
+"""Where code stands that a script gave to `exec` or `eval`."""
 
 _cache: dict[tuple[str, bytes], CodeType] = {}
 
 
 def compile_script(path: str, source: bytes) -> CodeType:
-    """Code of one script file; SyntaxError as CPython words it."""
+    """Code of one script file. SyntaxError says "invalid syntax" as the device does, and why where we know."""
     key = (path, blake2b(source, digest_size=16).digest())
     code = _cache.get(key)
     if code is None:
-        tree = ast.parse(source, path)
-        ticked = ast.fix_missing_locations(_Ticks().visit(tree))
-        code = _cache[key] = compile(ticked, path, "exec", dont_inherit=True)
+        code = _cache[key] = _compile(path, source, "exec")
     return code
 
 
-class _Ticks(ast.NodeTransformer):
-    def visit_While(self, node: ast.While) -> ast.AST:
-        return self._loop(node)
-
-    def visit_For(self, node: ast.For) -> ast.AST:
-        return self._loop(node)
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        self.generic_visit(node)
-        first = 1 if ast.get_docstring(node, clean=False) is not None and len(node.body) > 1 else 0
-        node.body.insert(first, _statement(node.body[first]))
-        return node
-
-    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
-        self.generic_visit(node)
-        node.ifs.insert(0, ast.copy_location(_call(), node.iter))
-        return node
-
-    def _loop(self, node: ast.While | ast.For) -> ast.AST:
-        self.generic_visit(node)
-        node.body.insert(0, _statement(node.body[0]))
-        return node
+def compile_text(text: str | bytes, mode: Mode) -> CodeType:
+    """Code of a text that a script made."""
+    return _compile(TEXT_PATH, text, mode)
 
 
-def _call() -> ast.Call:
-    return ast.Call(ast.Name(TICK, ast.Load()), [], [])
+def _compile(path: str, source: str | bytes, mode: Mode) -> CodeType:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of this Python, about escapes and comparisons in the device's texts
+        tree = _parse(path, source, mode)
+        rewritten = ast.fix_missing_locations(Rewrite(functions_of(tree)).visit(tree))
+        try:
+            return compile(rewritten, path, mode, dont_inherit=True)
+        except SyntaxError as error:
+            raise SyntaxError("invalid syntax", (path, error.lineno, error.offset, None)) from None
 
 
-def _statement(beside: ast.stmt) -> ast.stmt:
-    return ast.copy_location(ast.Expr(_call()), beside)
+def _parse(path: str, source: str | bytes, mode: Mode) -> ast.AST:
+    try:
+        tree: ast.AST = ast.parse(source, path, mode)
+    except SyntaxError as error:  # words differ between Python versions, the device has one for all
+        kind = IndentationError if isinstance(error, IndentationError) else SyntaxError
+        raise kind("invalid syntax", (path, error.lineno, error.offset, error.text)) from None
+    except ValueError:  # a null character
+        raise SyntaxError("invalid syntax", (path, 1, 1, None)) from None
+    for node, _rule, why in refused(tree):
+        raise SyntaxError(
+            f"invalid syntax: {why}", (path, getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1, None)
+        )
+    return tree

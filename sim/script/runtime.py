@@ -20,10 +20,15 @@ from sim.errors import Defect, FlashError
 from sim.kernel.clock import Story
 from sim.kernel.fibers import Fiber, Signal, current
 from sim.kernel.power import PowerLoss
+from sim.script import dialect_names
+from sim.script.dialect_names import as_device
+from sim.script.dialect_rewrite import TICK
 from sim.script.imports import ImportTable
-from sim.script.loader import TICK, compile_script
+from sim.script.limits import INLINED, MAIN_STACK_BYTES, Limits
+from sim.script.loader import compile_script
 
 UmqttProfile = Literal["current", "2021", "upstream"]
+DictOrder = Literal["insertion", "scrambled"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -59,6 +64,8 @@ class ScriptProfile:
     """What differs between firmware generations as scripts see it."""
 
     umqtt: UmqttProfile = "current"
+    dict_order: DictOrder = "insertion"
+    """Order of keys that `ujson` writes; a device's own order is neither, see ADR 0073."""
 
 
 class ScriptRuntime:
@@ -70,6 +77,7 @@ class ScriptRuntime:
         self.clock = module.clock
         self.threads: dict[int, Fiber] = {}
         self.imports = ImportTable(self)
+        self.limits = Limits(self._tick, self.imports.script_modules)
         self._next_id = 1
         self._dead = False
         self._ticks = 0
@@ -78,6 +86,8 @@ class ScriptRuntime:
         self._callback_due = Signal(module.clock)
         self.builtins: dict[str, Any] = {
             **_SHARED_BUILTINS,
+            **dialect_names.BUILTINS,
+            **self.limits.builtins,
             "__import__": self.imports.import_name,
             "print": self._print,
             "open": self._open,
@@ -111,6 +121,7 @@ class ScriptRuntime:
         assert fiber is not None, "a module function was called outside a script thread"
         fiber.check()
         self._busy_us = 0
+        self.limits.switched()
         return fiber
 
     def sleep_us(self, delay_us: int) -> None:
@@ -128,7 +139,13 @@ class ScriptRuntime:
         except (AttributeError, NameError, TypeError, *DEFECTS) as error:
             raise self._defect(error) from error
 
-    def spawn(self, fn: Callable[..., object], args: tuple[Any, ...], name: str = "") -> int:
+    def spawn(
+        self,
+        fn: Callable[..., object],
+        args: tuple[Any, ...],
+        name: str = "",
+        stack_bytes: int = MAIN_STACK_BYTES,
+    ) -> int:
         """Start a thread; its id."""
         number = self._next_id
         self._next_id += 1
@@ -136,11 +153,14 @@ class ScriptRuntime:
         self.threads[number] = Fiber(
             self.clock, lambda: fn(*args), lambda error: self._thread_ended(number, name, error), name
         )
+        if stack_bytes != MAIN_STACK_BYTES:
+            self.limits.give_stack(self.threads[number], stack_bytes)
         return number
 
     def stop_thread(self, number: int) -> None:
         """End a thread; unknown ids are ignored."""
         fiber = self.threads.pop(number, None)
+        self.limits.forget(fiber)
         if fiber is not None:
             fiber.kill()
             if fiber is current():
@@ -219,6 +239,7 @@ class ScriptRuntime:
 
     def _thread_ended(self, number: int, name: str, error: BaseException | None) -> None:
         fiber = self.threads.pop(number, None)
+        self.limits.forget(fiber)
         if isinstance(error, PowerLoss):
             if fiber is not None and not fiber.dead and not self._dead:
                 self.module.life.power_lost()
@@ -229,7 +250,8 @@ class ScriptRuntime:
 
     def report(self, error: BaseException, thread: str) -> None:
         """Print a traceback on the console, device frames only."""
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith("/")]
+        error = as_device(error)
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.name not in INLINED]
         where = [f"{f.filename}:{f.lineno} in {f.name}" for f in frames if self._is_device_path(f.filename)]
         self.trace("traceback", thread=thread, error=type(error).__name__, text=str(error), where=where)
 
@@ -245,6 +267,8 @@ class ScriptRuntime:
             assert fiber is not None
             fiber.check()
             self._busy_us += 1000
+            self.limits.switched()
+            self.limits.busy_ms()
             if self._busy_us >= HANG_US:
                 self._busy_us = 0
                 self.trace("hung", thread=fiber.name)
@@ -254,9 +278,15 @@ class ScriptRuntime:
             self._busy_us = busy_us
         return True
 
-    def _print(self, *values: Any, sep: str = " ", end: str = "\n") -> None:
+    def _print(self, *values: Any, sep: str = " ", end: str = "\n", file: Any = None, **extra: Any) -> None:
         self.me()
-        self.trace("print", text=sep.join(map(str, values)) + ("" if end == "\n" else end))
+        if extra:
+            raise TypeError("extra keyword arguments given")
+        text = sep.join(map(str, values))
+        if file is not None:
+            file.write(text + end)
+        else:
+            self.trace("print", text=text + ("" if end == "\n" else end))
 
     def _open(self, path: str, mode: str = "r", **_options: Any) -> Any:
         from sim.script.files import ScriptFile

@@ -10,21 +10,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from sim.script.dialect import NUMBERS_LACK, TAKE_NO_KEYWORDS, TEXT_LACKS, refused
 from sim.script.lint.finding import Finding, Source
 from sim.script.modules import FIRMWARE_MODULES
-
-OTHER_MODULES = frozenset(
-    {
-        "aLiYun", "app_fota_download", "app_fota_mount", "app_fota_pkg_mount", "atcmd", "audio", "backup_restore",
-        "bak_util", "ble", "bt", "builtins", "camera", "cellLocator", "checksum", "dlms", "errno",
-        "esim", "ethernet", "example", "framebuf", "gnss", "hashlib", "hmac", "lvgl", "micropython",
-        "qrcode", "Qth", "quecgnss", "quecIot", "request", "SecureData", "securedata",
-        "sms", "sys_bus", "system", "TenCentYun", "uasyncio", "ucollections", "uctypes", "uerrno", "uheapq",
-        "uping", "upip", "uselect", "usocket", "ussl", "uwebsocket", "voiceCall", "wakeup", "WDT", "wifilocator",
-        "wifiScan",
-    }
-)  # fmt: skip
-"""Modules of real firmware that are not in the table of emulated ones, by the names of the vendor's public stubs."""
+from sim.script.surface import OTHER_MODULES
 
 SPELLED = {
     "json": "ujson",
@@ -46,32 +35,11 @@ SPELLED = {
 }
 """Python's name → the device's."""
 
-MISSING_METHODS = frozenset(
-    {
-        "casefold", "expandtabs", "format_map", "isidentifier", "ljust", "removeprefix", "removesuffix", "rjust",
-        "swapcase", "title", "zfill",
-    }
-)  # fmt: skip
-NO_KEYWORDS = frozenset({"decode", "encode", "from_bytes", "to_bytes"})
-
 
 def syntax(source: Source) -> Iterator[Finding]:
     """f-strings and what else the compiler does not know."""
-    for node in ast.walk(source.tree):
-        match node:
-            case ast.JoinedStr():
-                yield source.finding(node, "QD101", "an f-string is a syntax error here; use % or format()")
-            case ast.Match():
-                yield source.finding(node, "QD102", "match is a syntax error here; use if and elif")
-            case ast.TryStar():
-                yield source.finding(node, "QD102", "except* is a syntax error here")
-            case ast.arguments(posonlyargs=[first, *_]):
-                yield source.finding(first, "QD102", "positional-only parameters (/) are a syntax error here")
-            case ast.Dict(keys=keys) if None in keys:
-                yield source.finding(node, "QD102", "{**d} is a syntax error here; use dict.update()")
-            case ast.List(elts=items, ctx=ast.Load()) | ast.Set(elts=items) | ast.Tuple(elts=items, ctx=ast.Load()):
-                if any(isinstance(item, ast.Starred) for item in items):
-                    yield source.finding(node, "QD102", "[*items] is a syntax error here; use + or extend()")
+    for node, rule, why in refused(source.tree):
+        yield source.finding(node, rule, why)
 
 
 def imports(source: Source) -> Iterator[Finding]:
@@ -113,9 +81,11 @@ def methods(source: Source) -> Iterator[Finding]:
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             name = node.func.attr
-            if name in MISSING_METHODS - own:
+            if name in TEXT_LACKS - own:
                 yield source.finding(node, "QD105", f"MicroPython's str has no {name}()")
-            elif name in NO_KEYWORDS - own and node.keywords:
+            elif name in NUMBERS_LACK - own:
+                yield source.finding(node, "QD105", f"MicroPython's numbers have no {name}()")
+            elif name in TAKE_NO_KEYWORDS - own and node.keywords:
                 message = f"{name}() takes no keyword arguments here; give them by position"
                 yield source.finding(node, "QD106", message)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
@@ -124,16 +94,16 @@ def methods(source: Source) -> Iterator[Finding]:
         elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice) and node.slice.step is not None:
             one = isinstance(node.slice.step, ast.Constant) and node.slice.step.value == 1
             if isinstance(node.ctx, ast.Load) and not one and _is_text(node.value):
-                message = "text and bytes refuse a step other than 1 in a slice; lists and tuples take it"
+                message = "text, bytes and tuples refuse a step other than 1 in a slice; lists take it"
                 yield source.finding(node, "QD107", message)
 
 
 def _is_text(node: ast.expr) -> bool:
-    """Whether this is text or bytes for certain."""
+    """Whether this is text, bytes or a tuple for certain."""
     match node:
-        case ast.Constant(value=str() | bytes()):
+        case ast.Constant(value=str() | bytes()) | ast.Tuple():
             return True
-        case ast.Call(func=ast.Name(id="str" | "bytes" | "hex")):
+        case ast.Call(func=ast.Name(id="str" | "bytes" | "hex" | "tuple")):
             return True
         case ast.Call(func=ast.Attribute(attr="decode" | "encode" | "format" | "join" | "hexlify" | "strip")):
             return True

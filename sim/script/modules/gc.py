@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from types import ModuleType
 
+from sim.script.limits import FREE_BYTES, HEAP_BYTES
 from sim.script.namespace import namespace
 from sim.script.runtime import ScriptRuntime
 
-FREE_BYTES = 493_760
-"""`gc.mem_free()` after boot as the vendor's memory page shows it."""
-
-HEAP_BYTES = 512 * 1024
-
 
 def make(rt: ScriptRuntime) -> ModuleType:
+    automatic = {"on": True}
     return namespace(
         "gc",
         collect=lambda: 0,
         mem_free=lambda: FREE_BYTES,
         mem_alloc=lambda: HEAP_BYTES - FREE_BYTES,
-        enable=lambda: None,
-        disable=lambda: None,
+        enable=lambda: automatic.update(on=True),
+        disable=lambda: automatic.update(on=False),
+        isenabled=lambda: automatic["on"],
     )

@@ -14,10 +14,8 @@ PIECE_BYTES = 4096
 
 
 def make(rt: ScriptRuntime) -> ModuleType:
-    mounts = rt.module.mounts
-
     def path_exists(path: str) -> bool:
-        return rt.flash(mounts.exists, path)
+        return rt.flash(rt.module.mounts.exists, path)
 
     def path_dirname(path: str) -> str:
         return path.rpartition("/")[0]
@@ -27,20 +25,20 @@ def make(rt: ScriptRuntime) -> ModuleType:
         for part in path.strip("/").split("/"):
             made += "/" + part
             if not path_exists(made):
-                rt.flash(mounts.mkdir, made)
+                rt.flash(rt.module.mounts.mkdir, made)
 
     def rmdirs(path: str) -> None:
         if not path_exists(path):
             return
-        if rt.flash(mounts.stat, path)[0]:
-            for name in rt.flash(mounts.listdir, path):
+        if rt.flash(rt.module.mounts.stat, path)[0]:
+            for name in rt.flash(rt.module.mounts.listdir, path):
                 rmdirs(f"{path.rstrip('/')}/{name}")
-        rt.flash(mounts.remove, path)
+        rt.flash(rt.module.mounts.remove, path)
 
     def path_getsize(path: str) -> int:
         if not path_exists(path):
             raise NameError("name 'FileNotFoundError' isn't defined")
-        return rt.flash(mounts.stat, path)[1]
+        return rt.flash(rt.module.mounts.stat, path)[1]
 
     def file_copy(target: str, source: str) -> bool:
         if not path_exists(source):

@@ -49,11 +49,31 @@ def make(rt: ScriptRuntime) -> ModuleType:
         def __exit__(self, *_exc: object) -> None:
             self.release()
 
+    class Semaphore:
+        def __init__(self, count: int) -> None:
+            self._most = self._left = count
+            self._free = Signal(rt.clock)
+
+        def acquire(self) -> bool:
+            rt.me()
+            while self._left == 0:
+                rt.wait(self._free)
+            self._left -= 1
+            return True
+
+        def release(self) -> None:
+            if self._left < self._most:
+                self._left += 1
+                self._free.notify()
+
+        def getCnt(self) -> tuple[int, int]:  # noqa: N802 - the device's name
+            return self._most, self._left
+
     def start_new_thread(function: Callable[..., object], args: Any, kwargs: dict[str, Any] | None = None) -> int:
         rt.me()
         if not isinstance(args, tuple):
             raise TypeError("object not a tuple")
-        return rt.spawn(lambda *a: function(*a, **(kwargs or {})), args)
+        return rt.spawn(lambda *a: function(*a, **(kwargs or {})), args, stack_bytes=stack["size"])
 
     def stop_thread(number: int) -> None:
         rt.stop_thread(number or rt.thread_id())
@@ -71,5 +91,7 @@ def make(rt: ScriptRuntime) -> ModuleType:
         stack_size=stack_size,
         allocate_lock=Lock,
         delete_lock=lambda lock: None,
+        allocate_semphore=Semaphore,
+        delete_semphore=lambda semaphore: None,
         get_heap_size=lambda: HEAP_BYTES,
     )

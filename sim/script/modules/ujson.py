@@ -1,8 +1,13 @@
-"""`ujson`: JSON with MicroPython's manners: one ValueError text, text kept as it is, bytes accepted."""
+"""`ujson`: JSON with MicroPython's manners: one ValueError text, text kept as it is, bytes accepted.
+
+A device's dict has no order to rely on. With the profile's `dict_order: scrambled` objects are written in an order
+of their own, always the same for the same keys, which shakes out readers that count on one.
+"""
 
 from __future__ import annotations
 
 import json
+from hashlib import blake2b
 from types import ModuleType
 from typing import Any
 
@@ -14,21 +19,39 @@ def make(rt: ScriptRuntime) -> ModuleType:
     def load(stream: Any) -> Any:
         return _loads(stream.read())
 
-    def dump(value: Any, stream: Any) -> None:
-        stream.write(_dumps(value))
+    def dumps(value: Any) -> str:
+        if rt.profile.dict_order == "scrambled":
+            value = _scrambled(value)
+        return json.dumps(value, ensure_ascii=False, default=_plain)
 
-    return namespace("ujson", loads=_loads, dumps=_dumps, load=load, dump=dump)
+    def dump(value: Any, stream: Any) -> None:
+        stream.write(dumps(value))
+
+    return namespace("ujson", loads=_loads, dumps=dumps, load=load, dump=dump)
 
 
 def _loads(text: str | bytes | bytearray) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_no_constant)
     except ValueError:
         raise ValueError("syntax error in JSON") from None
 
 
-def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=_plain)
+def _no_constant(word: str) -> Any:
+    raise ValueError(word)
+
+
+def _scrambled(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _scrambled(value[key]) for key in sorted(value, key=_place)}
+        case list() | tuple():
+            return [_scrambled(item) for item in value]
+    return value
+
+
+def _place(key: Any) -> bytes:
+    return blake2b(str(key).encode(), digest_size=8).digest()
 
 
 def _plain(value: Any) -> Any:
