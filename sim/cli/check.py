@@ -60,7 +60,9 @@ def _print_plan(scenario: Scenario) -> None:
     click.echo(f"{click.style('ok', fg='green')} {scenario.source}: {scenario.name}, seed {scenario.seed}")
     for entry in scenario.fleet:
         who = entry.name or f"{entry.count} in group {entry.group}"
-        click.echo(f"   device   {who}: {entry.model}, {entry.firmware}, umqtt {entry.umqtt}")
+        told = [entry.model, entry.firmware]
+        told += [f"{key} {value}" for key in ("generation", "umqtt") if (value := getattr(entry, key)) is not None]
+        click.echo(f"   device   {who}: {', '.join(told)}")
     for name, package in scenario.packages.items():
         base = f"{package.from_version} -> " if package.from_version else ""
         click.echo(f"   package  {name}: {package.method}, {base}{package.to_version}")

@@ -23,6 +23,7 @@ from sim.scenario.values import (
     DurationUs,
     FilePath,
     FolderPath,
+    Generation,
     Spec,
     ThingName,
     UmqttProfile,
@@ -36,7 +37,8 @@ class Fleet(Spec):
     """Devices of one kind: one by `name`, or `count` of them in a `group`.
 
     `script` is a folder copied to /usr, whose main.py runs on boot; `agent: modelled` is the built-in application
-    in its place. The network is the one of the model.
+    in its place. The network is the one of the model. `generation` is the firmware that a script sees, the model's own
+    when it is left out; `umqtt` another MQTT client than the generation's.
     """
 
     name: ThingName | None = None
@@ -46,7 +48,8 @@ class Fleet(Spec):
     firmware: str
     script: FolderPath | None = None
     agent: Literal["modelled"] | None = None
-    umqtt: UmqttProfile = "current"
+    generation: Generation | None = None
+    umqtt: UmqttProfile | None = None
 
     @model_validator(mode="after")
     def _named(self) -> Fleet:

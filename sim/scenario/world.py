@@ -127,7 +127,8 @@ class World:
         images = firmware(model, entry.firmware).images
         files = _script_files(entry.script)
         trust = Trust(DEVELOPMENT_PUBLIC_KEY, stand_ins(self.scenario))
-        profile = ScriptProfile(umqtt=self.options.umqtt or entry.umqtt)
+        generation = self.options.generation or entry.generation or model.generation
+        profile = ScriptProfile(generation, self.options.umqtt or entry.umqtt)
 
         def program(module: Module) -> Program:
             return Agent(module) if entry.agent is not None else ScriptRuntime(module, profile)

@@ -124,7 +124,7 @@ class MqttClient:
                 sent = self._answered(packet_id)
         if not self._vendor and not sent:
             raise OSError(-1)
-        return sent if self._rt.profile.umqtt == "current" else None
+        return sent if self._rt.profile.mqtt_client == "current" else None
 
     def ping(self) -> None:
         self._rt.me()
@@ -152,7 +152,7 @@ class MqttClient:
 
     @property
     def _vendor(self) -> bool:
-        return self._rt.profile.umqtt != "upstream"
+        return self._rt.profile.mqtt_client != "upstream"
 
     def _open(self) -> int | str:
         """0 when connected, a CONNACK code, or the reason why not."""
@@ -229,7 +229,7 @@ class MqttClient:
 
     def _handle(self, message: Message) -> int:
         assert self._callback is not None, "Subscribe callback is not set"
-        topic, profile = message.topic.encode(), self._rt.profile.umqtt
+        topic, profile = message.topic.encode(), self._rt.profile.mqtt_client
         if message.qos and profile != "2021":
             self._ack(message)
         try:
@@ -249,7 +249,7 @@ class MqttClient:
 
     def _callback_failed(self, error: Exception) -> None:
         rt = self._rt
-        if rt.profile.umqtt == "current":
+        if rt.profile.mqtt_client == "current":
             rt.trace("log", level="WARNING", name="umqtt", text=f"set_callback OSError[{error_text(error)}].")
             return
         rt.trace("log", level="WARNING", name="umqtt", text="wait msg, Network exception. Trying to reconnect")

@@ -11,10 +11,11 @@ import builtins
 import errno
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, ParamSpec, TypeVar
 
+from sim.device.model_file import Generation
 from sim.device.module import Module
 from sim.errors import Defect, FlashError
 from sim.kernel.clock import Story
@@ -29,6 +30,7 @@ from sim.script.loader import compile_script
 
 UmqttProfile = Literal["current", "2021", "upstream"]
 DictOrder = Literal["insertion", "scrambled"]
+MQTT_CLIENTS: Mapping[Generation, UmqttProfile] = {"G21": "2021", "G25": "current"}
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -63,9 +65,16 @@ DEFECTS = (AssertionError, FlashError)
 class ScriptProfile:
     """What differs between firmware generations as scripts see it."""
 
-    umqtt: UmqttProfile = "current"
+    generation: Generation = "G25"
+    umqtt: UmqttProfile | None = None
+    """Another MQTT client than the generation's own."""
     dict_order: DictOrder = "insertion"
     """Order of keys that `ujson` writes; a device's own order is neither, see ADR 0073."""
+
+    @property
+    def mqtt_client(self) -> UmqttProfile:
+        """Which MQTT client the script gets."""
+        return self.umqtt or MQTT_CLIENTS[self.generation]
 
 
 class ScriptRuntime:

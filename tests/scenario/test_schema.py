@@ -35,6 +35,7 @@ def scenario(tmp_path: Path, **more: Any) -> Scenario:
         {"name": "a/b"},
         {"name": "a" * 129},
         {"name": "a", "umqtt": "newest"},
+        {"name": "a", "generation": "G23"},
         {"name": "a", "network": "ideal"},
         {"name": "a", "script": "no/such/folder"},
     ],

@@ -1,4 +1,7 @@
-"""A device that runs the script of a test: `run(main_source, seconds)` gives its printed lines and its records."""
+"""A device that runs the script of a test: `run(main_source, seconds)` gives its printed lines and its records.
+
+Other words (`generation="G21"`) are keys of its fleet entry.
+"""
 
 import textwrap
 
@@ -13,7 +16,7 @@ version: 1
 name: script
 seed: 3
 fleet:
-  - {name: dut, model: EG915U, firmware: EG915UEUABR03A20M08_OCPU_QPY, script: ./device, umqtt: UMQTT}
+  - {name: dut, model: EG915U, firmware: EG915UEUABR03A20M08_OCPU_QPY, script: ./device, KNOBS}
 cloud:
   buckets:
     files:
@@ -49,14 +52,15 @@ class Script:
 def run(tmp_path):
     made = []
 
-    def start(main, seconds=60, umqtt="current", files=None):
+    def start(main, seconds=60, files=None, **knobs):
         folder = tmp_path / "device"
         folder.mkdir(exist_ok=True)
         for name, text in {"main.py": main, **(files or {})}.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text if isinstance(text, bytes) else textwrap.dedent(text).encode())
-        (tmp_path / "s.yaml").write_text(SCENARIO.replace("UMQTT", umqtt))
+        given = ", ".join(f"{name}: {value}" for name, value in knobs.items())
+        (tmp_path / "s.yaml").write_text(SCENARIO.replace(", KNOBS", f", {given}" if given else ""))
         world = World(load_scenario(tmp_path / "s.yaml"), RunOptions(transport="memory"))
         made.append(world)
         return Script(world).run(seconds)
