@@ -38,7 +38,8 @@ class Fleet(Spec):
 
     `script` is a folder copied to /usr, whose main.py runs on boot; `agent: modelled` is the built-in application
     in its place. The network is the one of the model. `generation` is the firmware that a script sees, the model's own
-    when it is left out; `umqtt` another MQTT client than the generation's.
+    when it is left out; `umqtt` another MQTT client than the generation's. `alias` is the thing name that stands in the
+    script, in whose place each device's own name goes over the network.
     """
 
     name: ThingName | None = None
@@ -50,6 +51,7 @@ class Fleet(Spec):
     agent: Literal["modelled"] | None = None
     generation: Generation | None = None
     umqtt: UmqttProfile | None = None
+    alias: ThingName | None = None
 
     @model_validator(mode="after")
     def _named(self) -> Fleet:
@@ -59,6 +61,8 @@ class Fleet(Spec):
             raise ValueError("'name' is for one device; use 'group' with 'count'")
         if self.script is not None and self.agent is not None:
             raise ValueError("a fleet entry has a 'script' or an 'agent', not both")
+        if self.alias is not None and self.script is None:
+            raise ValueError("'alias' is the thing name that a 'script' has; without a script there is none")
         return self
 
     def devices(self) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from sim.device.module import Module, Program, Setting
 from sim.errors import QpyotaError, SpecError
 from sim.flash.filesystem import build_volume
 from sim.kernel.clock import Clock
+from sim.net.alias import AliasNetwork
 from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY
 from sim.scenario.faults import DeviceFault, device_faults, server_faults
 from sim.scenario.packages import firmware, flip_bit, object_bytes, stand_ins
@@ -129,6 +130,9 @@ class World:
         trust = Trust(DEVELOPMENT_PUBLIC_KEY, stand_ins(self.scenario))
         generation = self.options.generation or entry.generation or model.generation
         profile = ScriptProfile(generation, self.options.umqtt or entry.umqtt)
+        network = self._wiring.network
+        if entry.alias is not None:
+            network = AliasNetwork(network, entry.alias)
 
         def program(module: Module) -> Program:
             return Agent(module) if entry.agent is not None else ScriptRuntime(module, profile)
@@ -138,7 +142,7 @@ class World:
                 self.account.register(name, entry.group or "")
             identity = make_identity(self.seed, name, partial(self._wiring.identity, name))
             setting = Setting(name, model, identity, trust, self.seed)
-            module = Module(self.clock, self.trace, self._wiring.network, setting, program)
+            module = Module(self.clock, self.trace, network, setting, program)
             for partition, image in images.items():
                 module.layout.firmware[partition].load(0, image)
             for point, region in module.regions.volumes.items():

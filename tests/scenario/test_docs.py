@@ -15,6 +15,7 @@ from sim.scenario.runner import run_scenario
 from sim.scenario.schema_faults import Fault
 from sim.scenario.schema_jobs import Job
 from sim.scenario.schema_rules import Rules
+from sim.shipped import scenarios_dir
 
 TEXT = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text(encoding="utf-8")
 WHOLE, *PARTS = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
@@ -34,6 +35,7 @@ def merged(part: str) -> dict[str, Any]:
 def test_block_runs(tmp_path: Path, part: str) -> None:
     source = tmp_path / "documented.yaml"
     source.write_text(yaml.safe_dump(merged(part), sort_keys=False))
+    (tmp_path / "apps").symlink_to(scenarios_dir() / "apps")
     result = run_scenario(load_scenario(source), RunOptions(transport="memory"))
     assert result.passed, (result.expects, result.problems)
 
