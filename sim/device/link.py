@@ -57,6 +57,10 @@ class Link:
         """The signal is gone: this connection stays open and silent."""
         self.vanish()
 
+    def abort(self) -> None:
+        """The device closes its socket without a word."""
+        self.end()
+
     def end(self) -> None:
         """The connection is over; the radio forgets it."""
         self.vanish()

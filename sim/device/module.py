@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from sim.boot.bootloader import BootLayout, Bootloader, Trust
 from sim.device.board import Board
+from sim.device.console import Console
 from sim.device.http_link import HttpLink
 from sim.device.identity import DeviceIdentity
 from sim.device.life import Life
@@ -29,6 +30,9 @@ from sim.update.mini_system import run_mini_system
 
 RESET_US = 200_000
 """ESTIMATE: time from a reset request to the first instruction of the bootloader; no public figure."""
+
+SOFT_RESET_US = 100_000
+"""ESTIMATE: the interpreter's heap is set up anew in a tenth of a second; no public figure."""
 
 REASON_POWER_KEY, REASON_RESET, REASON_ALARM, REASON_WATCHDOG = 1, 2, 4, 5
 """`Power.powerOnReason()`; no value says "after an upgrade"."""
@@ -75,6 +79,7 @@ class Module:
         self.layout: BootLayout = self.regions.boot_layout
         self.radio = Radio(clock, setting.model.radio, network, setting.name, setting.seed, self.trace)
         self._board: Board | None = None
+        self._console: Console | None = None
         self.state = "off"
         self.phase = "idle"
         self.progress = 0.0
@@ -110,6 +115,13 @@ class Module:
         if self._board is None:
             self._board = Board(self.trace)
         return self._board
+
+    @property
+    def console(self) -> Console:
+        """The interpreter's serial line; made when somebody first asks, as the board is."""
+        if self._console is None:
+            self._console = Console(self.trace)
+        return self._console
 
     @property
     def bricked(self) -> bool:
@@ -215,6 +227,23 @@ class Module:
         self.state = "resetting"
         self.clock.after(RESET_US, self._begin_after_reset, self._life)
 
+    def soft_reset(self) -> None:
+        """The interpreter starts again with an empty heap; modem, clock and console go on, connections are closed."""
+        self.trace("soft_reset")
+        if self._life is not None:
+            self._life.end()
+        self._end_program(keep_line=True)
+        self.radio.close_links()
+        self.state = "starting"
+        self._life = Life(self.clock, self.power_cut)
+        self._life.spawn(self._start_again())
+
+    def _start_again(self) -> Story:
+        yield self.clock.timeout(SOFT_RESET_US)
+        yield from self._boot_interpreter()
+        self.state = "running"
+        self._run_program()
+
     def _power_back(self) -> None:
         if self.state == "off":
             self.power_on()
@@ -234,13 +263,19 @@ class Module:
     def _end(self) -> None:
         if self._life is not None:
             self._life.end()
+        self._end_program(keep_line=False)
+        self.radio.power_off()
+
+    def _end_program(self, *, keep_line: bool) -> None:
+        """Nothing of the program goes on, and nothing outside is told to it any more."""
         program, self._program = self._program, None
         if program is not None:
             program.kill()
         if self._board is not None:
             self._board.forget_program()
+        if self._console is not None:
+            self._console.forget_program(keep_line=keep_line)
         self.radio.on_change = None
-        self.radio.power_off()
         if self._mounts is not None:
             for volume in self._mounts.volumes():
                 volume.abandon()
@@ -295,13 +330,20 @@ class Module:
         self.version = version
         self.radio.power_on(self.model.timings.attach_us)
         yield self.clock.timeout(self.model.timings.boot_us)
+        yield from self._boot_interpreter()
+        self.boots += 1
+        self.state = "running"
+        self.trace("boot", version=version, boot=self.boots)
+        self._run_program()
+
+    def _boot_interpreter(self) -> Story:
+        """What `_boot.py` does, in its order."""
         self._mounts = self._mount()
         yield from self.flash_time()
         yield from apply_staged(self)
         yield from self.flash_time()
-        self.boots += 1
-        self.state = "running"
-        self.trace("boot", version=version, boot=self.boots)
+
+    def _run_program(self) -> None:
         self._program = self._make_program(self)
         self._program.start()
 

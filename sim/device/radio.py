@@ -71,6 +71,11 @@ class Radio:
             link.vanish()
         self._links.clear()
 
+    def close_links(self) -> None:
+        """Every socket of the program is closed, as the interpreter does when it starts again."""
+        for link in list(self._links):
+            link.abort()
+
     def lose_signal(self, for_us: int) -> None:
         """No network for a while: what is on its way is lost, and open connections never hear of it."""
         self.trace("link.lost")

@@ -66,7 +66,7 @@ class _Wait:
 class Fiber:
     """One thread of a script. `on_end(error)` is called in the fiber when it ends; error is None if it returned."""
 
-    __slots__ = ("_clock", "_fn", "_glet", "_kills", "_on_end", "dead", "ended", "name")
+    __slots__ = ("_clock", "_fn", "_glet", "_kills", "_nap", "_on_end", "_pending", "dead", "ended", "name")
 
     def __init__(
         self,
@@ -79,6 +79,8 @@ class Fiber:
         self._fn = fn
         self._on_end = on_end
         self._kills = 0
+        self._nap: Timer | _Wait | None = None
+        self._pending: BaseException | None = None
         self._glet = greenlet(self._body)
         self.dead = False
         self.ended = False
@@ -88,8 +90,9 @@ class Fiber:
     def sleep(self, delay_us: int) -> None:
         """Let time pass. Only from inside this fiber, as all calls below but `kill`."""
         self.check()
-        self._clock.after(delay_us, self._resume, None)
+        self._nap = self._clock.after(delay_us, self._resume, None)
         self._park()
+        self.check()
 
     def wait(self, signal: Signal, timeout_us: int | None = None) -> bool:
         """Wait until the signal wakes this fiber: True; False when the time is over first."""
@@ -98,7 +101,10 @@ class Fiber:
         signal._waiting.append(waiting)
         if timeout_us is not None:
             waiting.timer = self._clock.after(timeout_us, waiting.wake, False)
-        return bool(self._park())
+        self._nap = waiting
+        woken = bool(self._park())
+        self.check()
+        return woken
 
     def run(self, story: Story) -> Any:
         """Drive a story to its end and give its return value; its exceptions come out here."""
@@ -120,9 +126,29 @@ class Fiber:
             self._park()
 
     def check(self) -> None:
-        """PowerLoss when this fiber was killed: a dead thread may not act on the world."""
+        """PowerLoss when this fiber was killed: a dead thread may not act on the world. Else what interrupts it."""
         if self.dead:
             self._die()
+        if self._pending is not None:
+            error, self._pending = self._pending, None
+            raise error
+
+    def interrupt(self, error: BaseException) -> None:
+        """Have `error` raised in this fiber: at once out of a sleep or a wait, else where it is checked next.
+
+        A story that it runs is not disturbed.
+        """
+        self._pending = error
+        nap, self._nap = self._nap, None
+        if isinstance(nap, _Wait):
+            nap.wake(False)
+        elif nap is not None:
+            nap.cancel()
+            self._clock.after(0, self._resume, None)
+
+    def calm(self) -> None:
+        """Forget an interrupt that was not raised yet."""
+        self._pending = None
 
     def kill(self) -> None:
         """End this fiber. From inside another fiber it takes effect when that one yields."""
@@ -170,6 +196,7 @@ class Fiber:
 
     def _park(self) -> object:
         value = self._glet.parent.switch()
+        self._nap = None
         if self.dead:
             self._die()
         return value

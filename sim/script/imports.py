@@ -8,14 +8,19 @@ table holds.
 from __future__ import annotations
 
 import importlib
+import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from sim.script.loader import RAW_PATH
 from sim.script.modules import FIRMWARE_MODULES
 from sim.script.surface import INERT_MODULES
 
 if TYPE_CHECKING:
     from sim.script.runtime import ScriptRuntime
+
+FOR_TOOLS = {"os": "uos"}
+"""What mpremote imports and the device lacks; only code typed at the raw prompt gets it, see ADR 0070."""
 
 
 class ImportTable:
@@ -32,6 +37,8 @@ class ImportTable:
         """As Python's `__import__`, for device modules only; ImportError for the rest of the world."""
         if level:
             raise ImportError("relative import")
+        if name in FOR_TOOLS and sys._getframe(1).f_code.co_filename == RAW_PATH:
+            name = FOR_TOOLS[name]
         path, parent, top = "", None, None
         for part in name.split("."):
             path = f"{path}.{part}" if path else part

@@ -15,7 +15,7 @@ from typing import Any
 
 from sim.kernel.fibers import Fiber, current
 from sim.script import dialect_rewrite as names
-from sim.script.loader import TEXT_PATH
+from sim.script.loader import TEXT_PATH, TYPED
 
 HEAP_BYTES = 512 * 1024
 """Heap of the interpreter in the public QuecPython port."""
@@ -209,7 +209,7 @@ def _codes(frame: FrameType | None) -> Iterator[Any]:
 
 
 def _is_script(path: str) -> bool:
-    return path.startswith(("/usr/", "/bak/")) or path == TEXT_PATH
+    return path.startswith(("/usr/", "/bak/")) or path == TEXT_PATH or path in TYPED
 
 
 def _own_bytes(value: Any) -> int:

@@ -21,6 +21,14 @@ Mode = Literal["exec", "eval"]
 TEXT_PATH = "<string>"
 """Where code stands that a script gave to `exec` or `eval`."""
 
+REPL_PATH, RAW_PATH = "<stdin>", "<stdin> "
+"""Where code stands that was typed at the prompt; the blank tells what a program typed, and is not shown."""
+
+TYPED = (REPL_PATH, RAW_PATH)
+
+DISPLAY = "__repl_print__"
+"""What prints the value of an expression that is typed at the prompt."""
+
 _cache: dict[tuple[str, bytes], CodeType] = {}
 
 
@@ -38,10 +46,17 @@ def compile_text(text: str | bytes, mode: Mode) -> CodeType:
     return _compile(TEXT_PATH, text, mode)
 
 
-def _compile(path: str, source: str | bytes, mode: Mode) -> CodeType:
+def compile_typed(path: str, source: bytes) -> CodeType:
+    """Code of what was typed; at the friendly prompt the values of expressions are shown."""
+    return _compile(path, source, "exec", shows=path == REPL_PATH)
+
+
+def _compile(path: str, source: str | bytes, mode: Mode, *, shows: bool = False) -> CodeType:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of this Python, about escapes and comparisons in the device's texts
         tree = _parse(path, source, mode)
+        if shows and isinstance(tree, ast.Module):
+            tree.body = [_shown(statement) for statement in tree.body]
         rewritten = ast.fix_missing_locations(Rewrite(functions_of(tree)).visit(tree))
         try:
             return compile(rewritten, path, mode, dont_inherit=True)
@@ -62,3 +77,10 @@ def _parse(path: str, source: str | bytes, mode: Mode) -> ast.AST:
             f"invalid syntax: {why}", (path, getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1, None)
         )
     return tree
+
+
+def _shown(statement: ast.stmt) -> ast.stmt:
+    if not isinstance(statement, ast.Expr):
+        return statement
+    call = ast.Call(ast.Name(DISPLAY, ast.Load()), [statement.value], [])
+    return ast.copy_location(ast.Expr(ast.copy_location(call, statement)), statement)

@@ -26,7 +26,8 @@ from sim.script.dialect_names import as_device
 from sim.script.dialect_rewrite import TICK
 from sim.script.imports import ImportTable
 from sim.script.limits import INLINED, MAIN_STACK_BYTES, Limits
-from sim.script.loader import compile_script
+from sim.script.loader import DISPLAY, compile_script
+from sim.script.terminal import Terminal
 
 UmqttProfile = Literal["current", "2021", "upstream"]
 DictOrder = Literal["insertion", "scrambled"]
@@ -93,6 +94,8 @@ class ScriptRuntime:
         self._busy_us = 0
         self._callbacks: deque[tuple[Callable[[Any], object], Any]] = deque()
         self._callback_due = Signal(module.clock)
+        self._never = Signal(module.clock)
+        self.terminal = Terminal(self)
         self.builtins: dict[str, Any] = {
             **_SHARED_BUILTINS,
             **dialect_names.BUILTINS,
@@ -102,13 +105,15 @@ class ScriptRuntime:
             "open": self._open,
             "execfile": lambda path: self.run_file(path, "__main__"),
             TICK: self._tick,
+            DISPLAY: self.terminal.display,
         }
 
     # -- life
 
     def start(self) -> None:
         """Main thread and scheduler begin at this instant."""
-        self.spawn(self._main, (), "main")
+        self.terminal.open()
+        self.spawn(self.terminal.main, (MAIN,), "main")
         self.spawn(self._scheduler, (), "scheduler")
 
     def kill(self) -> None:
@@ -154,10 +159,12 @@ class ScriptRuntime:
         args: tuple[Any, ...],
         name: str = "",
         stack_bytes: int = MAIN_STACK_BYTES,
+        number: int = 0,
     ) -> int:
-        """Start a thread; its id."""
-        number = self._next_id
-        self._next_id += 1
+        """Start a thread; its id, a new one unless `number` is given."""
+        if not number:
+            number = self._next_id
+            self._next_id += 1
         name = name or f"thread {number}"
         self.threads[number] = Fiber(
             self.clock, lambda: fn(*args), lambda error: self._thread_ended(number, name, error), name
@@ -228,13 +235,13 @@ class ScriptRuntime:
         self.clock.after(0, stop_the_run)
         return Defect()
 
-    # -- threads of the runtime
+    def soft_reset(self) -> None:
+        """Start the interpreter again; the calling thread does not go on."""
+        me = self.me()
+        self.module.life.after(0, self.module.soft_reset)
+        me.park()
 
-    def _main(self) -> None:
-        if self.module.mounts.exists(MAIN):
-            self.run_file(MAIN, "__main__")
-        else:
-            self.trace("console", text="no /usr/main.py")
+    # -- threads of the runtime
 
     def _scheduler(self) -> None:
         while True:
@@ -263,6 +270,7 @@ class ScriptRuntime:
         frames = [f for f in traceback.extract_tb(error.__traceback__) if f.name not in INLINED]
         where = [f"{f.filename}:{f.lineno} in {f.name}" for f in frames if self._is_device_path(f.filename)]
         self.trace("traceback", thread=thread, error=type(error).__name__, text=str(error), where=where)
+        self.terminal.show(error, frames)
 
     def _is_device_path(self, path: str) -> bool:
         return path.startswith(("/usr/", "/bak/"))
@@ -281,7 +289,8 @@ class ScriptRuntime:
             if self._busy_us >= HANG_US:
                 self._busy_us = 0
                 self.trace("hung", thread=fiber.name)
-                fiber.park()
+                while True:
+                    fiber.wait(self._never)
             busy_us = self._busy_us
             fiber.sleep(1000)
             self._busy_us = busy_us
@@ -296,6 +305,7 @@ class ScriptRuntime:
             file.write(text + end)
         else:
             self.trace("print", text=text + ("" if end == "\n" else end))
+            self.terminal.write(text + end)
 
     def _open(self, path: str, mode: str = "r", **_options: Any) -> Any:
         from sim.script.files import ScriptFile
