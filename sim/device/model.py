@@ -19,6 +19,7 @@ from sim.device.model_file import (
     ApplyKind,
     FamilyFile,
     Generation,
+    LocalUse,
     Method,
     PartFile,
     faults,
@@ -36,12 +37,17 @@ from sim.shipped import models_dir
 @dataclass(frozen=True, slots=True)
 class FotaTraits:
     """How `fota` behaves in scripts. `blocking`: httpDownload returns when all is done; `reset_disable` is honoured;
-    `reset_delay_us` from success to the reset; `url_limit_chars` None for no limit."""
+    `reset_delay_us` from success to the reset in G25; `url_limit_chars` None for no limit; `ftp`: such addresses are
+    taken; `own_apn`: apn_set and download_cancel are there; `local`: what write, flush and verify do, by generation.
+    """
 
     blocking: bool
     reset_disable: bool
     reset_delay_us: int
     url_limit_chars: int | None
+    ftp: bool
+    own_apn: bool
+    local: Mapping[Generation, LocalUse]
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +315,13 @@ def _spec(
         methods=frozenset(file.methods.value),
         packages={method: tuple(names) for method, names in file.packages.value.items()},
         fota=FotaTraits(
-            fota.blocking.value, fota.reset_disable.value, fota.reset_delay.value, fota.url_limit_chars.value
+            fota.blocking.value,
+            fota.reset_disable.value,
+            fota.reset_delay.value,
+            fota.url_limit_chars.value,
+            fota.ftp.value,
+            fota.own_apn.value,
+            dict(fota.local.value),
         ),
         timings=Timings(timings.bootloader.value, timings.boot.value, timings.attach.value),
         radio=RadioSpec(radio.category.value, radio.rtt.value, radio.jitter.value, radio.down.value, radio.up.value),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -31,6 +31,7 @@ IMAGE_NAME_CHARS = 12  # a package has no more room for the name of a partition
 Method = Literal["full", "differential", "minimal"]
 ApplyKind = Literal["staged", "in_place"]
 Generation = Literal["G21", "G25"]
+LocalUse = Literal["works", "refused", "absent"]
 
 
 def _check_source(source: str) -> str:
@@ -119,6 +120,9 @@ class FotaKeys(_Keys):
     reset_disable: Figure[bool]
     reset_delay: Figure[Duration]
     url_limit_chars: Figure[int | None]
+    ftp: Figure[bool]
+    own_apn: Figure[bool]
+    local: Figure[dict[Generation, LocalUse]]
 
 
 class TimingKeys(_Keys):
@@ -261,6 +265,8 @@ def _wrong_methods(file: FamilyFile) -> Iterator[str]:
     methods, packages = file.methods.value, file.packages.value
     if not methods:
         yield "methods: must not be empty"
+    if set(file.fota.local.value) != set(get_args(Generation)):
+        yield "fota.local: says what each generation does"
     if ("minimal" in methods) != (file.mini is not None):
         yield "mini: is there exactly when methods has minimal"
     if sorted(set(methods)) != sorted(packages):

@@ -44,6 +44,38 @@ class Signal:
             self._waiting.popleft().wake(True)
 
 
+class Gate:
+    """An interpreter's lock: while one fiber holds it, nothing else behind it goes on, whatever wakes it.
+
+    What was due meanwhile happens when it opens, in the order in which it was due.
+    """
+
+    __slots__ = ("_clock", "_holder", "_waiting")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._holder: Fiber | None = None
+        self._waiting: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+
+    def hold(self) -> None:
+        """The calling fiber keeps the lock until it opens the gate."""
+        self._holder = current()
+
+    def open(self) -> None:
+        """Everybody may go on."""
+        self._holder = None
+        waiting, self._waiting = self._waiting, []
+        for fn, args in waiting:
+            self._clock.after(0, fn, *args)
+
+    def stops(self, fiber: Fiber | None, fn: Callable[..., object], *args: Any) -> bool:
+        """True when `fiber`, or native work for None, has to wait; then `fn` is called when the gate opens."""
+        if self._holder is None or self._holder is fiber:
+            return False
+        self._waiting.append((fn, args))
+        return True
+
+
 class _Wait:
     __slots__ = ("clock", "fiber", "open", "timer")
 
@@ -66,7 +98,7 @@ class _Wait:
 class Fiber:
     """One thread of a script. `on_end(error)` is called in the fiber when it ends; error is None if it returned."""
 
-    __slots__ = ("_clock", "_fn", "_glet", "_kills", "_nap", "_on_end", "_pending", "dead", "ended", "name")
+    __slots__ = ("_clock", "_fn", "_gate", "_glet", "_kills", "_nap", "_on_end", "_pending", "dead", "ended", "name")
 
     def __init__(
         self,
@@ -74,8 +106,10 @@ class Fiber:
         fn: Callable[[], object],
         on_end: Callable[[BaseException | None], None],
         name: str = "",
+        gate: Gate | None = None,
     ) -> None:
         self._clock = clock
+        self._gate = gate
         self._fn = fn
         self._on_end = on_end
         self._kills = 0
@@ -178,7 +212,11 @@ class Fiber:
         self._on_end(error)
 
     def _resume(self, value: object) -> None:
-        if not self.dead and not self.ended:
+        if self.dead or self.ended:
+            return
+        if self._gate is not None and self._gate.stops(self, self._resume, value):
+            self._nap = None  # it is due already; an interrupt must not wake it a second time
+        else:
             self._switch(value)
 
     def _switch(self, value: object) -> None:

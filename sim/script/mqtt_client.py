@@ -273,7 +273,7 @@ class MqttClient:
             self._ping_timer = None
 
     def _ping_due(self) -> None:
-        if self._link is None:
+        if self._link is None or self._rt.gate.stops(None, self._ping_due):
             return
         if self._pong_missing > self._spare_pings:
             self._link.abort()

@@ -19,7 +19,7 @@ from sim.device.model_file import Generation
 from sim.device.module import Module
 from sim.errors import Defect, FlashError
 from sim.kernel.clock import Story
-from sim.kernel.fibers import Fiber, Signal, current
+from sim.kernel.fibers import Fiber, Gate, Signal, current
 from sim.kernel.power import PowerLoss
 from sim.script import dialect_names
 from sim.script.dialect_names import as_device
@@ -96,6 +96,7 @@ class ScriptRuntime:
         self._callback_due = Signal(module.clock)
         self._never = Signal(module.clock)
         self.terminal = Terminal(self)
+        self.gate = Gate(module.clock)
         self.builtins: dict[str, Any] = {
             **_SHARED_BUILTINS,
             **dialect_names.BUILTINS,
@@ -153,6 +154,15 @@ class ScriptRuntime:
         except (AttributeError, NameError, TypeError, *DEFECTS) as error:
             raise self._defect(error) from error
 
+    def run_alone(self, story: Story) -> Any:
+        """As `run`, but with the interpreter's lock kept: no other thread goes on, no callback is made."""
+        self.me()
+        self.gate.hold()
+        try:
+            return self.run(story)
+        finally:
+            self.gate.open()
+
     def spawn(
         self,
         fn: Callable[..., object],
@@ -167,7 +177,7 @@ class ScriptRuntime:
             self._next_id += 1
         name = name or f"thread {number}"
         self.threads[number] = Fiber(
-            self.clock, lambda: fn(*args), lambda error: self._thread_ended(number, name, error), name
+            self.clock, lambda: fn(*args), lambda error: self._thread_ended(number, name, error), name, self.gate
         )
         if stack_bytes != MAIN_STACK_BYTES:
             self.limits.give_stack(self.threads[number], stack_bytes)

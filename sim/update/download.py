@@ -17,6 +17,8 @@ from sim.update.site import Fetcher, Site, UpdateFailed
 RANGE_BYTES = 32 * 1024
 """Bytes asked for at once: eight sectors, so every range ends on a sector boundary."""
 
+HTTP_UNKNOWN = 701
+HTTP_BUSY = 703
 HTTP_DNS = 714
 HTTP_CONNECT = 716
 HTTP_READ = 717
@@ -25,6 +27,7 @@ HTTP_URL = 711
 HTTP_NO_URL = 712
 HTTP_CLOSED = 719
 HTTP_READ_TIMEOUT = 722
+FTP_NETWORK = 605
 NO_SPACE = 511
 
 _FAILURES = {

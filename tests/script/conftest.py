@@ -1,6 +1,7 @@
 """A device that runs the script of a test: `run(main_source, seconds)` gives its printed lines and its records.
 
-Other words (`generation="G21"`) are keys of its fleet entry.
+`model` chooses the device, `objects` fills the bucket `open`, which everybody may read, `faults` are lines of a
+scenario. Other words (`generation="G21"`) are keys of its fleet entry.
 """
 
 import textwrap
@@ -11,16 +12,39 @@ from sim.scenario.loader import load_scenario
 from sim.scenario.result import RunOptions
 from sim.scenario.world import World
 
+
+def slow(name, rate):
+    """The fault of a server that sends this object of `open` no faster."""
+    return f"{{rate_limited: {{bucket: open, key: {name}, rate: {rate}}}}}"
+
+
+OPEN = "https://open.s3.us-west-2.amazonaws.com/"
+
+FIRMWARE = {
+    "EG915U": "EG915UEUABR03A20M08_OCPU_QPY",
+    "EC600NCNLC": "EC600NCNLCR01A01M16_OCPU_QPY",
+    "EC800NCNLA": "EC800NCNLAR01A01M08_OCPU_QPY",
+    "EC800M": "EC800MCNLAR01A01M08_OCPU_QPY",
+    "EC200A": "EC200ACNHAR01A02M16",
+    "EC800G": "EC800GCNLAR01A01M08_OCPU_QPY",
+    "EC800E": "EC800ECNLAR01A01M04_OCPU_QPY",
+    "BG95": "BG95M3LAR02A03",
+}
+"""A model of each family, and the firmware it has unless a test says otherwise."""
+
 SCENARIO = """\
 version: 1
 name: script
 seed: 3
 fleet:
-  - {name: dut, model: EG915U, firmware: EG915UEUABR03A20M08_OCPU_QPY, script: ./device, KNOBS}
+  - {{name: dut, script: ./device, {entry}}}
 cloud:
+  public: [open]
   buckets:
     files:
-      hello.txt: {text: "hello from the cloud"}
+      hello.txt: {{text: "hello from the cloud"}}
+    open: {{hello.txt: {{text: "hello everybody"}}{names}}}
+faults: [{faults}]
 """
 
 
@@ -39,6 +63,9 @@ class Script:
     def kinds(self, kind):
         return [record.data for record in self.records if record.kind == kind]
 
+    def times_us(self, kind):
+        return [record.at_us for record in self.records if record.kind == kind]
+
     @property
     def printed(self):
         return [data["text"] for data in self.kinds("print")]
@@ -52,19 +79,39 @@ class Script:
 def run(tmp_path):
     made = []
 
-    def start(main, seconds=60, files=None, **knobs):
+    def start(main, seconds=60, files=None, objects=None, faults="", model="EG915U", **knobs):
         folder = tmp_path / "device"
         folder.mkdir(exist_ok=True)
         for name, text in {"main.py": main, **(files or {})}.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text if isinstance(text, bytes) else textwrap.dedent(text).encode())
-        given = ", ".join(f"{name}: {value}" for name, value in knobs.items())
-        (tmp_path / "s.yaml").write_text(SCENARIO.replace(", KNOBS", f", {given}" if given else ""))
+        entry = {"model": model, "firmware": FIRMWARE[model], **knobs}
+        text = SCENARIO.format(
+            entry=", ".join(f"{name}: {value}" for name, value in entry.items()),
+            names="".join(f", {name}: {{text: x}}" for name in objects or ()),
+            faults=faults,
+        )
+        (tmp_path / "s.yaml").write_text(text)
         world = World(load_scenario(tmp_path / "s.yaml"), RunOptions(transport="memory"))
         made.append(world)
+        for name, data in (objects or {}).items():
+            world.account.artifacts.put("open", name, data)
         return Script(world).run(seconds)
 
     yield start
     for world in made:
         world.close()
+
+
+@pytest.fixture
+def upgrade():
+    """`upgrade(model)`: (the packages that lead from a model's firmware to its next version, that version)."""
+    from sim.scenario.packages import build
+
+    def make(model, method="differential"):
+        old = FIRMWARE[model]
+        new = old.replace("A20M", "A21M").replace("A01M", "A09M").replace("A02M", "A09M").replace("A03", "A09")
+        return build(model, method, old, new), new
+
+    return make

@@ -1,25 +1,36 @@
 """`fota`: the type itself stands under the module's name, so `import fota; fota()`. One object per device.
 
-`httpDownload` blocks on some families and returns at once on others; success is followed by a reset of its own. With
-`url2` it asks for a minimal upgrade, of which no callback hears. What the family cannot do is refused at once, with -1.
+`httpDownload` blocks on some families and returns at once on others; success is followed by a reset of its own. While
+it blocks, G21 keeps the interpreter's lock: no thread goes on and no callback is made. With `url2` it asks for a
+minimal upgrade, of which no callback hears. What the family cannot do is refused at once, with -1.
+
+A callback gets one list: [1, percent] for each piece, [0, 100] when the package is verified, [2, 100] when the request
+to the updater is written, [-1, error number] when it failed. See ADR 0067 for the order.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
+from sim.device.link import DNS_ROUND_TRIPS, TCP_ROUND_TRIPS
 from sim.kernel.clock import Story
+from sim.script.modules.fota_local import give_local
 from sim.script.runtime import ScriptRuntime
+from sim.update.download import FTP_NETWORK, HTTP_BUSY, HTTP_UNKNOWN, HTTP_URL
 from sim.update.failures import n_series_code
-from sim.update.firmware import stage_verified
-from sim.update.methods import Method, choose, staged_kinds
+from sim.update.methods import Method, choose
 from sim.update.site import UpdateFailed
 
-IN_PROGRESS, FLAG_SET, FAILED = 1, 2, -1
-"""First element of the list a callback gets; the second is percent, or the error code after FAILED."""
+IN_PROGRESS, VERIFIED, FLAG_SET, FAILED = 1, 0, 2, -1
+"""First element of the list a callback gets; the second is percent, or the error number after FAILED."""
 
-SECTOR_BYTES = 4096
+FTP_ADDRESS = re.compile(r"ftp://[^:@/]+:[^@/]+@[^:/]+:\d+/.+")
+"""`ftp://user:password@ip:port/file`, every part of it."""
+
+IP_TYPES = (0, 1, 2)
+"""IPv4, IPv6, both."""
 
 
 def make(rt: ScriptRuntime) -> type:
@@ -27,6 +38,9 @@ def make(rt: ScriptRuntime) -> type:
 
     class fota:  # noqa: N801 - the device's name
         _only: Any = None
+        _busy = False
+        _cancelled = False
+        _callback: Callable[[Any], object] | None = None
 
         def __new__(cls, **_options: Any) -> fota:
             if cls._only is None:
@@ -34,76 +48,127 @@ def make(rt: ScriptRuntime) -> type:
             return cls._only  # type: ignore[no-any-return]
 
         def __init__(self, *, reset_disable: int = 0, key: str = "", cert: str = "", root_cert: str = "") -> None:
+            if not isinstance(reset_disable, int):
+                raise TypeError("can't convert to int")
             self._keep_running = bool(reset_disable) and traits.reset_disable
-            self._busy = False
-            self._written = 0
-            self._tail = b""
+
+        def __del__(self) -> None:
+            self._callback = None
 
         def httpDownload(  # noqa: N802
-            self, *, url1: str = "", url2: str | None = None, callback: Callable[[Any], object] | None = None
+            self,
+            *,
+            url1: str | None = None,
+            url2: str | None = None,
+            callback: Callable[[Any], object] | None = None,
         ) -> int:
             rt.me()
-            if not isinstance(url1, str):
-                raise TypeError("can't convert to str")
+            urls = [_text(url1 if url1 is not None else "")] + ([] if url2 is None else [_text(url2)])
+            self._callback = callback if callback is not None else self._callback
+            try:
+                story = self._begin(urls)
+            except UpdateFailed as failure:
+                return _refused(rt, failure)
+            self._busy, self._cancelled = True, False
+            if not traits.blocking:
+                rt.module.life.spawn(story)
+                return 0
+            return int(rt.run_alone(story) if rt.profile.generation == "G21" else rt.run(story))
+
+        def _begin(self, urls: list[str]) -> Story:
+            """What these addresses mean here. UpdateFailed in the same instant when that is nothing."""
             if self._busy:
-                return -1
-            urls = [url1] if url2 is None else [url1, url2]
+                raise UpdateFailed(HTTP_BUSY, "a download is running already")
+            if any(url.startswith("ftp:") for url in urls):
+                if not traits.ftp or len(urls) > 1 or not FTP_ADDRESS.fullmatch(urls[0]):
+                    raise UpdateFailed(HTTP_URL, "not an address that this family takes")
+                return self._update(lambda _progress: _no_ftp(rt), self._tell)
+            method: Method = choose(rt.module, urls)
+            tell = self._tell if method.calls_back else _nobody
+            return self._update(lambda progress: method.begin(rt.module, urls, progress), tell)
+
+        def _update(self, begin: Callable[[Callable[[int], None]], Story], tell: Callable[[int, int], None]) -> Story:
+            def progress(percent: int) -> None:
+                if self._cancelled:
+                    raise UpdateFailed(HTTP_UNKNOWN, "cancelled by the program")
+                tell(IN_PROGRESS, percent)
+
             try:
-                method = choose(rt.module, urls)
+                yield from begin(progress)
             except UpdateFailed as failure:
-                rt.trace("fota.failed", code=failure.code, reason=failure.reason)
-                return -1
-            self._busy = True
-            story = self._update(method, urls, callback if method.calls_back else None)
-            if traits.blocking:
-                return int(rt.run(story))
-            rt.module.life.spawn(story)
-            return 0
-
-        def write(self, data: Any, total_size: int) -> int:
-            """Stage a package piece by piece from a local source."""
-            area = rt.module.layout.package
-            if total_size > area.size_bytes or self._written + len(self._tail) + len(data) > total_size:
-                return -1
-            self._tail += bytes(data)
-            whole = len(self._tail) // SECTOR_BYTES * SECTOR_BYTES
-            if whole:
-                rt.flash(area.rewrite, self._written, self._tail[:whole])
-                self._written, self._tail = self._written + whole, self._tail[whole:]
-            return 0
-
-        def flush(self) -> int:
-            if self._tail:
-                rt.flash(rt.module.layout.package.rewrite, self._written, self._tail)
-                self._written, self._tail = self._written + len(self._tail), b""
-            return 0
-
-        def verify(self) -> int:
-            """Verify what was written and set the flag; the script restarts the device itself."""
-            size, self._written = self._written, 0
-            try:
-                rt.run(stage_verified(rt.module, size, staged_kinds(rt.module)))
-            except UpdateFailed:
-                return -1
-            return 0
-
-        def _update(self, method: Method, urls: list[str], callback: Callable[[Any], object] | None) -> Story:
-            def tell(status: int, progress: int) -> None:
-                if callback is not None:
-                    rt.callback(callback, [status, progress])
-
-            try:
-                yield from method.begin(rt.module, urls, lambda percent: tell(IN_PROGRESS, percent))
-            except UpdateFailed as failure:
-                rt.trace("fota.failed", code=failure.code, reason=failure.reason)
+                _refused(rt, failure)
                 rt.module.enter_phase("idle")
                 tell(FAILED, failure.code if traits.blocking else n_series_code(failure))
                 return -1
             finally:
                 self._busy = False
+            tell(VERIFIED, 100)
             tell(FLAG_SET, 100)
             if not self._keep_running:
-                rt.module.life.after(traits.reset_delay_us, rt.module.reset, "fota")
+                yield from _restart(rt)
             return 0
 
+        def _tell(self, status: int, progress: int) -> None:
+            if self._callback is not None:
+                rt.callback(self._hear, [status, progress])
+
+        def _hear(self, told: list[int]) -> None:
+            if self._callback is not None:
+                self._callback(told)
+
+    if traits.own_apn:
+        _give_own_apn(rt, fota)
+    give_local(rt, fota)
     return fota
+
+
+def _give_own_apn(rt: ScriptRuntime, kind: Any) -> None:
+    """What one family has beside the others. Packages come over the one data connection there is, whatever is set."""
+
+    def apn_set(
+        _self: Any, *, fota_apn: str = "", ip_type: int = 0, fota_user: str = "", fota_password: str = ""
+    ) -> int:
+        rt.me()
+        texts = all(isinstance(text, str) for text in (fota_apn, fota_user, fota_password))
+        return 0 if texts and ip_type in IP_TYPES else -1
+
+    def download_cancel(self: Any) -> int:
+        rt.me()
+        self._cancelled = self._busy
+        return 0 if self._busy else -1
+
+    kind.apn_set, kind.download_cancel = apn_set, download_cancel
+
+
+def _restart(rt: ScriptRuntime) -> Story:
+    """G21 resets from within the call, which never returns; G25 a little later."""
+    at_once = rt.profile.generation == "G21"
+    rt.module.life.after(0 if at_once else rt.module.model.fota.reset_delay_us, rt.module.reset, "fota")
+    if at_once:
+        yield rt.clock.env.event()
+
+
+def _no_ftp(rt: ScriptRuntime) -> Story:
+    """The emulated cloud has no FTP server: nobody answers, after the time that takes."""
+    yield from rt.module.radio.wait_attached()
+    link = rt.module.radio.http()
+    yield rt.clock.timeout(link.round_trips_us(DNS_ROUND_TRIPS + TCP_ROUND_TRIPS))
+    link.end()
+    raise UpdateFailed(FTP_NETWORK, "no FTP server answers at this address")
+
+
+def _refused(rt: ScriptRuntime, failure: UpdateFailed) -> int:
+    rt.trace("fota.failed", code=failure.code, reason=failure.reason)
+    return -1
+
+
+def _nobody(_status: int, _progress: int) -> None:
+    pass
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode()
+    if not isinstance(value, str):
+        raise TypeError("can't convert to str")
+    return value

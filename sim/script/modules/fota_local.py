@@ -1,0 +1,80 @@
+"""`write`, `flush` and `verify` of `fota`: a package that the program brings itself.
+
+Pieces are staged sector by sector; `verify` sets the flag and leaves the restart to the program. Which families and
+generations have it is data: where it is compiled out the names are missing, where it is refused they answer -1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.script.runtime import ScriptRuntime
+from sim.update.firmware import stage_verified
+from sim.update.methods import staged_kinds
+from sim.update.site import UpdateFailed
+
+SECTOR_BYTES = 4096
+
+
+def give_local(rt: ScriptRuntime, kind: Any) -> None:
+    """Give the class `kind` what this firmware has of it."""
+    use = rt.module.model.fota.local[rt.profile.generation]
+    if use == "absent":
+        return
+    package = _LocalPackage(rt)
+
+    def write(_self: Any, data: Any = None, total_size: Any = None) -> int:
+        """Both are needed, else -1."""
+        rt.me()
+        if total_size is None or use == "refused":
+            return -1
+        if not isinstance(total_size, int):
+            raise TypeError("can't convert to int")
+        if isinstance(data, str):
+            data = data.encode()
+        return package.write(bytes(memoryview(data)), total_size)
+
+    def flush(_self: Any) -> int:
+        rt.me()
+        return -1 if use == "refused" else package.flush()
+
+    def verify(_self: Any) -> int:
+        rt.me()
+        return -1 if use == "refused" else package.verify()
+
+    kind.write, kind.flush, kind.verify = write, flush, verify
+
+
+class _LocalPackage:
+    """What was written so far: whole sectors on flash, the rest in RAM."""
+
+    def __init__(self, rt: ScriptRuntime) -> None:
+        self._rt = rt
+        self._written = 0
+        self._tail = b""
+
+    def write(self, data: bytes, total_size: int) -> int:
+        area = self._rt.module.layout.package
+        if total_size > area.size_bytes or self._written + len(self._tail) + len(data) > total_size:
+            return -1
+        self._tail += data
+        whole = len(self._tail) // SECTOR_BYTES * SECTOR_BYTES
+        if whole:
+            self._rt.flash(area.rewrite, self._written, self._tail[:whole])
+            self._written, self._tail = self._written + whole, self._tail[whole:]
+        return 0
+
+    def flush(self) -> int:
+        if self._tail:
+            self._rt.flash(self._rt.module.layout.package.rewrite, self._written, self._tail)
+            self._written, self._tail = self._written + len(self._tail), b""
+        return 0
+
+    def verify(self) -> int:
+        size, self._written = self._written, 0
+        try:
+            self._rt.run(stage_verified(self._rt.module, size, staged_kinds(self._rt.module)))
+        except UpdateFailed as failure:
+            self._rt.trace("fota.failed", code=failure.code, reason=failure.reason)
+            return -1
+        return 0

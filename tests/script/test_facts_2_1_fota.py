@@ -1,0 +1,459 @@
+"""What the facts say of `fota`, section 2.1, one surprise a test."""
+
+import pytest
+from conftest import FIRMWARE, OPEN, slow
+
+from sim.device.model import known_models, load_model
+from sim.device.peek import installed_version
+
+BLOCKING = ["EG915U", "EC200A", "EC800G", "EC800E", "BG95"]
+ASYNCHRONOUS = ["EC600NCNLC", "EC800NCNLA", "EC800M"]
+
+
+def codes(script):
+    return [data["code"] for data in script.kinds("fota.failed")]
+
+
+def erased(module):
+    """The staging area was never written."""
+    area = module.layout.package
+    return area.image(0, area.size_bytes) == b"\xff" * area.size_bytes
+
+
+def test_2_1_fota_is_the_class_itself_and_fota_fota_is_an_attribute_error(run):
+    script = run("""
+        import fota
+        try:
+            fota.fota()
+        except AttributeError:
+            print('AttributeError')
+        print(fota() is fota(), type(fota()) is fota)
+    """)
+    assert script.printed == ["AttributeError", "True True"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "fota(1)",
+        "fota(reset_disable='yes')",
+        "fota(reset=1)",
+        "fota().httpDownload('http://h/f.pack')",
+        "fota().httpDownload(url='http://h/f.pack')",
+        "fota().httpDownload(url1=5)",
+    ],
+)
+def test_2_1_arguments_are_by_keyword_and_others_are_a_type_error(run, call):
+    script = run(f"import fota\ntry:\n    {call}\nexcept TypeError:\n    print('TypeError')\n")
+    assert script.printed == ["TypeError"]
+
+
+def test_2_1_the_certificates_for_https_are_taken(run):
+    assert run("import fota\nfota(key='k', cert='c', root_cert='r', reset_disable=0)\nprint('taken')").printed == [
+        "taken"
+    ]
+
+
+UPGRADE = """
+    import fota, utime, modem
+    print(modem.getDevFwVersion())
+    if modem.getDevFwVersion() == '{old}':
+        start = utime.ticks_ms()
+        def took():
+            return utime.ticks_diff(utime.ticks_ms(), start) > 300
+        f = fota({options})
+        print(f.httpDownload(url1='{url}', callback=print), took())
+        utime.sleep({sleep})
+        print('still here')
+"""
+
+
+def upgrading(model, options="", sleep=60, name="a.pack"):
+    return UPGRADE.format(old=FIRMWARE[model], url=OPEN + name, options=options, sleep=sleep)
+
+
+@pytest.mark.parametrize("model", ["EG915U", "EC200A", "EC800G", "EC800E"])
+def test_2_1_reset_disable_is_honoured_off_the_n_and_m_series(run, upgrade, model):
+    packages, new = upgrade(model)
+    script = run(upgrading(model, "reset_disable=1"), model=model, seconds=200, objects={"a.pack": packages[0]})
+    assert script.printed[-1] == "still here"
+    assert script.kinds("reset") == []
+    script.device.reset("by hand")
+    assert script.run(200).printed[-1] == new
+
+
+@pytest.mark.parametrize("generation", ["G21", "G25"])
+def test_2_1_reset_disable_is_ignored_on_the_n_series(run, upgrade, generation):
+    packages, new = upgrade("EC600NCNLC")
+    main = upgrading("EC600NCNLC", "reset_disable=1")
+    script = run(main, model="EC600NCNLC", seconds=300, objects={"a.pack": packages[0]}, generation=generation)
+    assert "still here" not in script.printed
+    assert script.printed[-1] == new
+
+
+def test_2_1_reset_disable_by_family_is_data(run):
+    ignoring = [row.variant for row in known_models() if not load_model(row.variant).fota.reset_disable]
+    assert {"EC600NCNLC", "EC800NCNLA", "EG912N", "EC600M", "EC800M", "EG810M"} <= set(ignoring)
+    assert not {"EG915U", "EC200A", "EC800G", "EC800E", "BG95"} & set(ignoring)
+
+
+@pytest.mark.parametrize("model", ASYNCHRONOUS + BLOCKING)
+def test_2_1_rows_1_to_3_return_at_once_and_the_others_when_all_is_done(run, upgrade, model):
+    minimal = load_model(model).methods == {"minimal"}
+    if minimal:
+        packages, _ = upgrade(model, "minimal")
+        objects = dict(zip(("a.mini_1", "a.mini_2"), packages, strict=True))
+        urls = f"url1='{OPEN}a.mini_1', url2='{OPEN}a.mini_2'"
+    else:
+        objects = {"a.pack": upgrade(model)[0][0]}
+        urls = f"url1='{OPEN}a.pack'"
+    script = run(
+        f"""
+        import fota, utime, modem
+        if modem.getDevFwVersion() == '{FIRMWARE[model]}':
+            start = utime.ticks_ms()
+            print(fota(reset_disable=1).httpDownload({urls}), utime.ticks_diff(utime.ticks_ms(), start) > 300)
+        """,
+        model=model,
+        seconds=120,
+        objects=objects,
+        generation="G25",
+    )
+    assert script.printed[0] == f"0 {model in BLOCKING}"
+
+
+TWO_THREADS = """
+    import fota, utime, _thread, modem
+    {before}
+    beats = []
+    def beat():
+        while True:
+            beats.append(utime.ticks_ms())
+            utime.sleep_ms(100)
+    _thread.start_new_thread(beat, ())
+    utime.sleep(8)
+    start = utime.ticks_ms()
+    result = fota(reset_disable=1).httpDownload(url1='{url}', callback={callback})
+    end = utime.ticks_ms()
+    utime.sleep_ms(500)
+    inside = len([t for t in beats if start + 100 < t < end])
+    print(result, end - start > 1000, inside > 5, inside)
+    {after}
+"""
+
+
+def two_threads(before="pass", after="pass", callback="None"):
+    return TWO_THREADS.format(url=OPEN + "a.pack", before=before, after=after, callback=callback)
+
+
+def test_2_1_g21_holds_the_interpreter_lock_so_every_thread_freezes(run, upgrade):
+    objects = {"a.pack": upgrade("EG915U")[0][0]}
+    assert run(two_threads(), objects=objects, generation="G21").printed == ["0 True False 0"]
+
+
+def test_2_1_g25_lets_other_threads_run_while_it_blocks(run, upgrade):
+    printed = run(two_threads(), objects={"a.pack": upgrade("EG915U")[0][0]}, generation="G25").printed
+    assert printed[0].startswith("0 True True ")
+
+
+def test_2_1_g21_calls_back_after_the_blocking_call_returned_and_g25_meanwhile(run, upgrade):
+    seen = {}
+    for generation in ("G21", "G25"):
+        script = run(
+            two_threads(callback="lambda told: print('told', told)"),
+            objects={"a.pack": upgrade("EG915U")[0][0]},
+            generation=generation,
+        )
+        lines = script.printed
+        seen[generation] = [at for record, at in zip(lines, script.times_us("print"), strict=True) if "told" in record]
+    assert len(seen["G21"]) == len(seen["G25"]) > 3
+    assert len(set(seen["G21"])) == 1
+    assert len(set(seen["G25"])) > 3
+
+
+def test_2_1_g21_resets_at_once_so_what_was_to_be_told_is_lost_and_so_is_the_rest_of_the_script(run, upgrade):
+    packages, new = upgrade("EG915U")
+    script = run(upgrading("EG915U", sleep=0), objects={"a.pack": packages[0]}, seconds=200, generation="G21")
+    assert script.printed == [FIRMWARE["EG915U"], new]
+
+
+def test_2_1_g25_runs_on_for_a_quarter_of_a_second(run, upgrade):
+    packages, new = upgrade("EG915U")
+    script = run(upgrading("EG915U", sleep=0), objects={"a.pack": packages[0]}, seconds=200, generation="G25")
+    assert {"0 True", "still here", "[2, 100]"} < set(script.printed)
+    assert script.printed[-1] == new
+
+
+WATCHDOG = """
+    from machine import WDT
+    watchdog = WDT(6)
+    def feed():
+        while True:
+            watchdog.feed()
+            utime.sleep(1)
+    _thread.start_new_thread(feed, ())
+    print('boot')
+"""
+
+
+@pytest.mark.parametrize(("generation", "boots"), [("G21", 2), ("G25", 1)])
+def test_2_1_a_watchdog_fires_inside_a_blocking_download_under_g21_only(run, upgrade, generation, boots):
+    script = run(
+        two_threads(before=WATCHDOG.strip()),
+        objects={"a.pack": upgrade("EG915U")[0][0]},
+        faults=slow("a.pack", "10KiB/s"),
+        generation=generation,
+        seconds=28,
+    )
+    assert script.printed.count("boot") == boots
+    assert [data["reason"] for data in script.kinds("reset")] == ["watchdog"] * (boots - 1)
+
+
+def test_2_1_the_mqtt_ping_freezes_too_under_g21_and_the_broker_lets_go(run, upgrade):
+    connect = """from umqtt import MQTTClient
+    c = MQTTClient('dut', 'iot.amazonaws.com', ssl=True, keepalive=30)
+    c.set_callback(print)
+    c.connect()"""
+    closed = {}
+    for generation in ("G21", "G25"):
+        script = run(
+            two_threads(before=connect),
+            objects={"a.pack": upgrade("EG915U")[0][0]},
+            faults=slow("a.pack", "1KiB/s"),
+            generation=generation,
+            seconds=68,
+        )
+        closed[generation] = len(script.kinds("mqtt.closed"))
+    assert closed == {"G21": 1, "G25": 0}
+
+
+TICKS = """
+    import osTimer
+    ticks = []
+    t = osTimer()
+"""
+
+
+def test_2_1_the_scheduler_keeps_64_calls_and_drops_the_rest(run, upgrade):
+    main = two_threads(before=TICKS.strip(), after="print(len(ticks))")
+    main = main.replace("    start = ", "    t.start(50, 1, ticks.append)\n    start = ")
+    main = main.replace("    end = ", "    t.stop()\n    end = ")
+    script = run(
+        main,
+        objects={"a.pack": upgrade("EG915U")[0][0]},
+        faults=slow("a.pack", "20KiB/s"),
+        generation="G21",
+    )
+    assert script.printed[-1] == "64"
+
+
+def test_2_1_a_callback_gets_one_list_of_status_and_percent_in_order(run, upgrade):
+    main = upgrading("EG915U", "reset_disable=1", sleep=1).replace("callback=print", "callback=tell")
+    main = main.replace(
+        "import fota", "def tell(told):\n        print('%s %s' % tuple(told), type(told))\n    import fota"
+    )
+    script = run(main, objects={"a.pack": upgrade("EG915U")[0][0]}, seconds=120)
+    told = [line.rpartition(" <")[0] for line in script.printed if "<class 'list'>" in line]
+    percents = [int(line.split()[1]) for line in told[:-2]]
+    assert [line.split()[0] for line in told] == ["1"] * len(percents) + ["0", "2"]
+    assert percents == sorted(percents)
+    assert percents[-1] == 100
+    assert told[-2:] == ["0 100", "2 100"]
+
+
+def test_2_1_a_callback_that_raises_is_printed_and_does_no_harm(run, upgrade):
+    packages, new = upgrade("EG915U")
+    script = run(
+        f"""
+        import fota, modem
+        def tell(told):
+            raise KeyError('execution')
+        if modem.getDevFwVersion() != '{new}':
+            print(fota().httpDownload(url1='{OPEN}a.pack', callback=tell))
+        """,
+        objects={"a.pack": packages[0]},
+        seconds=200,
+    )
+    assert script.printed[0] == "0"
+    assert {(thread, error) for thread, error, _ in script.tracebacks} == {("callback", "KeyError")}
+    assert installed_version(script.device) == new
+
+
+def test_2_1_del_clears_the_callback_and_a_later_download_keeps_the_old_one(run):
+    script = run(f"""
+        import fota, utime
+        f = fota()
+        f.httpDownload(url1='{OPEN}none.pack', callback=lambda told: print('told', told[0]))
+        utime.sleep(1)
+        f.httpDownload(url1='{OPEN}none.pack')
+        utime.sleep(1)
+        f.__del__()
+        print(f.httpDownload(url1='{OPEN}none.pack'))
+        utime.sleep(1)
+    """)
+    assert script.printed == ["told -1", "told -1", "-1"]
+
+
+def test_2_1_url2_is_for_the_minimal_method_and_refused_for_a_differential_one(run):
+    script = run(f"import fota\nprint(fota().httpDownload(url1='{OPEN}a.pack', url2='{OPEN}b.pack'))")
+    assert (script.printed, codes(script)) == (["-1"], [711])
+    assert script.kinds("http") == []
+
+
+def test_2_1_a_minimal_upgrade_never_calls_back(run, upgrade):
+    packages, new = upgrade("EC800NCNLA", "minimal")
+    script = run(
+        f"""
+        import fota, modem, utime
+        if modem.getDevFwVersion() == '{FIRMWARE["EC800NCNLA"]}':
+            print(fota().httpDownload(url1='{OPEN}a.mini_1', url2='{OPEN}a.mini_2', callback=lambda told: print(told)))
+            utime.sleep(100)
+        """,
+        model="EC800NCNLA",
+        seconds=3600,
+        objects=dict(zip(("a.mini_1", "a.mini_2"), packages, strict=True)),
+    )
+    assert script.printed == ["0"]
+    assert installed_version(script.device) == new
+
+
+@pytest.mark.parametrize("again", ["f", "fota()"])
+def test_2_1_a_second_call_while_one_runs_is_minus_one(run, upgrade, again):
+    script = run(
+        f"""
+        import fota, _thread, utime
+        f = fota(reset_disable=1)
+        def first():
+            print('first', f.httpDownload(url1='{OPEN}a.pack'))
+        _thread.start_new_thread(first, ())
+        utime.sleep(7)
+        print('second', {again}.httpDownload(url1='{OPEN}a.pack'))
+        """,
+        objects={"a.pack": upgrade("EG915U")[0][0]},
+        faults=slow("a.pack", "40KiB/s"),
+    )
+    assert "second -1" in script.printed
+    assert codes(script) == [703]
+    assert script.kinds("update.requested") != []
+
+
+def test_2_1_only_the_ec200a_takes_ftp_addresses_and_nobody_answers_there(run):
+    main = """
+        import fota, utime
+        start = utime.ticks_ms()
+        result = fota().httpDownload(url1='ftp://me:secret@10.0.0.7:21/a.bin')
+        print(result, utime.ticks_diff(utime.ticks_ms(), start) > 90)
+    """
+    assert codes(run(main)) == [711]
+    script = run(main, model="EC200A")
+    assert (script.printed, codes(script)) == (["-1 True"], [605])
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://10.0.0.7/a.bin", "ftp://me@10.0.0.7:21/a.bin", "ftp://me:secret@10.0.0.7/a.bin"]
+)
+def test_2_1_an_ftp_address_needs_user_password_and_port(run, url):
+    assert codes(run(f"import fota\nprint(fota().httpDownload(url1='{url}'))", model="EC200A")) == [711]
+
+
+LOCAL = """
+    import fota, uos, modem
+    f = fota()
+    print(hasattr(f, 'write'), hasattr(f, 'flush'), hasattr(f, 'verify'))
+    if hasattr(f, 'write') and modem.getDevFwVersion() == '{old}':
+        size = uos.stat('/usr/up.pack')[6]
+        print(f.write(), f.write(b'x'))
+        with open('/usr/up.pack', 'rb') as package:
+            results = [f.write(package.read(4096), size) for _ in range(0, size, 4096)]
+        print(results.count(0) == len(results), f.flush(), f.verify())
+        print('not reset by itself')
+"""
+
+
+@pytest.mark.parametrize("model", ["EG915U", "EC800G", "EC800E"])
+def test_2_1_a_local_package_is_written_flushed_and_verified_and_the_script_restarts(run, upgrade, model):
+    packages, new = upgrade(model)
+    script = run(LOCAL.format(old=FIRMWARE[model]), model=model, files={"up.pack": packages[0]}, seconds=90)
+    assert script.printed == ["True True True", "-1 -1", "True 0 0", "not reset by itself"]
+    script.device.reset("by hand")
+    script.run(200)
+    assert installed_version(script.device) == new
+
+
+@pytest.mark.parametrize("model", ["EC800NCNLA", "EC800M", "EC200A", "BG95"])
+def test_2_1_a_local_package_is_refused_where_the_vendor_does_not_list_the_family(run, model):
+    script = run(LOCAL.format(old=FIRMWARE[model]), model=model, files={"up.pack": b"x" * 5000})
+    assert script.printed == ["True True True", "-1 -1", "False -1 -1", "not reset by itself"]
+    assert erased(script.device)
+
+
+def test_2_1_the_2021_port_has_no_write_on_rda(run):
+    script = run(LOCAL.format(old=FIRMWARE["EG915U"]), files={"up.pack": b"x" * 5000}, generation="G21")
+    assert script.printed == ["False False False"]
+
+
+def test_2_1_a_local_package_that_is_rubbish_fails_verify_and_nothing_else(run):
+    script = run(LOCAL.format(old=FIRMWARE["EG915U"]), files={"up.pack": b"x" * 5000})
+    assert script.printed == ["True True True", "-1 -1", "True 0 -1", "not reset by itself"]
+
+
+def test_2_1_apn_set_and_download_cancel_are_there_on_bg95_alone(run):
+    main = """
+        import fota
+        for name in ('apn_set', 'download_cancel'):
+            try:
+                getattr(fota(), name)
+                print('there')
+            except AttributeError:
+                print('AttributeError')
+    """
+    for model in ASYNCHRONOUS + BLOCKING:
+        assert run(main, model=model).printed == ["there" if model == "BG95" else "AttributeError"] * 2
+
+
+def test_2_1_bg95_takes_an_apn_by_keyword_and_cancels_a_download(run, upgrade):
+    script = run(
+        f"""
+        import fota, _thread, utime
+        f = fota()
+        print(f.apn_set(fota_apn='iot', ip_type=0, fota_user='u', fota_password='p'), f.apn_set(ip_type=7))
+        try:
+            f.apn_set('iot')
+        except TypeError:
+            print('TypeError')
+        print(f.download_cancel())
+        def later():
+            utime.sleep(25)
+            print('cancel', f.download_cancel())
+        _thread.start_new_thread(later, ())
+        print(f.httpDownload(url1='{OPEN}a.pack', callback=lambda told: print(told) if told[0] != 1 else None))
+        utime.sleep(1)
+        """,
+        model="BG95",
+        generation="G25",
+        objects={"a.pack": upgrade("BG95")[0][0]},
+        faults=slow("a.pack", "10KiB/s"),
+        seconds=120,
+    )
+    assert script.printed == ["0 -1", "TypeError", "-1", "cancel 0", "-1", "[-1, 701]"]
+    assert script.kinds("reset") == []
+
+
+@pytest.mark.parametrize(
+    ("model", "limit"), [("EG915U", None), ("EC600NCNLC", None), ("EC800NCNLA", 128), ("EC800M", 128), ("EC200A", None)]
+)
+def test_2_1_the_length_of_a_url_is_limited_by_family(run, model, limit):
+    spec = load_model(model)
+    assert (spec.mini.url_limit_chars if spec.methods == {"minimal"} else spec.fota.url_limit_chars) == limit
+    second = ", url2=HOST + 'a.mini_2'" if spec.methods == {"minimal"} else ""
+    script = run(
+        f"""
+        import fota
+        HOST = '{OPEN}'
+        print(fota().httpDownload(url1=HOST + 'x' * 1500 + '/a.mini_1'{second}))
+        """,
+        model=model,
+        seconds=90,
+    )
+    assert codes(script)[0] == (711 if limit else 723)
+    assert (script.kinds("http") == []) is (limit is not None)
