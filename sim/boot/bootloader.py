@@ -21,13 +21,14 @@ from sim.boot.decision import BootAction, BootFacts, PackageState, decide
 from sim.boot.journal import Journal, JournalState, Phase, Record, RecordKind
 from sim.errors import PackageError
 from sim.flash.partition import Region
+from sim.flash.remembered import remembered
 from sim.pack.codes import PackageCode
 from sim.pack.container import HEADER_BYTES, SECTOR_BYTES, BlockEntry, Head, Kind, Manifest, corrupt
 from sim.pack.firmware import HEADER_BYTES as IMAGE_HEADER_BYTES
 from sim.pack.firmware import read_header
 from sim.pack.opaque import StandIns
 from sim.pack.patch import decode_block
-from sim.pack.verify import Recipient, VerifiedPack, measure, verify, verify_resumed
+from sim.pack.verify import Recipient, VerifiedPack, measure, verify_area
 from sim.units import US_PER_S
 
 # ESTIMATE: no vendor publishes a figure; a patch applied with LZMA at 600 MHz gives 40 to 80 KB/s of new image.
@@ -75,7 +76,7 @@ class BootLayout:
         return Recipient(self.family, version, images, kinds, trust.public_key, trust.stand_ins)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Trust:
     """Whose packages a device takes: those signed by this key, and vendors' packages that a stand-in is known for."""
 
@@ -192,8 +193,8 @@ class Bootloader:
             recipient = layout.recipient(mini, frozenset({Kind.MINI_SYSTEM}), self._trust)
         else:
             recipient = layout.recipient(version, STAGED_KINDS, self._trust)
-        check = verify if state.phase in _BEFORE_FIRST_WRITE else verify_resumed
-        pack = check(area.read, state.package_bytes, recipient)
+        resumed = state.phase not in _BEFORE_FIRST_WRITE
+        pack = verify_area(area, state.package_bytes, recipient, resumed=resumed)
         _check_scratch(layout, pack.manifest.head)
         return pack
 
@@ -237,8 +238,13 @@ class Bootloader:
 
     def _decoded(self, pack: VerifiedPack, entry: BlockEntry) -> bytes:
         target = pack.manifest.head.targets[entry.target]
-        old = self._layout.firmware[target.partition]
-        return decode_block(pack.block(entry), entry.sectors * SECTOR_BYTES, target.old_bytes, old.read)
+        old, data = self._layout.firmware[target.partition], pack.block(entry)
+        size_bytes = entry.sectors * SECTOR_BYTES
+        return remembered(
+            ("block", data, size_bytes, target.old_bytes),
+            [(old, target.old_bytes)],
+            lambda: decode_block(data, size_bytes, target.old_bytes, old.read),
+        )
 
     def _scratch_slot(self, head: Head, step: int) -> Region:
         # Small blocks take turns, so that scratch does not wear out before the images do.
@@ -290,6 +296,10 @@ def _check_scratch(layout: BootLayout, head: Head) -> None:
 
 
 def _image_version(region: Region) -> str | None:
+    return remembered("image version", [(region, region.size_bytes)], lambda: _read_version(region))
+
+
+def _read_version(region: Region) -> str | None:
     header = read_header(region.read(0, IMAGE_HEADER_BYTES))
     if header is None or header.length_bytes > region.size_bytes:
         return None

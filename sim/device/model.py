@@ -113,7 +113,7 @@ class Regions:
     volumes: Mapping[str, Region]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ModelSpec:
     """One orderable variant.
 

@@ -7,21 +7,23 @@ carries its radio, nor whether its program is a script or built in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sim.boot.bootloader import BootLayout, Bootloader, Trust
+from sim.boot.bootloader import BootLayout, Bootloader, BootOutcome, BootStep, Trust
 from sim.device.board import Board
 from sim.device.console import Console
 from sim.device.http_link import HttpLink
 from sim.device.identity import DeviceIdentity
 from sim.device.life import Life
 from sim.device.model import ModelSpec
+from sim.device.playback import Playback
 from sim.device.radio import Radio
 from sim.flash.filesystem import FileSystem
 from sim.flash.mounts import Mounts
 from sim.flash.nor import Nor
+from sim.flash.recorded import Recording, recording
 from sim.kernel.clock import Clock, Story, Timer
 from sim.ports import Network
 from sim.trace import Trace
@@ -74,8 +76,9 @@ class Module:
         self.model = setting.model
         self._trace = trace
         self.trust = setting.trust
-        self.nor = Nor(setting.model.part)
-        self.regions = setting.model.regions(self.nor)
+        self._nor = Nor(setting.model.part)
+        self._playback: Playback | None = None
+        self.regions = setting.model.regions(self._nor)
         self.layout: BootLayout = self.regions.boot_layout
         self.radio = Radio(clock, setting.model.radio, network, setting.name, setting.seed, self.trace)
         self._board: Board | None = None
@@ -96,6 +99,17 @@ class Module:
         self._life: Life | None = None
         self._flash_us = 0
         self._alarm: Timer | None = None
+
+    @property
+    def nor(self) -> Nor:
+        """Its flash, as it is at this moment."""
+        if self._playback is not None:
+            self._playback.settle()
+        return self._nor
+
+    @nor.setter
+    def nor(self, nor: Nor) -> None:
+        self._nor = nor
 
     # -- what updates and programs see of the device
 
@@ -141,13 +155,13 @@ class Module:
 
     def flash_time(self) -> Story:
         """Let the time pass that flash has used since the last call."""
-        used_us, self._flash_us = self.nor.busy_us - self._flash_us, self.nor.busy_us
+        used_us, self._flash_us = self._nor.busy_us - self._flash_us, self._nor.busy_us
         if used_us:
             yield self.clock.timeout(used_us)
 
     def take_flash_time_us(self) -> int:
         """The same time as a number, for a script thread to sleep."""
-        used_us, self._flash_us = self.nor.busy_us - self._flash_us, self.nor.busy_us
+        used_us, self._flash_us = self._nor.busy_us - self._flash_us, self._nor.busy_us
         return used_us
 
     def enter_phase(self, phase: str, progress: float = 0.0) -> None:
@@ -166,7 +180,7 @@ class Module:
     def watch_ops(self, watcher: Callable[[str, int], None]) -> None:
         """Call `watcher(kind, address)` before each flash operation; it may arm a cut on that very operation."""
         self._op_watchers.append(watcher)
-        self.nor.on_op = self._before_op
+        self._nor.on_op = self._before_op
 
     def _before_op(self, kind: str, address: int) -> None:
         for watcher in self._op_watchers:
@@ -253,8 +267,8 @@ class Module:
             self._begin()
 
     def _begin(self) -> None:
-        self.nor.power_on()
-        self._flash_us = self.nor.busy_us
+        self._nor.power_on()
+        self._flash_us = self._nor.busy_us
         self.phase, self.progress = "idle", 0.0
         self.state = "bootloader"
         self._life = Life(self.clock, self.power_cut)
@@ -300,18 +314,40 @@ class Module:
             yield from self._run_firmware(outcome.version)
 
     def _run_bootloader(self) -> Story:
-        steps = Bootloader(self.layout, self.trust).run()
+        def work() -> Generator[BootStep, None, BootOutcome]:
+            return Bootloader(self.layout, self.trust).run()
+
+        boot = recording(self._nor, ("boot", self.model, self.trust), work)
+        return (yield from self._play(boot) if boot is not None else self._do(work()))
+
+    def _play(self, boot: Recording) -> Story:
+        """A boot that is known from an equal flash."""
+        playback = self._playback = Playback(self.clock, self._nor, boot)
+        try:
+            watched = bool(self._phase_watchers) or self.clock.mode == "paced"
+            return (yield from playback.run(self._stepped, one_by_one=watched))
+        except GeneratorExit:
+            playback.settle()
+            raise
+        finally:
+            self._playback = None
+            self._flash_us = self._nor.busy_us
+
+    def _do(self, steps: Generator[BootStep, None, BootOutcome]) -> Story:
         while True:
             try:
                 step = next(steps)
             except StopIteration as stop:
                 yield from self.flash_time()
                 return stop.value
-            if step.kind == "package" or self.phase == "apply":
-                self.enter_phase("apply", step.step / step.steps if step.steps else 0.0)
+            self._stepped(step)
             yield from self.flash_time()
             if step.apply_us:
                 yield self.clock.timeout(step.apply_us)
+
+    def _stepped(self, step: BootStep) -> None:
+        if step.kind == "package" or self.phase == "apply":
+            self.enter_phase("apply", step.step / step.steps if step.steps else 0.0)
 
     def _run_mini_system(self, version: str) -> Story:
         """The small system with its own network stack: no file system, no application."""

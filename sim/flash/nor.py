@@ -140,6 +140,11 @@ class Nor:
         """Take back `arm_cut`."""
         self._cut = None
 
+    @property
+    def cut_armed(self) -> bool:
+        """Whether power is to go during an op to come."""
+        return self._cut is not None
+
     def power_on(self) -> None:
         """Power is back: the cells are what they were left as."""
         self.dead = False
@@ -177,6 +182,17 @@ class Nor:
         pieces = b"".join(map(self._sector, range(number, last)))
         return pieces[offset : offset + length]
 
+    def sectors(self, address: int, length: int) -> tuple[bytes, ...]:
+        """The whole sectors that hold these bytes: a name for them that costs no copy. `address` is aligned."""
+        number, last = address // self.part.sector_bytes, -(-(address + length) // self.part.sector_bytes)
+        found: list[bytes] = []
+        while number < last:
+            index, slot = divmod(number, SECTORS_PER_CHUNK)
+            piece = self._chunks[index].sectors[slot : slot + last - number]
+            found += piece
+            number += len(piece)
+        return tuple(found)
+
     def erase_count(self, sector: int) -> int:
         """How often sector number `sector` was erased."""
         index, slot = divmod(sector, SECTORS_PER_CHUNK)
@@ -197,6 +213,11 @@ class Nor:
         self._chunks, self._open = snapshot.chunks, ()
         self.ops, self.busy_us = snapshot.ops, snapshot.busy_us
         self.dead, self._cut = False, None
+
+    def jump(self, chunks: tuple[Chunk, ...], ops: int, busy_us: int) -> None:
+        """Become what work that was recorded on an equal flash has made of it. Power and cuts stay as they are."""
+        self._chunks, self._open = chunks, ()
+        self.ops, self.busy_us = ops, busy_us
 
     def seal(self) -> tuple[Chunk, ...]:
         """Give back private working memory. To be called when nothing more will be written for a while."""

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sim.errors import PackageError
 from sim.flash.partition import Region
+from sim.flash.remembered import remembered
 from sim.pack.codes import PackageCode
 from sim.pack.container import BlockEntry, Head, Kind, Manifest, Read, corrupt, read_manifest
 from sim.pack.opaque import Staged, StandIns
@@ -83,6 +84,19 @@ def verify_resumed(read: Read, size_bytes: int, recipient: Recipient) -> Verifie
     return VerifiedPack(manifest, staged, _SEAL)
 
 
+def verify_area(area: Region, size_bytes: int, recipient: Recipient, *, resumed: bool = False) -> VerifiedPack:
+    """As `verify` (or `verify_resumed`), for a package at the start of `area`: found once for all equal flashes."""
+    check = verify_resumed if resumed else verify
+    if recipient.stand_ins or size_bytes > area.size_bytes:
+        return check(area.read, size_bytes, recipient)
+    images = tuple((name, region.start, region.size_bytes) for name, region in recipient.images.items())
+    signer = key_hash(recipient.public_key)
+    question = ("package", resumed, size_bytes, recipient.family, recipient.version, images, recipient.kinds, signer)
+    stretches = [(area, size_bytes), *((region, region.size_bytes) for region in recipient.images.values())]
+    manifest = remembered(question, stretches, lambda: check(area.read, size_bytes, recipient).manifest)
+    return VerifiedPack(manifest, Staged(area.read, size_bytes, recipient.stand_ins), _SEAL)
+
+
 def check_kind(head: Head, kinds: frozenset[Kind]) -> None:
     """That a package is of a kind that is applied here; PackageError 505 when it is not."""
     if head.kind not in kinds:
@@ -98,9 +112,14 @@ def check_head(head: Head, recipient: Recipient) -> None:
         _check_base_crcs(head, recipient)
 
 
-def measure(images: Mapping[str, Region], lengths: Mapping[str, int]) -> tuple[dict[str, int], bytes]:
+def measure(images: Mapping[str, Region], lengths: Mapping[str, int]) -> tuple[Mapping[str, int], bytes]:
     """What is in flash: CRC-32 of the first `lengths[name]` bytes per partition, and the SHA-256 of them all in
     the order of `lengths`."""
+    stretches = [(images[name], length) for name, length in lengths.items()]
+    return remembered(("measure", tuple(lengths.items())), stretches, lambda: _measure(images, lengths))
+
+
+def _measure(images: Mapping[str, Region], lengths: Mapping[str, int]) -> tuple[Mapping[str, int], bytes]:
     crcs, whole = {}, sha256()
     for name, length in lengths.items():
         crc32 = 0

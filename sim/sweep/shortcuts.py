@@ -9,7 +9,7 @@ to the real check. Every sweep repeats a sample of its cuts without shortcuts, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import copy
 from types import TracebackType
 from typing import Any
@@ -20,7 +20,7 @@ from sim.boot.bootloader import BootLayout, installed_version, mini_version
 from sim.boot.journal import Journal
 from sim.errors import PackageError
 from sim.flash.partition import Region
-from sim.pack.verify import Recipient, VerifiedPack, verify_resumed
+from sim.pack.verify import Recipient, VerifiedPack, verify_area
 from sim.sweep.versions import Versions
 from sim.sweep.watched import WatchedNor
 
@@ -74,7 +74,7 @@ class Shortcuts:
         names = {
             "installed_version": self._installed_version,
             "mini_version": self._mini_version,
-            "verify_resumed": self._verify_resumed,
+            "verify_area": self._verify_area,
             "Journal": self.journal,
         }
         for module in (bootloader, mini_system):
@@ -111,13 +111,16 @@ class Shortcuts:
             return self._carried[1]
         return mini_version(layout)
 
-    def _verify_resumed(self, read: Callable[[int, int], bytes], size_bytes: int, recipient: Recipient) -> VerifiedPack:
-        area = self._layout.package
+    def _verify_area(
+        self, area: Region, size_bytes: int, recipient: Recipient, *, resumed: bool = False
+    ) -> VerifiedPack:
+        if not resumed:
+            return verify_area(area, size_bytes, recipient)
         self._nor.note_read(area.start, size_bytes)
         key = (self._sectors(area, size_bytes), size_bytes, recipient.kinds)
         if key not in self._packs:
             try:
-                self._packs[key] = verify_resumed(read, size_bytes, recipient)
+                self._packs[key] = verify_area(area, size_bytes, recipient, resumed=True)
             except PackageError as error:
                 self._packs[key] = error
         answer = self._packs[key]

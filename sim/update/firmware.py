@@ -11,7 +11,7 @@ from sim.boot.bootloader import request_update
 from sim.errors import PackageError
 from sim.kernel.clock import Story
 from sim.pack.container import Kind, parse_header
-from sim.pack.verify import VerifiedPack, check_kind, verify
+from sim.pack.verify import check_kind, verify_area
 from sim.update.download import download
 from sim.update.site import Site, UpdateFailed
 
@@ -42,7 +42,7 @@ def verify_staged(site: Site, size_bytes: int, kinds: frozenset[Kind]) -> Story:
     site.enter_phase("verify")
     package = site.layout.package
     try:
-        pack: VerifiedPack = verify(package.read, size_bytes, site.layout.recipient(site.version, kinds, site.trust))
+        pack = verify_area(package, size_bytes, site.layout.recipient(site.version, kinds, site.trust))
     except PackageError as error:
         yield from site.flash_time()
         raise _refused(site, error) from error

@@ -30,7 +30,7 @@ from sim.pack.container import (
     read_manifest,
 )
 from sim.pack.patch import decode_block
-from sim.pack.verify import check_head, verify, verify_resumed
+from sim.pack.verify import check_head, verify_area
 from sim.units import US_PER_S
 from sim.update.download import HTTP_RESPONSE, NO_SPACE, RANGE_BYTES, fetch_range
 from sim.update.mini_request import read_request
@@ -103,7 +103,7 @@ def _download_first(site: Site, url: str) -> Story:
         raise PackageError(NO_SPACE, f"the package has {total} bytes, the staging area {layout.package.size_bytes}")
     yield from _stage_rest(site, fetcher, url, start, total)
     try:
-        pack = verify(layout.package.read, total, recipient)
+        pack = verify_area(layout.package, total, recipient)
     except PackageError as reason:
         if reason.code not in _AGAIN:
             raise
@@ -150,7 +150,7 @@ def _stream(site: Site, journal: Journal) -> Story:
     layout, state = site.layout, journal.state
     _, url = read_request(site, state)
     recipient = layout.recipient(mini_version(layout), frozenset({Kind.MINI_SYSTEM}), site.trust)
-    first = verify_resumed(layout.package.read, state.package_bytes, recipient)
+    first = verify_area(layout.package, state.package_bytes, recipient, resumed=True)
     yield from site.flash_time()
     fetcher = site.http()
     manifest = yield from _outline(fetcher, url)

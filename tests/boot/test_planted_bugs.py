@@ -9,6 +9,7 @@ from boot_rig import OLD, Rig, Sweep, diff_package
 from sim.boot import journal
 from sim.boot.bootloader import Bootloader, BootStep, request_update
 from sim.boot.journal import Journal, Record, RecordKind
+from sim.flash.remembered import forget
 from sim.pack import verify as verify_module
 from sim.pack.codes import PackageCode
 from sim.pack.firmware import make_image
@@ -118,6 +119,7 @@ def test_the_requested_package_is_not_verified_at_boot(monkeypatch):
 
     def trusting(self, *facts):
         monkeypatch.setattr(verify_module, "_check_base", lambda *_: None)
+        forget()
         return original(self, *facts)
 
     rig = Rig()
@@ -129,3 +131,4 @@ def test_the_requested_package_is_not_verified_at_boot(monkeypatch):
     original = Bootloader._verified
     monkeypatch.setattr(Bootloader, "_verified", trusting)
     assert rig.boot_until_run().action == "bricked"
+    forget()

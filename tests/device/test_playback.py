@@ -1,0 +1,120 @@
+"""A boot that an equal device did before is played, and nobody can tell: not at its end, and not in the middle."""
+
+import pytest
+
+from sim.device import module as module_under_test
+from sim.scenario.loader import load_scenario
+from sim.scenario.result import RunOptions
+from sim.scenario.world import World
+
+OLD, NEW = "EG915UEUABR03A20M08_OCPU_QPY", "EG915UEUABR03A21M08_OCPU_QPY"
+SCENARIO = f"""\
+version: 1
+name: playback
+duration: 2h
+fleet:
+  - {{group: same, count: 4, model: EG915U, firmware: {OLD}, agent: modelled}}
+packages:
+  a21: {{method: differential, from: {OLD}, to: {NEW}}}
+cloud:
+  buckets: {{firmware: {{a21.pack: {{package: a21}}}}}}
+jobs:
+  - jobId: to-a21
+    at: 30s
+    targets: [same]
+    presignedUrlConfig: {{}}
+    document:
+      - operation: FOTA
+        files:
+          - fileName: a21.pack
+            fileVersion: {NEW}
+            fileSource: {{url: "${{aws:iot:s3-presigned-url:https://firmware.s3.us-west-2.amazonaws.com/a21.pack}}"}}
+"""
+
+
+class Story:
+    """One run; `applying_us[device]` when each began to apply, `back_us` when its new firmware started."""
+
+    def __init__(self, tmp_path, faults="", transport="memory"):
+        (tmp_path / "s.yaml").write_text(SCENARIO + faults)
+        self.world = World(load_scenario(tmp_path / "s.yaml"), RunOptions(transport=transport))
+        self.snapshots = {}
+        self.records = []
+        self.world.trace.observe(self._look)
+        self.world.start()
+
+    def _look(self, record):
+        self.records.append(record)
+        if record.kind in ("power.cut", "reset", "boot"):
+            nor = self.world.devices[record.track].nor
+            self.snapshots[record.track, record.kind, record.at_us] = (nor.seal(), nor.ops, nor.busy_us)
+
+    def run(self):
+        self.world.clock.run(2 * 3600 * 1_000_000)
+        self.world.close()
+        return self
+
+    def told(self):
+        return self.world.trace.hashes(), self.snapshots
+
+    def moments(self, track="same-00004"):
+        applying = next(r.at_us for r in self.records if (r.track, r.data.get("phase")) == (track, "apply"))
+        back = next(r.at_us for r in self.records if (r.track, r.kind) == (track, "boot") and r.at_us > applying)
+        return applying, back
+
+
+@pytest.fixture
+def without_recordings(monkeypatch):
+    return lambda: monkeypatch.setattr(module_under_test, "recording", lambda *_: None)
+
+
+def test_a_fleet_that_plays_and_one_that_does_it_are_the_same(tmp_path, without_recordings):
+    played = Story(tmp_path).run()
+    again = Story(tmp_path).run()
+    without_recordings()
+    done = Story(tmp_path).run()
+    assert played.told() == again.told() == done.told()
+    assert done.world.devices["same-00004"].version == NEW
+
+
+def cut(at_us):
+    return f"faults:\n  - power_cut: {{device: same, when: {{at: {at_us}us}}, off_for: 10s}}\n"
+
+
+@pytest.mark.parametrize("share", [0.0, 0.13, 0.37, 0.5, 0.71, 0.98])
+def test_power_goes_in_the_middle_of_a_played_boot(tmp_path, without_recordings, share):
+    applying_us, back_us = Story(tmp_path).run().moments()
+    faults = cut(applying_us + int((back_us - applying_us) * share))
+    played = Story(tmp_path, faults).run()
+    without_recordings()
+    done = Story(tmp_path, faults).run()
+    assert played.told() == done.told()
+    assert done.world.devices["same-00004"].version == NEW
+    assert any(record.kind == "power.cut" for record in done.records)
+
+
+def test_whoever_looks_in_the_middle_sees_the_flash_of_that_moment(tmp_path, without_recordings):
+    applying_us, back_us = Story(tmp_path).run().moments()
+    looks = [applying_us + (back_us - applying_us) * tenth // 10 for tenth in range(1, 10)]
+
+    def seen():
+        story, found = Story(tmp_path), []
+        for at_us in looks:
+            story.world.clock.run(at_us)
+            nor = story.world.devices["same-00004"].nor
+            found.append((nor.snapshot(), nor.ops, nor.busy_us))
+        return found, story.run().told()
+
+    played = seen()
+    without_recordings()
+    assert played == seen()
+    assert len({moment for moment, _, _ in played[0]}) > 5
+
+
+def test_a_fault_that_waits_for_a_point_of_the_apply_phase_finds_it(tmp_path, without_recordings):
+    faults = "faults:\n  - power_cut: {device: same, when: {phase: apply, progress: 40%}, off_for: 10s}\n"
+    played = Story(tmp_path, faults).run()
+    without_recordings()
+    done = Story(tmp_path, faults).run()
+    assert played.told() == done.told()
+    assert sum(record.kind == "power.cut" for record in done.records) == 4
