@@ -47,6 +47,16 @@ def parse_share(text: str) -> float:
     return share
 
 
+def parse_millivolts(text: str) -> int:
+    """`1210mV`, `3.3V` → millivolts."""
+    return round(_parse(text, {"mV": 1, "V": 1000}, "a voltage", "3.3V"))
+
+
+def parse_metres(text: str) -> float:
+    """`520m`, `1.2km` → metres."""
+    return _parse(text, {"m": 1, "km": 1000}, "a length", "520m")
+
+
 def _parse(text: object, units: dict[str, int], what: str, example: str) -> float:
     if text in (0, "0"):
         return 0

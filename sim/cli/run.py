@@ -111,6 +111,8 @@ def print_verdict(result: RunResult) -> None:
             click.echo(f"      {expect.detail}")
     for problem in result.problems:
         click.echo(f"  {click.style('!', fg='yellow')} {problem}")
+    for note in result.notes:
+        click.echo(f"  {click.style('i', fg='cyan')} {note}")
     counted = ", ".join(f"{count} {status}" for status, count in sorted(result.executions.items()))
     click.echo(f"devices {result.devices}   executions {counted or 'none'}   trace {result.trace_hash}")
     click.echo(f"simulated {result.virtual_s:.1f} s in {result.wall_s:.2f} s")

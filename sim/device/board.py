@@ -1,7 +1,7 @@
-"""What is wired to a module beside antenna and power: pins, analogue inputs, serial lines, chips on I2C.
+"""What is around a module beside its antenna: pins, voltages, serial lines, chips on I2C, supply, sky, power key.
 
 Rules: this is the world outside, so it outlives resets and power cuts; what a program set up (watchers, buffers of
-received bytes) is its life's and goes with it. Whoever plays the outside calls `set_pin`, `set_adc`, `feed_uart`;
+received bytes) is its life's and goes with it. Whoever plays the outside calls `set_…`, `feed_uart`, `press_key`;
 programs read, and are told of changes by the watchers they left here.
 """
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-BATTERY_MV = 3950
-"""A full lithium cell, as `Power.getVbatt()` of the vendor's examples shows it."""
+from sim.device.battery import Supply
+from sim.device.track import Fix, Track
 
 UART_BUFFER_BYTES = 16 * 1024
 """ESTIMATE: received bytes that wait to be read; more are lost, as without flow control. No public figure."""
@@ -26,18 +26,29 @@ class Uart:
 
     received: bytearray = field(default_factory=bytearray)
     peer: Callable[[bytes], None] | None = None
-    on_data: Callable[[int], None] | None = None
+    is_open: bool = False
+    """Whether a program listens; what comes when nobody does is lost."""
+    on_data: Callable[[int], object] | None = None
     """The program's: called with the number of new bytes."""
 
 
 class Board:
-    """The surroundings of one device."""
+    """The surroundings of one device. `now_us` tells the time of the run."""
 
-    def __init__(self, trace: Callable[..., None]) -> None:
-        self.battery_mv = BATTERY_MV
+    def __init__(self, trace: Callable[..., None], now_us: Callable[[], int]) -> None:
+        self.supply = Supply()
+        self.track = Track(())
+        self.usb = False
         self.i2c: dict[tuple[int, int], dict[int, bytes]] = {}
         """(bus, chip address) → register → content. A chip that is missing does not acknowledge."""
+        self.rtc_offset_s = 0
+        """The real-time clock's time, less the world's; it is kept as long as there is power."""
+        self.on_key: Callable[[int], object] | None = None
+        """The program's: told when the power key is pressed (1) and released (0)."""
+        self.on_usb: Callable[[int], object] | None = None
+        """The program's: told when a cable comes (1) and goes (0)."""
         self._trace = trace
+        self._now_us = now_us
         self._pins: dict[int, int] = {}
         self._adc_mv: dict[int, int] = {}
         self._uarts: dict[int, Uart] = {}
@@ -58,16 +69,41 @@ class Board:
         """A voltage on an analogue input."""
         self._adc_mv[channel] = millivolts
 
+    def set_usb(self, plugged: bool) -> None:
+        """A cable comes or goes."""
+        changed, self.usb = self.usb != plugged, plugged
+        if changed and self.on_usb is not None:
+            self.on_usb(int(plugged))
+
+    def press_key(self, down: bool) -> None:
+        """The power key of a module that is on."""
+        if self.on_key is not None:
+            self.on_key(int(down))
+
     def feed_uart(self, port: int, data: bytes) -> None:
-        """Bytes arrive on a serial port; what does not fit is lost."""
+        """Bytes arrive on a serial port; what does not fit, or finds nobody who listens, is lost."""
         uart = self.uart(port)
-        room = UART_BUFFER_BYTES - len(uart.received)
+        room = UART_BUFFER_BYTES - len(uart.received) if uart.is_open else 0
         uart.received += data[:room]
         self._trace("uart.in", port=port, bytes=len(data), lost=max(0, len(data) - room))
-        if uart.on_data is not None:
+        if uart.on_data is not None and room:
             uart.on_data(len(data[:room]))
 
+    def lose_power(self) -> None:
+        """Supply and backup supply are gone."""
+        self.rtc_offset_s = 0
+
     # -- the program
+
+    @property
+    def battery_mv(self) -> int:
+        """Voltage of the supply."""
+        return self.supply.millivolts(self._now_us())
+
+    @property
+    def fix(self) -> Fix | None:
+        """Where the device is, if a receiver can know it."""
+        return self.track.fix(self._now_us())
 
     def pin(self, pin: int) -> int:
         """Level of a pin; 0 while nobody drives it."""
@@ -106,6 +142,8 @@ class Board:
     def forget_program(self) -> None:
         """The program's life is over: nobody is told of anything, and bytes that waited are gone."""
         self._watchers.clear()
+        self.on_key = self.on_usb = None
         for uart in self._uarts.values():
+            uart.is_open = False
             uart.on_data = None
             uart.received.clear()

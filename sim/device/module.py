@@ -20,6 +20,7 @@ from sim.device.life import Life
 from sim.device.model import ModelSpec
 from sim.device.playback import Playback
 from sim.device.radio import Radio
+from sim.device.sim_card import SimSlot, make_sim
 from sim.flash.filesystem import FileSystem
 from sim.flash.mounts import Mounts
 from sim.flash.nor import Nor
@@ -83,6 +84,7 @@ class Module:
         self.radio = Radio(clock, setting.model.radio, network, setting.name, setting.seed, self.trace)
         self._board: Board | None = None
         self._console: Console | None = None
+        self._sim: SimSlot | None = None
         self.state = "off"
         self.phase = "idle"
         self.progress = 0.0
@@ -127,7 +129,7 @@ class Module:
     def board(self) -> Board:
         """What is wired to it; made when somebody first asks, since most devices of a fleet have nothing."""
         if self._board is None:
-            self._board = Board(self.trace)
+            self._board = Board(self.trace, lambda: self.clock.now_us)
         return self._board
 
     @property
@@ -136,6 +138,14 @@ class Module:
         if self._console is None:
             self._console = Console(self.trace)
         return self._console
+
+    @property
+    def sim(self) -> SimSlot:
+        """Its SIM card, made when somebody first asks."""
+        if self._sim is None:
+            card = make_sim(self.setting.seed, self.name)
+            self._sim = SimSlot(card, lambda usable: self.radio.free("sim") if usable else self.radio.hinder("sim"))
+        return self._sim
 
     @property
     def bricked(self) -> bool:
@@ -206,6 +216,8 @@ class Module:
         self.trace("power.cut", phase=self.phase)
         self._end()
         self.set_alarm(None)
+        if self._board is not None:
+            self._board.lose_power()
         self.state = "off"
         if self.power_returns_us is not None:
             self.clock.after(self.power_returns_us, self._power_back)
@@ -270,6 +282,8 @@ class Module:
         self._nor.power_on()
         self._flash_us = self._nor.busy_us
         self.phase, self.progress = "idle", 0.0
+        if self._sim is not None:
+            self._sim.power_on()
         self.state = "bootloader"
         self._life = Life(self.clock, self.power_cut)
         self._life.spawn(self._boot())
@@ -289,6 +303,8 @@ class Module:
             self._board.forget_program()
         if self._console is not None:
             self._console.forget_program(keep_line=keep_line)
+        if self._sim is not None:
+            self._sim.forget_program()
         self.radio.on_change = None
         if self._mounts is not None:
             for volume in self._mounts.volumes():

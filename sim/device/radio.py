@@ -31,6 +31,20 @@ from sim.ports import (
 ATTACH_JITTER_US = 500_000
 """ESTIMATE: cell search and registration vary by a few tenths of a second from boot to boot."""
 
+REATTACH_US = 2_000_000
+"""ESTIMATE: from the end of what kept a searching module off the network to its registration."""
+
+HOME, SEARCHING, OFF = 1, 2, 0
+ROAMING = 5
+"""Registration states as 3GPP TS 27.007 counts them (+CREG): 0 not searching, 1 home, 2 searching, 3 denied, 4 unknown,
+5 roaming."""
+
+NO_CONTEXT = "context"
+"""What keeps a module off that is registered and whose program ended its data connection; the next start forgets it."""
+
+CSQ_GOOD, CSQ_UNKNOWN = 25, 99
+"""25 is about -63 dBm, a good signal: what everybody has until a scenario says otherwise. 99: not known."""
+
 DNS_PATIENCE_US = 25_000_000
 """How long name resolution waits for the network after power-on: five tries of five seconds in the vendor's client."""
 
@@ -48,8 +62,16 @@ class Radio:
         self.trace = trace
         self.attached = False
         self.on_attach = Signal(clock)
-        self.on_change: Callable[[bool], None] | None = None
+        self.on_change: Callable[[bool], object] | None = None
         """The program's: told when the network comes (True) or goes."""
+        self.registered_as = HOME
+        """What the network makes of this subscriber, once it was found; other states keep the module off it."""
+        self.csq = CSQ_GOOD
+        self.on = False
+        """Whether the module has its radio on."""
+        self._hindrances: dict[str, None] = {}
+        self._search_is_over = False
+        self._signal_back: Timer | None = None
         self._seed = seed
         self._draws = self.stream("attach")
         self._opened = 0
@@ -59,11 +81,14 @@ class Radio:
 
     def power_on(self, attach_us: int) -> None:
         """Start to look for the network; attached in about `attach_us`."""
+        self.on = True
+        self._hindrances.pop(NO_CONTEXT, None)
         self._attach_event = self.clock.env.event()
-        self._attach_timer = self.clock.after(attach_us + self._draws.randrange(ATTACH_JITTER_US), self._attach)
+        self._search(attach_us + self._draws.randrange(ATTACH_JITTER_US))
 
     def power_off(self) -> None:
         """Everything on its way is gone; no connection is closed, they just fall silent."""
+        self.on = False
         self._detach()
         if self._attach_timer is not None:
             self._attach_timer.cancel()
@@ -79,13 +104,48 @@ class Radio:
     def lose_signal(self, for_us: int) -> None:
         """No network for a while: what is on its way is lost, and open connections never hear of it."""
         self.trace("link.lost")
-        self._detach()
+        if self._signal_back is not None:
+            self._signal_back.cancel()
+        self.hinder("signal")
+        self._signal_back = self.clock.after(for_us, self.free, "signal", 0)
+
+    def hinder(self, reason: str) -> None:
+        """Something keeps the module off the network, until it is freed of it."""
+        self._hindrances[reason] = None
+        if self.attached:
+            self._attach_event = self.clock.env.event()
+            self._detach()
         for link in list(self._links):
             link.lose()
-        if self._attach_timer is not None:
-            self._attach_timer.cancel()
-        self._attach_event = self.clock.env.event()
-        self._attach_timer = self.clock.after(for_us, self._attach)
+
+    def free(self, reason: str, search_us: int = REATTACH_US) -> None:
+        """That is over; if it was the last, the module is attached again in `search_us`."""
+        if reason in self._hindrances:
+            del self._hindrances[reason]
+            if not self._hindrances and self.on and not self.attached and self._search_is_over:
+                self._search(search_us) if search_us else self._attach()
+
+    @property
+    def state(self) -> int:
+        """Registration as `net.getState()` tells it."""
+        if not self.on or "sim" in self._hindrances:
+            return OFF
+        if "signal" in self._hindrances or not self._search_is_over:
+            return SEARCHING
+        return self.registered_as
+
+    @property
+    def registered(self) -> bool:
+        """Whether there is a network, with or without a data connection."""
+        return self.state in (HOME, ROAMING)
+
+    def serve(self, registered_as: int) -> None:
+        """The network takes the subscriber in as this from now on; what is neither 1 nor 5 keeps the module off it."""
+        self.registered_as = registered_as
+        if registered_as in (HOME, ROAMING):
+            self.free("service")
+        else:
+            self.hinder("service")
 
     def wait_attached(self) -> Story:
         """Story: True when attached, False when the patience of name resolution is over."""
@@ -118,7 +178,16 @@ class Radio:
         if link in self._links:
             self._links.remove(link)
 
+    def _search(self, for_us: int) -> None:
+        if self._attach_timer is not None:
+            self._attach_timer.cancel()
+        self._search_is_over = False
+        self._attach_timer = self.clock.after(for_us, self._attach)
+
     def _attach(self) -> None:
+        self._search_is_over = True
+        if self._hindrances or not self.on:
+            return
         self.attached = True
         self._attach_event.succeed()
         self.on_attach.notify_all()

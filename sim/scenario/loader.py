@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
@@ -21,14 +21,15 @@ from sim.errors import Problem, SpecError
 from sim.scenario import expect
 from sim.scenario.document import Document, Place
 from sim.scenario.expect import suggest
+from sim.scenario.references import Finding, mapping, mappings, unknown
 from sim.scenario.schema import Fleet, Scenario
 from sim.scenario.schema_outside import outside_problems
+from sim.scenario.schema_steps import around_problems
 from sim.scenario.values import DOCUMENT_CHARS, S3Object, parse_s3_url
 from sim.shipped import scenarios_dir
 from sim.update.methods import METHODS, MINI_SUFFIXES
 
 FILE_BYTES = 1_000_000  # a scenario is a page or two; more is a mistake
-KNOWN_SHOWN = 1000  # names looked through for a suggestion
 
 
 def find_scenario(name: str) -> Path:
@@ -138,8 +139,6 @@ def _known_keys(kind: Any, place: Place) -> list[str]:
 
 # --- what needs two places of the file --------------------------------------------------------------------
 
-Finding = tuple[Place, str, int]  # where, what, and at which character of the text there
-
 
 class _Names:
     """The names a scenario defines and uses, from its plain data; parts of a wrong type are passed over."""
@@ -147,15 +146,15 @@ class _Names:
     def __init__(self, data: Any, folder: Path) -> None:
         self._data = data
         self._folder = folder
-        self._fleet = list(_mappings(data, "fleet"))
+        self._fleet = list(mappings(data, "fleet"))
         self.devices = dict.fromkeys(name for _, entry in self._fleet for name in _device_names(entry))
         self.targets = self.devices | dict.fromkeys(str(entry.get("group")) for _, entry in self._fleet)
-        self.packages = [str(place[-1]) for place, _ in _mappings(data, "packages")]
-        self.jobs = [str(job.get("jobId")) for _, job in _mappings(data, "jobs")]
+        self.packages = [str(place[-1]) for place, _ in mappings(data, "packages")]
+        self.jobs = [str(job.get("jobId")) for _, job in mappings(data, "jobs")]
         self.objects = {
             S3Object(str(place[-2]), str(place[-1])): entry
-            for bucket, _ in _mappings(data, "cloud", "buckets")
-            for place, entry in _mappings(data, *bucket)
+            for bucket, _ in mappings(data, "cloud", "buckets")
+            for place, entry in mappings(data, *bucket)
         }
 
     def problems(self) -> Iterator[Finding]:
@@ -164,6 +163,7 @@ class _Names:
         yield from self._package_problems()
         yield from self._job_problems()
         yield from self._fault_problems()
+        yield from around_problems(self._data, self.targets)
         for place, message in outside_problems(self._data):
             yield place, message, 0
         expects = self._data.get("expect")
@@ -183,7 +183,7 @@ class _Names:
                 yield from _model_problems(place, entry["model"], entry.get("firmware"))
 
     def _package_problems(self) -> Iterator[Finding]:
-        for place, package in _mappings(self._data, "packages"):
+        for place, package in mappings(self._data, "packages"):
             for key in ("from", "to"):
                 version = package.get(key)
                 if isinstance(version, str) and not _owned(version):
@@ -192,24 +192,24 @@ class _Names:
         for bucket, key in self.objects:
             wanted = self.objects[S3Object(bucket, key)].get("package")
             at: Place = ("cloud", "buckets", bucket, key, "package")
-            yield from _unknown(at, "package", wanted, self.packages)
+            yield from unknown(at, "package", wanted, self.packages)
             if self._is_pair(wanted) and not key.endswith(MINI_SUFFIXES):
                 yield (
                     at,
                     f"{wanted!r} is a pair of files: end the keys that hold it in {' and '.join(MINI_SUFFIXES)}",
                     0,
                 )
-        public = _mapping(self._data, "cloud").get("public")
+        public = mapping(self._data, "cloud").get("public")
         buckets = list(dict.fromkeys(found.bucket for found in self.objects))
         for index, bucket in enumerate(public if isinstance(public, list) else []):
-            yield from _unknown(("cloud", "public", index), "bucket", bucket, buckets)
+            yield from unknown(("cloud", "public", index), "bucket", bucket, buckets)
 
     def _is_pair(self, package: Any) -> bool:
-        return isinstance(package, str) and _mapping(self._data, "packages", package).get("method") == "minimal"
+        return isinstance(package, str) and mapping(self._data, "packages", package).get("method") == "minimal"
 
     def _job_problems(self) -> Iterator[Finding]:
         seen: set[str] = set()
-        for place, job in _mappings(self._data, "jobs"):
+        for place, job in mappings(self._data, "jobs"):
             job_id, targets, source = job.get("jobId"), job.get("targets"), job.get("documentSource")
             if isinstance(job_id, str) and job_id in seen:
                 yield (*place, "jobId"), f"the job id {job_id!r} is already taken", 0
@@ -217,14 +217,14 @@ class _Names:
             yield from self._unknown_targets((*place, "targets"), targets)
             steps = job.get("steps")
             for index, step in enumerate(steps if isinstance(steps, list) else []):
-                added = _mapping(step, "associate").get("targets")
+                added = mapping(step, "associate").get("targets")
                 yield from self._unknown_targets((*place, "steps", index, "associate", "targets"), added)
             if isinstance(source, str):
                 yield from self._source_problems((*place, "documentSource"), source)
 
     def _unknown_targets(self, place: Place, targets: Any) -> Iterator[Finding]:
         for index, target in enumerate(targets if isinstance(targets, list) else []):
-            yield from _unknown((*place, index), "device or group", target, self.targets)
+            yield from unknown((*place, index), "device or group", target, self.targets)
 
     def _source_problems(self, place: Place, url: str) -> Iterator[Finding]:
         try:
@@ -241,31 +241,21 @@ class _Names:
     def _unknown_object(self, at_bucket: Place, at_key: Place, bucket: Any, key: Any) -> Iterator[Finding]:
         buckets = {found.bucket for found in self.objects}
         if isinstance(bucket, str) and bucket not in buckets:
-            yield from _unknown(at_bucket, "bucket", bucket, sorted(buckets))
+            yield from unknown(at_bucket, "bucket", bucket, sorted(buckets))
         else:
             keys = [found.key for found in self.objects if found.bucket == bucket]
-            yield from _unknown(at_key, f"key of bucket {bucket!r}:", key, keys)
+            yield from unknown(at_key, f"key of bucket {bucket!r}:", key, keys)
 
     def _fault_problems(self) -> Iterator[Finding]:
-        for at, fault in _mappings(self._data, "faults"):
+        for at, fault in mappings(self._data, "faults"):
             for kind, body in fault.items():
                 if isinstance(body, dict):
                     place = (*at, kind)
-                    yield from _unknown((*place, "device"), "device or group", body.get("device"), self.targets)
+                    yield from unknown((*place, "device"), "device or group", body.get("device"), self.targets)
                     if "bucket" in body:
                         yield from self._unknown_object(
                             (*place, "bucket"), (*place, "key"), body["bucket"], body.get("key")
                         )
-
-
-def _mappings(data: Any, *way: str | int) -> Iterator[tuple[Place, dict[str, Any]]]:
-    """The mappings in the list or mapping that `way` leads to, each with its place."""
-    for step in way:
-        data = data.get(step) if isinstance(data, dict) else None
-    entries = data.items() if isinstance(data, dict) else enumerate(data if isinstance(data, list) else [])
-    for step, entry in entries:
-        if isinstance(entry, dict):
-            yield (*way, step), entry
 
 
 def _device_names(entry: Mapping[str, Any]) -> tuple[str, ...]:
@@ -276,18 +266,11 @@ def _device_names(entry: Mapping[str, Any]) -> tuple[str, ...]:
     return Fleet.model_construct(name=name, group=group, count=count, model="", firmware="").devices()
 
 
-def _unknown(place: Place, what: str, value: Any, known: Collection[str]) -> Iterator[Finding]:
-    if isinstance(value, str) and value not in known:
-        some = list(known)[:KNOWN_SHOWN]
-        hint = suggest(value, some) or (f"; there are {', '.join(some)}" if some else "; there is none")
-        yield place, f"unknown {what} {value!r}{hint}", 0
-
-
 def _model_problems(place: Place, model: str, firmware: Any) -> Iterator[Finding]:
     try:
         spec = load_model(model)
     except SpecError:
-        yield from _unknown((*place, "model"), "model", model, [row.variant for row in known_models()])
+        yield from unknown((*place, "model"), "model", model, [row.variant for row in known_models()])
         return
     if isinstance(firmware, str) and not spec.owns_version(firmware):
         yield (*place, "firmware"), f"{firmware!r} is not a firmware version of {model}", 0
@@ -310,13 +293,6 @@ def _owners(version: str) -> list[ModelSpec]:
 
 def _owned(version: str) -> bool:
     return bool(_owners(version))
-
-
-def _mapping(data: Any, *way: str) -> Mapping[str, Any]:
-    """The mapping that `way` leads to; empty when there is none."""
-    for step in way:
-        data = data.get(step) if isinstance(data, dict) else None
-    return data if isinstance(data, dict) else {}
 
 
 def _not_a_document(entry: Mapping[str, Any], folder: Path) -> str:

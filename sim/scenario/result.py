@@ -57,7 +57,7 @@ class RunResult:
 
     `executions` counts job executions by status; `costs` says what each finished one took (Tally). `problems` are
     defects of the run itself (a connection that did not drain, a fault that never happened): with any of them the run
-    is incomplete, whatever it expects.
+    is incomplete, whatever it expects. `notes` are worth a look, and change nothing.
     """
 
     scenario: str
@@ -72,6 +72,7 @@ class RunResult:
     replay: str
     problems: list[str]
     costs: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
@@ -94,4 +95,5 @@ class RunResult:
             "replay": self.replay,
             "problems": list(self.problems),
             "costs": self.costs,
+            "notes": list(self.notes),
         }

@@ -40,7 +40,8 @@ def run_scenario(scenario: Scenario, options: RunOptions, observers: Sequence[Ob
 
 
 def _end_when_finished(world: World, record: Record) -> None:
-    if record.track.endswith(TRACK_SUFFIX) and not world.ending and world.finished:
+    may_end = record.kind == "step" or record.track.endswith(TRACK_SUFFIX)
+    if may_end and not world.ending and world.finished:
         world.ending = True
         world.clock.stop_at(world.clock.now_us + SETTLE_US)
 
@@ -61,6 +62,7 @@ def _result(world: World, tally: Tally, wall_s: float) -> RunResult:
         replay=world.options.replay(_named(scenario), world.seed),
         problems=list(_problems(world)),
         costs=[asdict(cost) for cost in tally.costs],
+        notes=list(_notes(world, tally)),
     )
 
 
@@ -74,6 +76,18 @@ def _problems(world: World) -> Iterator[str]:
     missed += [str(fault) for fault in world.account.artifacts.faults if not fault.done]
     for fault in missed:
         yield f"a fault never happened: {fault}"
+    for step in world.steps:
+        if not step.done:
+            yield f"a step never happened: {step}"
+
+
+def _notes(world: World, tally: Tally) -> Iterator[str]:
+    """What serial lines had to say that nobody reckoned with."""
+    for name, peer in world.peers:
+        if (unmatched := tally.unmatched.get((name, peer.port))) is not None:
+            yield f"{name}, port {peer.port}: no exchange expects {unmatched.text!r} ({unmatched.count} such texts)"
+        for number in peer.left:
+            yield f"{name}, port {peer.port}: nobody asked for exchange {number}"
 
 
 def namespace(world: World) -> Namespace:

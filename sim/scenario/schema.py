@@ -18,6 +18,7 @@ from sim.scenario.schema_faults import Fault
 from sim.scenario.schema_jobs import Job
 from sim.scenario.schema_outside import AwsIot, OutsideBroker
 from sim.scenario.schema_rules import Rules
+from sim.scenario.schema_steps import DeviceStep, PeerSpec
 from sim.scenario.values import (
     BucketName,
     DurationUs,
@@ -148,6 +149,8 @@ class Scenario(Spec):
     cloud: Cloud = Cloud()
     jobs: tuple[Job, ...] = ()
     faults: tuple[Fault, ...] = ()
+    steps: tuple[DeviceStep, ...] = ()
+    peers: tuple[PeerSpec, ...] = ()
     expect: tuple[str, ...] = ()
     _source: Path = PrivateAttr(default=Path())
 

@@ -37,8 +37,14 @@ class When(Spec):
         return self
 
 
-class PowerCut(Spec):
-    """Mains lost at `when`, for `off_for`, on a device or on each of a group.
+class PowerLost(Spec):
+    """Mains lost, for `off_for`."""
+
+    off_for_us: DurationUs = Field(default=10_000_000, alias="off_for")
+
+
+class PowerCut(PowerLost):
+    """Mains lost at `when`, on a device or on each of a group.
 
     `torn` is what the flash operation in flight leaves behind.
     """
@@ -46,15 +52,19 @@ class PowerCut(Spec):
     device: str
     when: When
     torn: Torn = Torn.PREFIX
-    off_for_us: DurationUs = Field(default=10_000_000, alias="off_for")
 
 
-class LinkLoss(Spec):
-    """The radio network is gone at `when` (a time, or a point of a phase), for `for`."""
+class SignalLost(Spec):
+    """The radio network is gone, for `for`."""
+
+    for_us: DurationUs = Field(alias="for")
+
+
+class LinkLoss(SignalLost):
+    """The radio network is gone at `when` (a time, or a point of a phase)."""
 
     device: str
     when: When
-    for_us: DurationUs = Field(alias="for")
 
     @model_validator(mode="after")
     def _not_an_op(self) -> LinkLoss:

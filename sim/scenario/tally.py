@@ -34,6 +34,14 @@ class _Running:
     reboots: int = 0
 
 
+@dataclass
+class Unmatched:
+    """What a serial line's peer could make nothing of: the first text, and how many."""
+
+    text: str
+    count: int = 1
+
+
 class Tally:
     """An observer of the trace. Jobs of one device are taken to run one after another, as AWS hands them out."""
 
@@ -41,11 +49,15 @@ class Tally:
         self._devices = devices
         self._running: dict[str, tuple[str, _Running]] = {}
         self.costs: list[Cost] = []
+        self.unmatched: dict[tuple[str, int], Unmatched] = {}
+        """(device, port) → what its peer reported."""
 
     def __call__(self, record: Record) -> None:
         if record.kind == "execution":
             self._execution(record)
             return
+        if record.kind == "peer.unmatched":
+            self._unmatched((record.track, record.data["port"]), record.data["text"])
         job = self._running.get(record.track)
         if job is None:
             return
@@ -56,6 +68,12 @@ class Tally:
             counted.staged_bytes += record.data.get("bytes", 0)
         elif record.kind == "reset":
             counted.reboots += 1
+
+    def _unmatched(self, line: tuple[str, int], text: str) -> None:
+        if line in self.unmatched:
+            self.unmatched[line].count += 1
+        else:
+            self.unmatched[line] = Unmatched(text)
 
     def _execution(self, record: Record) -> None:
         device, status = record.track.removesuffix(TRACK_SUFFIX), str(record.data["new"])

@@ -16,7 +16,14 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo
 from pydantic.alias_generators import to_camel
 
-from sim.units import parse_duration_us, parse_rate_bytes_per_s, parse_share, parse_size_bytes
+from sim.units import (
+    parse_duration_us,
+    parse_metres,
+    parse_millivolts,
+    parse_rate_bytes_per_s,
+    parse_share,
+    parse_size_bytes,
+)
 
 DOCUMENT_CHARS = 32_768  # AWS IoT Jobs limit of a job document
 NAME_PATTERN = r"[a-zA-Z0-9:_-]{1,128}"  # AWS thing names
@@ -103,6 +110,29 @@ def _document(value: Any) -> str:
     return text
 
 
+def _hex(value: Any) -> bytes:
+    """Bytes as hex digits, blanks between them at will."""
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not text: put hex digits in quotes, e.g. '01 0A'")
+    try:
+        return bytes.fromhex(value)
+    except ValueError:
+        raise ValueError(f"{value!r} are not bytes in hex, e.g. '01 0A'") from None
+
+
+def _number(value: Any) -> int:
+    """A whole number from 0 on, also as a key (keys are text): `16` or `0x10`."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError(f"{value!r} is not a whole number")
+    try:
+        number = int(value, 0) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError(f"{value!r} is not a whole number") from None
+    if number < 0:
+        raise ValueError(f"{value!r} is less than 0")
+    return number
+
+
 def exactly_one(model: BaseModel, *names: str) -> None:
     """ValueError unless one of these fields is given, and only one."""
     given = [name for name in names if getattr(model, name) is not None]
@@ -114,6 +144,10 @@ def exactly_one(model: BaseModel, *names: str) -> None:
 DurationUs = Annotated[int, BeforeValidator(parse_duration_us)]
 SizeBytes = Annotated[int, BeforeValidator(parse_size_bytes)]
 RateBytesPerS = Annotated[int, BeforeValidator(parse_rate_bytes_per_s)]
+Millivolts = Annotated[int, BeforeValidator(parse_millivolts)]
+Metres = Annotated[float, BeforeValidator(parse_metres)]
+HexBytes = Annotated[bytes, BeforeValidator(_hex)]
+Number = Annotated[int, BeforeValidator(_number)]
 Share = Annotated[float, BeforeValidator(parse_share)]
 FilePath = Annotated[Path, BeforeValidator(parse_file)]
 FolderPath = Annotated[Path, BeforeValidator(_folder)]

@@ -17,6 +17,7 @@ from sim.device.agent import Agent
 from sim.device.identity import make_identity
 from sim.device.model import load_model
 from sim.device.module import Module, Program, Setting
+from sim.device.peer import Peer
 from sim.errors import QpyotaError, SpecError
 from sim.flash.filesystem import build_volume
 from sim.kernel.clock import Clock
@@ -28,6 +29,7 @@ from sim.scenario.result import RunOptions
 from sim.scenario.schema import Fleet, Scenario
 from sim.scenario.schema_jobs import Job, Step
 from sim.scenario.stage import Stage
+from sim.scenario.steps import Steps, device_peers, device_steps
 from sim.scenario.wiring import Wiring
 from sim.script.runtime import ScriptProfile, ScriptRuntime
 from sim.trace import Trace
@@ -55,6 +57,8 @@ class World:
         self._elapsed_us = stage.elapsed_us or 0
         self.devices: dict[str, Module] = {}
         self.faults: list[DeviceFault] = []
+        self.steps: list[Steps] = []
+        self.peers: list[tuple[str, Peer]] = []
         self.ending = False
         """Its end has been set."""
         self._to_do = sum(1 + len(job.steps) - self.account.orders.get(job.job_id, 0) for job in scenario.jobs)
@@ -67,6 +71,8 @@ class World:
                 self._make_devices(entry)
             if stage.elapsed_us is None:
                 self.faults = list(device_faults(scenario, self.clock, self.devices))
+            self.steps = list(device_steps(scenario, self.clock, self.devices))
+            self.peers = list(device_peers(scenario, self.clock, self.devices))
         except BaseException:
             self.close()
             raise
@@ -83,6 +89,8 @@ class World:
                 self.clock.after(max(0, at_us - self._elapsed_us), self._give, job, order)
         for fault in self.faults:
             fault.arm()
+        for step in self.steps:
+            step.arm(self._elapsed_us)
 
     @property
     def problems(self) -> list[str]:
@@ -91,8 +99,9 @@ class World:
 
     @property
     def finished(self) -> bool:
-        """Every job was created, every step on one taken, and every execution is terminal."""
-        return bool(self.scenario.jobs) and not self._to_do and self.account.jobs.all_terminal()
+        """Every job was created, every step taken, and every execution is terminal."""
+        all_taken = not self._to_do and all(step.done for step in self.steps)
+        return bool(self.scenario.jobs) and all_taken and self.account.jobs.all_terminal()
 
     def close(self) -> None:
         """Free every socket and file system."""

@@ -15,7 +15,7 @@ from sim.script import dialect_rewrite as names
 from sim.script.dialect import NUMBERS_LACK, ONLY_STEP_ONE, TEXT_LACKS
 from sim.script.loader import compile_text
 
-_ERRNO_NAMES = {
+ERRNO_NAMES = {
     1: "EPERM", 2: "ENOENT", 5: "EIO", 9: "EBADF", 11: "EAGAIN", 12: "ENOMEM", 13: "EACCES", 17: "EEXIST",
     19: "ENODEV", 21: "EISDIR", 22: "EINVAL", 95: "EOPNOTSUPP", 98: "EADDRINUSE", 103: "ECONNABORTED",
     104: "ECONNRESET", 105: "ENOBUFS", 107: "ENOTCONN", 110: "ETIMEDOUT", 111: "ECONNREFUSED", 113: "EHOSTUNREACH",
@@ -38,7 +38,7 @@ class _OSError(OSError):
         return self.args[0] if self.args else None
 
     def __str__(self) -> str:
-        name = _ERRNO_NAMES.get(self.args[0]) if len(self.args) == 1 and isinstance(self.args[0], int) else None
+        name = ERRNO_NAMES.get(self.args[0]) if len(self.args) == 1 and isinstance(self.args[0], int) else None
         return f"[Errno {self.args[0]}] {name}" if name else _text(self)
 
 

@@ -197,12 +197,13 @@ class ScriptRuntime:
         fiber = self.me()
         return next((number for number, other in self.threads.items() if other is fiber), 0)
 
-    def callback(self, fn: Callable[[Any], object], argument: Any) -> None:
-        """Have `fn(argument)` called on the scheduler thread; dropped when the queue is full, as on the device."""
+    def callback(self, fn: Callable[[Any], object], argument: Any) -> bool:
+        """Have `fn(argument)` called on the scheduler thread; False when the queue is full, and it is dropped."""
         if self._dead or len(self._callbacks) >= CALLBACK_QUEUE_LIMIT:
-            return
+            return False
         self._callbacks.append((fn, argument))
         self._callback_due.notify()
+        return True
 
     def flash(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a file-system function: its OSError becomes the device's, its flash time passes."""

@@ -48,7 +48,9 @@ _TEXT = {
     "dataCall": "setPDPContext getPDPContext setAutoActivate setAutoConnect setDNSServer setCallback activate"
     " deactivate getInfo",
     "dlms": "run stop handle_request uart_open uart_close",
-    "errno": "",
+    "errno": "errorcode EPERM= ENOENT= EIO= EBADF= EAGAIN= ENOMEM= EACCES= EEXIST= ENODEV= EISDIR= EINVAL= EOPNOTSUPP="
+    " EADDRINUSE= ECONNABORTED= ECONNRESET= ENOBUFS= ENOTCONN= ETIMEDOUT= ECONNREFUSED= EHOSTUNREACH= EALREADY="
+    " EINPROGRESS=",
     "esim": "getEid setCallback getProfileInfo profileOTA profileHandle getProfileDelNotification"
     " reportProfileDelNotification",
     "ethernet": "W5500(set_addr set_dns set_up set_down dhcp ipconfig set_default_NIC)"
@@ -74,7 +76,8 @@ _TEXT = {
     " lcd_write_data lcd_show lcd_show_jpg) WDT(feed stop) KeyPad(init set_callback deinit) OneWire(reset read write)",
     "math": "pow acos asin atan atan2 ceil copysign cos degrees e= exp fabs floor fmod modf frexp isfinite isinf isnan"
     " ldexp log pi= radians sin sqrt tan trunc",
-    "micropython": "",
+    "micropython": "const opt_level alloc_emergency_exception_buf mem_info qstr_info stack_use heap_lock heap_unlock"
+    " kbd_intr schedule",
     "misc": "antennaSecRXOffCtrl PowerKey(powerKeyEventRegister) PWM(open close PWM0..3=) ADC(open read close ADC0..3=)"
     " USB(getStatus setCallback) Power(powerDown powerRestart powerOnReason powerDownReason getVbatt)"
     " USBNET(set_worktype get_worktype get_status open close getNat setNat Type_ECM= Type_RNDIS=)",
@@ -109,11 +112,13 @@ _TEXT = {
     " getTXyunsta)",
     "uasyncio": "create_task run sleep sleep_ms wait_for wait_for_ms gather Task(cancel)",
     "ubinascii": "a2b_base64 b2a_base64 hexlify unhexlify",
-    "ucollections": "namedtuple deque(append popleft)",
+    "ucollections": "namedtuple OrderedDict deque(append popleft)",
     "uctypes": "",
-    "uerrno": "",
+    "uerrno": "errorcode EPERM= ENOENT= EIO= EBADF= EAGAIN= ENOMEM= EACCES= EEXIST= ENODEV= EISDIR= EINVAL="
+    " EOPNOTSUPP= EADDRINUSE= ECONNABORTED= ECONNRESET= ENOBUFS= ENOTCONN= ETIMEDOUT= ECONNREFUSED= EHOSTUNREACH="
+    " EALREADY= EINPROGRESS=",
     "uhashlib": "md5 sha1 sha256",
-    "uheapq": "",
+    "uheapq": "heappush heappop heapify",
     "uio": "open",
     "ujson": "dump dumps load loads",
     "umqtt": "MQTTClient(set_callback error_register_cb set_last_will connect disconnect close ping publish subscribe"
@@ -148,8 +153,8 @@ _TEXT = {
 
 INERT_MODULES = frozenset(
     {
-        "aLiYun", "atcmd", "audio", "ble", "bt", "camera", "cellLocator", "dlms", "esim", "ethernet", "gnss", "qrcode",
-        "Qth", "quecgnss", "quecIot", "sms", "system", "TenCentYun", "uping", "voiceCall", "wakeup", "wifilocator",
+        "aLiYun", "atcmd", "audio", "ble", "bt", "camera", "dlms", "esim", "ethernet", "gnss", "qrcode",
+        "Qth", "quecIot", "sms", "system", "TenCentYun", "uping", "voiceCall", "wakeup",
         "wifiScan",
     }
 )  # fmt: skip

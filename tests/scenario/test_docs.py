@@ -15,6 +15,7 @@ from sim.scenario.runner import run_scenario
 from sim.scenario.schema_faults import Fault
 from sim.scenario.schema_jobs import Job
 from sim.scenario.schema_rules import Rules
+from sim.scenario.schema_steps import DeviceStep, ExchangeSpec, PeerSpec
 from sim.shipped import scenarios_dir
 
 TEXT = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text(encoding="utf-8")
@@ -40,7 +41,7 @@ def test_block_runs(tmp_path: Path, part: str) -> None:
     assert result.passed, (result.expects, result.problems)
 
 
-@pytest.mark.parametrize("kind", [Rules, Fault, Job])
+@pytest.mark.parametrize("kind", [Rules, Fault, Job, DeviceStep, PeerSpec, ExchangeSpec])
 def test_every_key_is_told(kind: type[Any]) -> None:
     for name, info in kind.model_fields.items():
         assert f"`{info.alias or name}" in TEXT or f"{info.alias or name}:" in TEXT, info.alias or name

@@ -1,5 +1,7 @@
 """What is wired to a module, as a script sees it: pins, serial ports, clocks, buses, voltages."""
 
+from sim.device.battery import Supply
+
 
 def board(script):
     return script.device.board
@@ -231,7 +233,7 @@ def test_voltages_come_from_the_board(run):
         seconds=30,
     )
     board(script).set_adc(1, 1210)
-    board(script).battery_mv = 3400
+    board(script).supply = Supply(3400)
     script.run(60)
     assert script.printed == ["0 -1 3950", "1210 3400"]
 
@@ -242,8 +244,9 @@ def test_what_is_outside_outlives_a_restart_and_what_the_program_set_up_does_not
         from machine import ExtInt, Pin, UART
         from misc import Power
         import utime
+        port = UART(1)
         utime.sleep(20)
-        print(Pin(3, Pin.IN).read(), UART(1).any())
+        print(Pin(3, Pin.IN).read(), port.any())
         if Power.powerOnReason() == 1:
             ExtInt(3, ExtInt.IRQ_RISING_FALLING, 0, lambda args: print('ghost')).enable()
             Power.powerRestart()

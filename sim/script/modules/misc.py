@@ -34,7 +34,22 @@ def make(rt: ScriptRuntime) -> ModuleType:
         def getVbatt() -> int:  # noqa: N802
             return rt.module.board.battery_mv
 
-    return namespace("misc", Power=Power, ADC=_adc(rt), PWM=_pwm(rt), PWM_V2=_pwm(rt), USB=_usb(rt))
+    return namespace(
+        "misc", Power=Power, PowerKey=_power_key(rt), ADC=_adc(rt), PWM=_pwm(rt), PWM_V2=_pwm(rt), USB=_usb(rt)
+    )
+
+
+def _power_key(rt: ScriptRuntime) -> type:
+    class PowerKey:
+        def powerKeyEventRegister(self, callback: Callable[[int], object]) -> int:  # noqa: N802 - the device's name
+            """`callback(1)` when the key is pressed, `callback(0)` when it is released."""
+            rt.me()
+            if not callable(callback):
+                return -1
+            rt.module.board.on_key = lambda down: rt.callback(callback, down)
+            return 0
+
+    return PowerKey
 
 
 def _adc(rt: ScriptRuntime) -> type:
@@ -55,14 +70,17 @@ def _adc(rt: ScriptRuntime) -> type:
 
 def _pwm(rt: ScriptRuntime) -> type:
     class PWM:
-        def __init__(self, channel: int, *_shape: Any) -> None:
+        ABOVE_MS, ABOVE_1US, ABOVE_10US, ABOVE_BELOW_US = range(4)
+
+        def __init__(self, channel: int, *shape: Any) -> None:
             if channel not in range(CHANNELS):
                 raise ValueError("invalid PWM channel")
             self._channel = channel
+            self._shape = list(shape)
 
         def open(self, *shape: Any) -> int:
             rt.me()
-            rt.trace("pwm", channel=self._channel, on=True, shape=list(shape))
+            rt.trace("pwm", channel=self._channel, on=True, shape=list(shape) or self._shape)
             return 0
 
         def close(self) -> int:
@@ -76,12 +94,17 @@ def _pwm(rt: ScriptRuntime) -> type:
 def _usb(rt: ScriptRuntime) -> type:
     class USB:
         def getStatus(self) -> int:  # noqa: N802 - the device's name
-            """0: nothing is plugged in."""
+            """1 with a cable, 0 without."""
             rt.me()
-            return 0
+            return int(rt.module.board.usb)
 
         def setCallback(self, callback: Callable[[int], object]) -> int:  # noqa: N802
-            return 0 if callable(callback) else -1
+            """`callback(1)` when a cable comes, `callback(0)` when it goes."""
+            rt.me()
+            if not callable(callback):
+                return -1
+            rt.module.board.on_usb = lambda plugged: rt.callback(callback, plugged)
+            return 0
 
     return USB
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from types import ModuleType
 
+from sim.kernel.seeds import stream
 from sim.script.namespace import namespace
 from sim.script.runtime import ScriptRuntime
 
@@ -15,6 +16,7 @@ NAME_LIMIT = 255
 
 def make(rt: ScriptRuntime) -> ModuleType:
     cwd = {"path": "/"}
+    draws = stream(rt.module.setting.seed, rt.module.name, "urandom bytes")
 
     def full(path: str) -> str:
         return path if path.startswith("/") else cwd["path"].rstrip("/") + "/" + path
@@ -60,6 +62,7 @@ def make(rt: ScriptRuntime) -> ModuleType:
         rmdir=lambda path: rt.flash(rt.module.mounts.remove, full(path)),
         remove=lambda path: rt.flash(rt.module.mounts.remove, full(path)),
         rename=rename,
+        urandom=lambda size: draws.randbytes(size),
         uname=uname,
         uname2=lambda: namespace("uname", **_names(rt)),
     )

@@ -84,7 +84,6 @@ def rtc(rt: ScriptRuntime) -> type:
         """Date and time as (year, month, day, weekday, hour, minute, second, microsecond); it counts from the network's
         time until a program sets it."""
 
-        _offset_s = 0
         _alarm_s: int | None = None
         _callback: Callable[[Any], object] | None = None
 
@@ -95,7 +94,7 @@ def rtc(rt: ScriptRuntime) -> type:
             rt.me()
             if len(parts) != 8:
                 return -1
-            RTC._offset_s = _epoch_s(parts) - rt.clock.epoch_s
+            rt.module.board.rtc_offset_s = _epoch_s(parts) - rt.clock.epoch_s
             return 0
 
         def set_alarm(self, parts: tuple[int, ...]) -> int:
@@ -117,7 +116,7 @@ def rtc(rt: ScriptRuntime) -> type:
                 return 0
             if RTC._alarm_s is None:
                 return -1
-            left_s = RTC._alarm_s - RTC._offset_s - rt.clock.epoch_s
+            left_s = RTC._alarm_s - rt.module.board.rtc_offset_s - rt.clock.epoch_s
             if left_s <= 0:
                 return -1
             rt.module.set_alarm(left_s * 1_000_000, self._rings)
@@ -129,7 +128,7 @@ def rtc(rt: ScriptRuntime) -> type:
 
         def _now(self) -> tuple[int, ...]:
             rt.me()
-            year, month, day, hour, minute, second, weekday, _ = civil(rt.clock.epoch_s + self._offset_s)
+            year, month, day, hour, minute, second, weekday, _ = civil(rt.clock.epoch_s + rt.module.board.rtc_offset_s)
             return (year, month, day, weekday, hour, minute, second, rt.now_us % 1_000_000)
 
     return RTC

@@ -23,6 +23,7 @@ def uart(rt: ScriptRuntime) -> type:
             self._port = port
             self._baud = baud
             self._line = rt.module.board.uart(port)
+            self._line.is_open = True
 
         def any(self) -> int:
             rt.me()
@@ -53,6 +54,8 @@ def uart(rt: ScriptRuntime) -> type:
         def close(self) -> int:
             rt.me()
             self._line.on_data = None
+            self._line.is_open = False
+            self._line.received.clear()
             return 0
 
     for port in range(PORTS):
