@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sim.manner import Broken, Manner
 
@@ -161,8 +161,122 @@ class HttpFailure:
 HttpArrival = HttpPart | HttpResponse | HttpFailure
 
 
+# -- TCP and UDP
+
+
+class Address(NamedTuple):
+    """Where something listens or comes from in the emulated world: an IPv4 address as text, and a port."""
+
+    ip: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The other side took the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """The TLS handshake is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Bytes, in order. How a stream is cut into arrivals means nothing and differs between transports."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The other side has sent its last byte (FIN)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The connection is no more: `reason` is `refused`, `tls` or `reset`; a device's own radio adds `timeout` and
+    `aborted`."""
+
+    reason: str
+
+
+TcpArrival = Opened | Secured | Data | Ended | Gone
+
+
+class TcpChannel(Protocol):
+    """One end of a TCP connection. Calls after its end do nothing.
+
+    After its own `close`, `reset` or `vanish` it hands over nothing more. Over TLS there is no half-close: `finish` is
+    `close`, and whoever sends after `Ended` gets `Gone("reset")`.
+    """
+
+    def send(self, data: bytes) -> None:
+        """Bytes to the other side. To one that has closed: `Gone("reset")` arrives."""
+
+    def secure(self, certificate: str = "", private_key: str = "") -> None:
+        """The client's TLS handshake, with its PEM identity unless empty; the outcome arrives as Secured or Gone. Only
+        ends that were connected have it, and only to one who speaks TLS does it succeed."""
+
+    def finish(self) -> None:
+        """Send no more, and go on receiving."""
+
+    def close(self) -> None:
+        """Neither send nor receive any more; what was sent still goes out."""
+
+    def reset(self) -> None:
+        """End it at once; what was sent may be lost, and the other side gets `Gone("reset")`."""
+
+    def vanish(self) -> None:
+        """Power is gone: nothing more is sent or delivered, and the other side is not told."""
+
+
+class Listener(Protocol):
+    """Something that listens; `close` ends that, and leaves accepted connections as they are."""
+
+    def close(self) -> None: ...
+
+
+Accept = Callable[[TcpChannel, Address], Callable[[TcpArrival], None]]
+"""Given a new connection and where it comes from: who takes its arrivals. It is open; no Opened arrives."""
+
+TakeDatagram = Callable[[Address, bytes], None]
+"""Given where a datagram comes from, and what it holds."""
+
+
+class UdpPort(Protocol):
+    """A bound UDP port. Datagrams to nobody are lost."""
+
+    def send(self, to: Address, data: bytes) -> None: ...
+    def close(self) -> None: ...
+
+
+class Streams(Protocol):
+    """TCP and UDP of the emulated world. Devices and peers use it alike; `owner` is the name that orders arrivals."""
+
+    def resolve(self, host: str) -> str | None:
+        """The address behind a name, or None."""
+
+    def connect(self, owner: str, source: Address, to: Address, receive: Callable[[TcpArrival], None]) -> TcpChannel:
+        """Open a connection; the outcome arrives as Opened or Gone. Nobody there: `Gone("refused")`."""
+
+    def listen(self, owner: str, at: Address, accept: Accept, *, tls: bool = False) -> Listener | None:
+        """Take connections to this address; None when somebody does already. With `tls`, `accept` is called after the
+        handshake, and who sends without one gets `Gone("reset")`."""
+
+    def udp(self, owner: str, at: Address, take: TakeDatagram) -> UdpPort | None:
+        """Bind this address; None when somebody has already."""
+
+
+# -- all of it
+
+
 class Network(Protocol):
     """The outside world as one device sees it; `device` is the name that orders arrivals."""
+
+    @property
+    def streams(self) -> Streams:
+        """TCP and UDP."""
 
     def mqtt(self, device: str, hello: Hello, receive: Callable[[Arrival], None]) -> MqttChannel:
         """Open a connection; the outcome arrives as Connack or Closed."""

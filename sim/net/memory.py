@@ -17,6 +17,7 @@ from sim.mqtt.presence import Ended
 from sim.mqtt.rules import AWS, BrokerRules
 from sim.mqtt.switchboard import Accepted, Admit, Greeting, OnRequest, Switchboard
 from sim.net import codec
+from sim.net.memory_streams import MemoryStreams
 from sim.net.tls import TlsFailure, check_identity
 from sim.net.url import leads_to_cloud, split_url
 from sim.ports import (
@@ -58,6 +59,7 @@ class MemoryNetwork:
         rules: BrokerRules = AWS,
     ) -> None:
         self._clock = clock
+        self.streams = MemoryStreams(clock)
         self._respond = respond
         self._rules = rules
         self._board = Switchboard(

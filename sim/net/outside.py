@@ -81,6 +81,7 @@ class BrokerNetwork:
     ) -> None:
         self._clock = clock
         self._wire = wire
+        self.streams = wire.streams
         self._broker = broker
         self._login = login
         self._on_problem = on_problem
@@ -116,6 +117,7 @@ class AwsNetwork:
     ) -> None:
         self._clock = clock
         self._wire = wire
+        self.streams = wire.streams
         self._endpoint = endpoint
         self._addresses = addresses
 

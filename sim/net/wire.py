@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from sim.net.http import Endpoint, fetch, open_session
 from sim.net.mqtt import MqttConnection, open_connection
 from sim.net.tls import TlsFailure, client_context
 from sim.net.url import leads_to_cloud, split_url
+from sim.net.wire_streams import WireStreams
 from sim.ports import (
     Arrival,
     Closed,
@@ -61,15 +63,21 @@ class Addresses:
 class WireNetwork:
     """Network port of all devices of a run, over TCP or TLS on this machine.
 
-    `respond` (request, Unix time in whole seconds) answers what comes in through `dispatch`.
+    `respond` (request, Unix time in whole seconds) answers what comes in through `dispatch`. `server_tls` is the
+    context of the peers that speak TLS, None when this run's transport is plain.
     """
 
     _addresses: Addresses
 
     def __init__(
-        self, clock: Clock, on_request: OnRequest, respond: Callable[[HttpRequest, int], HttpResponse]
+        self,
+        clock: Clock,
+        on_request: OnRequest,
+        respond: Callable[[HttpRequest, int], HttpResponse],
+        server_tls: ssl.SSLContext | None = None,
     ) -> None:
         self._clock = clock
+        self.streams = WireStreams(clock, server_tls)
         self._on_request = on_request
         self._respond = respond
         self._requests: list[tuple[str, int, Request]] = []
@@ -147,6 +155,7 @@ class WireNetwork:
         """Close the client side."""
         for task in list(self._tasks):
             task.cancel()
+        await self.streams.close()
         if self._session is not None:
             await self._session.close()
 
@@ -223,6 +232,7 @@ class WireNetwork:
             arrivals, self._arrivals = sorted(self._arrivals, key=lambda item: item[:3]), []
             for _, _, _, receive, arrival in arrivals:
                 self._clock.handover(receive, arrival)
+        self.streams.hand_over()
 
     # -- simulation phase
 

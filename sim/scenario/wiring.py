@@ -85,7 +85,7 @@ class Wiring:
             context = server_context(identity.certificate_pem, identity.private_key_pem, things.authority_pem)
 
         async def open_all() -> Network:
-            network = WireNetwork(self._clock, self._account.on_request, self._account.respond)
+            network = WireNetwork(self._clock, self._account.on_request, self._account.respond, context)
             self._close.append(network.close)
             if isinstance(self._outside, AwsIot):
                 return aws_network(self._clock, network, self._outside)

@@ -92,6 +92,7 @@ class Servers:
         options, host = self._options, self._options.listen
         tls = self._context()
         self._close.append(self._wire.close)
+        self._wire.streams.server_tls = tls
         broker = AwsBroker(
             self._wire.on_broker_request, admit=self._admit, rules=self._rules, start_s=self._clock.start_s
         )
@@ -130,6 +131,7 @@ class _Ways:
     def __init__(self, servers: Servers, wire: WireNetwork) -> None:
         self._servers = servers
         self._wire = wire
+        self.streams = wire.streams
 
     def mqtt(self, device: str, hello: Hello, receive: Callable[[Arrival], None]) -> MqttChannel:
         return self._wire.mqtt(device, hello, receive)
