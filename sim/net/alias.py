@@ -18,6 +18,7 @@ class AliasNetwork:
     def __init__(self, network: Network, alias: str) -> None:
         self._network = network
         self._alias = alias
+        self.streams = network.streams
 
     def mqtt(self, device: str, hello: Hello, receive: Callable[[Arrival], None]) -> MqttChannel:
         """As the network's own; the outcome arrives as Connack or Closed."""
