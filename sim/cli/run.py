@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 COSTS_SHOWN = 20
+EXPLANATIONS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,10 @@ def print_verdict(result: RunResult) -> None:
         click.echo(f"  {click.style('!', fg='yellow')} {problem}")
     for note in result.notes:
         click.echo(f"  {click.style('i', fg='cyan')} {note}")
+    for sentence in result.explanations[:EXPLANATIONS_SHOWN]:
+        click.echo(f"  {click.style('?', fg='yellow')} {sentence}")
+    if len(result.explanations) > EXPLANATIONS_SHOWN:
+        click.echo(f"  … and {len(result.explanations) - EXPLANATIONS_SHOWN} more in --json")
     counted = ", ".join(f"{count} {status}" for status, count in sorted(result.executions.items()))
     click.echo(f"devices {result.devices}   executions {counted or 'none'}   trace {result.trace_hash}")
     click.echo(f"simulated {result.virtual_s:.1f} s in {result.wall_s:.2f} s")

@@ -126,6 +126,11 @@ class Module:
         return self._life
 
     @property
+    def program(self) -> Program | None:
+        """What runs now; None before boot and without power."""
+        return self._program
+
+    @property
     def board(self) -> Board:
         """What is wired to it; made when somebody first asks, since most devices of a fleet have nothing."""
         if self._board is None:

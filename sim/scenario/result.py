@@ -57,7 +57,8 @@ class RunResult:
 
     `executions` counts job executions by status; `costs` says what each finished one took (Tally). `problems` are
     defects of the run itself (a connection that did not drain, a fault that never happened): with any of them the run
-    is incomplete, whatever it expects. `notes` are worth a look, and change nothing.
+    is incomplete, whatever it expects. `notes` are worth a look, and change nothing. `explanations`: a sentence on each
+    device that is in a known trap.
     """
 
     scenario: str
@@ -73,6 +74,7 @@ class RunResult:
     problems: list[str]
     costs: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    explanations: list[str] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
@@ -96,4 +98,5 @@ class RunResult:
             "problems": list(self.problems),
             "costs": self.costs,
             "notes": list(self.notes),
+            "explanations": list(self.explanations),
         }

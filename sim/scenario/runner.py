@@ -5,16 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from sim.cloud.account import TRACK_SUFFIX
 from sim.device.module import Module
 from sim.device.peek import installed_version, read_file
 from sim.scenario.expect import Counts, DeviceView, ExecutionView, FleetView, JobView, Namespace, evaluate
+from sim.scenario.explain.evidence import Watch
+from sim.scenario.explain.reasons import explain
 from sim.scenario.result import RunOptions, RunResult
 from sim.scenario.schema import Scenario
 from sim.scenario.tally import Tally
 from sim.scenario.world import World
+from sim.script.runtime import ScriptRuntime
 from sim.shipped import scenarios_dir
 from sim.trace import Observer, Record
 
@@ -30,11 +34,12 @@ def run_scenario(scenario: Scenario, options: RunOptions, observers: Sequence[Ob
         for observer in observers:
             world.trace.observe(observer)
         world.trace.observe(lambda record: _end_when_finished(world, record))
-        tally = Tally(world.devices)
+        tally, watch = Tally(world.devices), Watch(world.devices)
         world.trace.observe(tally)
+        world.trace.observe(watch)
         world.start()
         world.clock.run(scenario.duration_us)
-        return _result(world, tally, time.perf_counter() - started_s)
+        return _result(world, tally, watch, time.perf_counter() - started_s)
     finally:
         world.close()
 
@@ -46,7 +51,7 @@ def _end_when_finished(world: World, record: Record) -> None:
         world.clock.stop_at(world.clock.now_us + SETTLE_US)
 
 
-def _result(world: World, tally: Tally, wall_s: float) -> RunResult:
+def _result(world: World, tally: Tally, watch: Watch, wall_s: float) -> RunResult:
     scenario = world.scenario
     names = namespace(world)
     return RunResult(
@@ -63,7 +68,17 @@ def _result(world: World, tally: Tally, wall_s: float) -> RunResult:
         problems=list(_problems(world)),
         costs=[asdict(cost) for cost in tally.costs],
         notes=list(_notes(world, tally)),
+        explanations=list(_explanations(world, watch)),
     )
+
+
+def _explanations(world: World, watch: Watch) -> Iterator[str]:
+    """What is to be said of devices in a known trap, in the scenario's order."""
+    for name, module in world.devices.items():
+        runs = not isinstance(module.program, ScriptRuntime) or module.program.runs
+        sentence = explain(watch.evidence[name], partial(read_file, module), runs=runs)
+        if sentence is not None:
+            yield sentence
 
 
 def _problems(world: World) -> Iterator[str]:

@@ -45,6 +45,8 @@ CALLBACK_QUEUE_LIMIT = 64
 """Depth of the firmware's scheduler queue (QuecPython port, MICROPY_SCHEDULER_DEPTH); later calls are dropped."""
 
 MAIN = "/usr/main.py"
+SCHEDULER = "scheduler"
+"""Name of the thread that makes the calls which the firmware schedules."""
 
 _BUILTINS = """
 abs all any bin bool bytearray bytes callable chr classmethod complex delattr dict dir divmod enumerate eval exec
@@ -115,7 +117,7 @@ class ScriptRuntime:
         """Main thread and scheduler begin at this instant."""
         self.terminal.open()
         self.spawn(self.terminal.main, (MAIN,), "main")
-        self.spawn(self._scheduler, (), "scheduler")
+        self.spawn(self._scheduler, (), SCHEDULER)
 
     def kill(self) -> None:
         """Power is gone."""
@@ -123,6 +125,11 @@ class ScriptRuntime:
         for fiber in list(self.threads.values()):
             fiber.kill()
         self.threads.clear()
+
+    @property
+    def runs(self) -> bool:
+        """Whether a thread of the script is alive; the scheduler alone does not count."""
+        return any(fiber.name != SCHEDULER for fiber in self.threads.values())
 
     # -- system calls
 

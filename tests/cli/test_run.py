@@ -131,3 +131,15 @@ def test_on_a_terminal_the_table_is_live(monkeypatch: pytest.MonkeyPatch, capsys
     with progress(SCENARIO) as observe:
         observe(record("boot", 4_000_000, version="A20"))
     assert "runs A20" in capsys.readouterr().err
+
+
+def test_a_known_trap_is_explained_to_people_and_to_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    said = "because there is no /usr/a.py on it, and nothing restarts it"
+    outs = []
+    for how in ("--quiet", "--json"):
+        with pytest.raises(SystemExit):
+            main(["run", "trap_missing_file", "--transport", "memory", how])
+        outs.append(capsys.readouterr().out)
+    assert said in outs[0]
+    (sentence,) = json.loads(outs[1])["explanations"]
+    assert said in sentence
