@@ -16,7 +16,7 @@ from sim.scenario.result import RunOptions, RunResult
 from sim.units import format_duration, format_size
 
 if TYPE_CHECKING:
-    from sim.trace import Observer
+    from sim.trace import Observer, Record
 
 
 COSTS_SHOWN = 20
@@ -85,7 +85,7 @@ def _run(name: str, options: RunOptions, show: _Show) -> RunResult:
 
     scenario = load_scenario(find_scenario(name))
     with ExitStack() as stack:
-        observers: list[Observer] = []
+        observers: list[Observer] = [_tell_serial_line]
         if show.trace is not None:
             observers.append(_trace_writer(show.trace, stack))
         if not (show.as_json or show.quiet):
@@ -101,6 +101,12 @@ def _trace_writer(path: Path, stack: ExitStack) -> Observer:
     except OSError as error:
         raise MachineError(f"the trace cannot be written: {path}: {error.strerror}") from None
     return lambda record: print(record.to_json(), file=file)
+
+
+def _tell_serial_line(record: Record) -> None:
+    """Where a serial port leads out of the run, which nobody could guess."""
+    if record.kind == "uart.outside":
+        click.echo(f"{record.track} UART{record.data['port']}: {record.data['address']}", err=True)
 
 
 def print_verdict(result: RunResult) -> None:

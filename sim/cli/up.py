@@ -83,3 +83,5 @@ def show(running: Running) -> None:
     click.echo(f"REST   {running.rest_url}   {running.tls_url}")
     plain = f"   plain on {running.plain_mqtt_port}" if running.plain_mqtt_port else ""
     click.echo(f"MQTT   {running.host}:{running.mqtt_port} with TLS{plain}")
+    for line, address in running.serial.items():
+        click.echo(f"serial {line}: {address}")

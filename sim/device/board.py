@@ -25,7 +25,7 @@ class Uart:
     """One serial port. `received` waits for the program; `peer`, when set, gets what the program writes."""
 
     received: bytearray = field(default_factory=bytearray)
-    peer: Callable[[bytes], None] | None = None
+    peer: Callable[[bytes], object] | None = None
     is_open: bool = False
     """Whether a program listens; what comes when nobody does is lost."""
     on_data: Callable[[int], object] | None = None

@@ -143,7 +143,8 @@ class SimLoop(asyncio.SelectorEventLoop):
     def __init__(self, env: simpy.Environment, speed: float | None = None) -> None:
         self.env = env
         self.in_flight = InFlight()
-        self.on_quiet: Callable[[], None] | None = None
+        self.on_quiet: list[Callable[[], None]] = []
+        """Called in this order whenever nothing is in flight."""
         self.holds = 0
         self.stuck: list[str] = []
         self.jumps = 0
@@ -193,7 +194,7 @@ class SimLoop(asyncio.SelectorEventLoop):
         """Cancel what still runs, close every connection, and the loop."""
         if self.is_closed():
             return
-        self.on_quiet = None
+        self.on_quiet.clear()
         tasks = asyncio.all_tasks(self)
         for task in tasks:
             task.cancel()
@@ -259,8 +260,8 @@ class SimLoop(asyncio.SelectorEventLoop):
         if events:
             return events
         self._turn_wall_s = time.monotonic()
-        if self.on_quiet is not None:
-            self.on_quiet()
+        for hand_over in self.on_quiet:
+            hand_over()
         now_us = int(self.env.now)
         timer_us = None if timeout is None else now_us + max(1, round(timeout * 1_000_000))
         queue = self.env._queue

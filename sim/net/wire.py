@@ -89,7 +89,7 @@ class WireNetwork:
         self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._error: BaseException | None = None
-        clock.loop.on_quiet = self._hand_over
+        clock.loop.on_quiet.append(self._hand_over)
 
     def connect_to(self, addresses: Addresses) -> None:
         """Where the cloud listens, once it does; before any device is switched on."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PrivateAttr, StrictInt, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, StrictInt, ValidationInfo, model_validator
 
 from sim.errors import SpecError
 from sim.pack.opaque import load_note
@@ -25,20 +25,27 @@ from sim.scenario.values import (
     FilePath,
     FolderPath,
     Generation,
+    LineEnd,
+    Number,
     Spec,
     ThingName,
     UmqttProfile,
     exactly_one,
     matching,
     parse_file,
+    parse_line_end,
 )
+
+UART_PORTS = range(5)
+"""UART0 to UART4."""
 
 
 class Fleet(Spec):
     """Devices of one kind: one by `name`, or `count` of them in a `group`.
 
     `script` is a folder copied to /usr, whose main.py runs on boot; `agent: modelled` is the built-in application
-    in its place. The network is the one of the model. `generation` is the firmware that a script sees, the model's own
+    in its place. `uart` leads serial ports out of a paced run: to a `pty`, or to `tcp:PORT` of this machine. The
+    network is the one of the model. `generation` is the firmware that a script sees, the model's own
     when it is left out; `umqtt` another MQTT client than the generation's. `alias` is the thing name that stands in the
     script, in whose place each device's own name goes over the network.
     """
@@ -53,6 +60,7 @@ class Fleet(Spec):
     generation: Generation | None = None
     umqtt: UmqttProfile | None = None
     alias: ThingName | None = None
+    uart: dict[Number, Annotated[LineEnd, BeforeValidator(parse_line_end)]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _named(self) -> Fleet:
@@ -62,6 +70,10 @@ class Fleet(Spec):
             raise ValueError("'name' is for one device; use 'group' with 'count'")
         if self.script is not None and self.agent is not None:
             raise ValueError("a fleet entry has a 'script' or an 'agent', not both")
+        if any(end.port for end in self.uart.values()) and self.count > 1:
+            raise ValueError("one TCP port is for one device: use 'pty', which each device has its own of, or 'name'")
+        if any(port not in UART_PORTS for port in self.uart):
+            raise ValueError(f"serial ports are {UART_PORTS[0]} to {UART_PORTS[-1]}")
         if self.alias is not None and self.script is None:
             raise ValueError("'alias' is the thing name that a 'script' has; without a script there is none")
         return self

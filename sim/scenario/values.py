@@ -133,6 +133,20 @@ def _number(value: Any) -> int:
     return number
 
 
+class LineEnd(NamedTuple):
+    """Where a serial port leads to: TCP port `port` of this machine; 0 is a pseudo terminal."""
+
+    port: int
+
+
+def parse_line_end(text: Any) -> LineEnd:
+    """`pty`, or `tcp:PORT`."""
+    match = re.fullmatch(r"pty|tcp:(\d{1,5})", str(text))
+    if match is None or (match[1] and not 0 < int(match[1]) < 65_536):
+        raise ValueError(f"{text!r} is not 'pty' or 'tcp:PORT'")
+    return LineEnd(int(match[1] or 0))
+
+
 def exactly_one(model: BaseModel, *names: str) -> None:
     """ValueError unless one of these fields is given, and only one."""
     given = [name for name in names if getattr(model, name) is not None]

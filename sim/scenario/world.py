@@ -10,6 +10,7 @@ import errno
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sim.boot.bootloader import Trust
 from sim.cloud.account import Account, job_track
@@ -28,12 +29,16 @@ from sim.scenario.packages import firmware, flip_bit, object_bytes, stand_ins
 from sim.scenario.result import RunOptions
 from sim.scenario.schema import Fleet, Scenario
 from sim.scenario.schema_jobs import Job, Step
+from sim.scenario.serial_ends import open_serial_ends
 from sim.scenario.stage import Stage
 from sim.scenario.steps import Steps, device_peers, device_steps
 from sim.scenario.wiring import Wiring
 from sim.script.runtime import ScriptProfile, ScriptRuntime
 from sim.trace import Trace
 from sim.units import US_PER_S, format_size
+
+if TYPE_CHECKING:
+    from sim.net.serial import SerialLines
 
 DEFAULT_SPEED = 1.0
 """Virtual seconds per wall second in paced mode when nobody says otherwise."""
@@ -59,6 +64,7 @@ class World:
         self.faults: list[DeviceFault] = []
         self.steps: list[Steps] = []
         self.peers: list[tuple[str, Peer]] = []
+        self._serial: SerialLines | None = None
         self.ending = False
         """Its end has been set."""
         self._to_do = sum(1 + len(job.steps) - self.account.orders.get(job.job_id, 0) for job in scenario.jobs)
@@ -78,7 +84,8 @@ class World:
             raise
 
     def start(self) -> None:
-        """Schedule everything that the scenario says will happen."""
+        """Schedule everything that the scenario says will happen, and let the outside have its serial lines."""
+        self._serial = open_serial_ends(self.scenario, self.clock, self.options.transport, self.devices)
         for device in self.devices.values():
             self.clock.after(0, device.power_on)
         for job in self.scenario.jobs:
@@ -98,6 +105,12 @@ class World:
         return self._wiring.problems
 
     @property
+    def serial_addresses(self) -> dict[str, str]:
+        """`DEVICE UARTn` → where that line can be reached from outside."""
+        lines = {} if self._serial is None else self._serial.addresses
+        return {f"{name} UART{port}": address for (name, port), address in lines.items()}
+
+    @property
     def finished(self) -> bool:
         """Every job was created, every step taken, and every execution is terminal."""
         all_taken = not self._to_do and all(step.done for step in self.steps)
@@ -107,6 +120,8 @@ class World:
         """Free every socket and file system."""
         for device in self.devices.values():
             device.discard()
+        if self._serial is not None:
+            self._serial.close()
         self._wiring.close()
         self.clock.close()
 

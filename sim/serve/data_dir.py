@@ -29,7 +29,9 @@ SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A served cloud, as other commands know it. URLs end without a slash; `plain_mqtt_port` 0 for none."""
+    """A served cloud, as other commands know it. URLs end without a slash; `plain_mqtt_port` 0 for none.
+
+    `serial`: `DEVICE UARTn` → where that serial port can be reached."""
 
     pid: int
     version: str
@@ -44,6 +46,7 @@ class Running:
     access_key: str
     secret_key: str = field(repr=False)
     ca_file: str
+    serial: dict[str, str] = field(default_factory=dict)
 
 
 class DataDir:

@@ -54,6 +54,7 @@ class Site:
         self._options = options
         self._data = DataDir(options.data)
         self._exit = ExitStack()
+        self._serial: dict[str, str] = {}
 
     def open(self) -> Running:
         """Take the data directory, load what it holds, and listen. MachineError for what this machine will not give."""
@@ -149,6 +150,7 @@ class Site:
         self._exit.callback(world.close)
         self._keeper.also = Shelf(self._database, world.devices).save
         world.start()
+        self._serial = world.serial_addresses
         self._beat()
         return {SCENARIO: str(scenario.source), BEGAN: began_s or str(clock.start_s)}
 
@@ -175,6 +177,7 @@ class Site:
             access_key=operator.access_key,
             secret_key=operator.secret,
             ca_file=str(self._data.ca_file),
+            serial=self._serial,
         )
 
     def _beat(self) -> None:

@@ -68,7 +68,7 @@ def ping_pong(clock, names, rounds=5, payload=b"x" * 3000):
             if got[name] < rounds * len(payload):
                 clock.after(1_000_000, clients[name].transport.write, payload)
 
-    loop.on_quiet = on_quiet
+    loop.on_quiet.append(on_quiet)
     for name in names:
         clients[name] = Buffer(inbox, name)
         loop.run_until_complete(loop.create_connection(lambda n=name: clients[n], "127.0.0.1", port))
@@ -188,7 +188,7 @@ def serve_turns(clock):
         for transport in asked:
             clock.handover(lambda to=transport: to.write(b"%012d" % clock.now_us))
 
-    clock.loop.on_quiet = hand_over
+    clock.loop.on_quiet.append(hand_over)
     server = clock.loop.run_until_complete(clock.loop.create_server(Turns, "127.0.0.1", 0))
     clock.servers.append(server)
     return server.sockets[0].getsockname()[1]
