@@ -105,6 +105,14 @@ class MqttChannel(Protocol):
         """PUBACK for a QoS 1 Message; without it a lasting session gets the message again when it reconnects."""
 
     def ping(self) -> None: ...
+
+    def rest(self, silence_us: int) -> bool:
+        """From now on nothing but pings, with at most `silence_us` between two. True: they need not be sent, and
+        `heard` tells when that ends. False, as on every real wire: send them."""
+
+    def heard(self, at_us: int | None) -> None:
+        """The rest is over: the last ping reached the broker at `at_us`; None when there was none."""
+
     def disconnect(self) -> None:
         """DISCONNECT, then close: no will is sent."""
 

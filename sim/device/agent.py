@@ -16,7 +16,8 @@ from sim.device.radio import MqttLink
 from sim.jobs import topics
 from sim.jobs.messages import Status
 from sim.kernel.clock import Story
-from sim.ports import Arrival, Closed, Connack, Hello, Message, Pingresp, Suback
+from sim.ports import Arrival, Closed, Connack, Hello, Message, Suback
+from sim.units import US_PER_S
 from sim.update.app_files import FLAG_FILE, download_file, set_update_flag
 from sim.update.methods import install
 from sim.update.report import RESTARTING, Order, Report, failed, judge_files, judge_firmware, read_order
@@ -44,6 +45,7 @@ class Agent:
         self._inbox: deque[Arrival] = deque()
         self._arrived: Any = None
         self._link: MqttLink | None = None
+        self._resting = False
 
     def start(self) -> None:
         self._module.life.spawn(self._main())
@@ -54,36 +56,54 @@ class Agent:
     # -- the story
 
     def _main(self) -> Story:
-        while True:
-            if (yield from self._connect()):
-                yield from self._serve()
+        """Connect and serve, until at rest."""
+        while not ((yield from self._connect()) and (yield from self._serve(new=True))):
             yield self._module.clock.timeout(RETRY_US)
 
-    def _serve(self) -> Story:
-        """Do jobs until the connection is gone."""
-        self._link_or_fail.subscribe(1, topics.notify_next(self._thing), 0)
-        yield from self._await(lambda arrival: isinstance(arrival, Suback))
+    def _go_on(self) -> Story:
+        """The rest is over: serve what came, on this connection or on another one."""
+        if self._link is None or not (yield from self._serve(new=False)):
+            yield self._module.clock.timeout(RETRY_US)
+            yield from self._main()
+
+    def _serve(self, *, new: bool) -> Story:
+        """Do jobs. True when there is nothing to do but to wait, False when the connection is gone."""
+        if new:
+            self._link_or_fail.subscribe(1, topics.notify_next(self._thing), 0)
+            yield from self._await(lambda arrival: isinstance(arrival, Suback))
         while self._link is not None:
             self._publish(topics.describe(self._thing, topics.NEXT), {})
             answer = yield from self._await(self._is_execution)
             if answer is None:
-                return
+                self._drop()
+                return False
             execution = json.loads(answer.payload).get("execution")
-            if execution is None:
-                yield from self._idle()
-            elif not (yield from self._work(execution)):
-                return
+            if execution is not None:
+                if not (yield from self._work(execution)):
+                    return True
+            elif not self._told_already() and self._link is not None:
+                self._resting = True
+                self._link.rest(KEEPALIVE_S * US_PER_S, ANSWER_TIMEOUT_US, self._silent)
+                return True
+        return False
 
-    def _idle(self) -> Story:
-        """Wait, pinging, until the cloud says that another job is next."""
-        while self._link is not None:
-            told = yield from self._await(lambda arrival: isinstance(arrival, Message), KEEPALIVE_S * 1_000_000)
-            if told is not None:
-                return
-            if self._link is not None:
-                self._link.ping()
-                if (yield from self._await(lambda arrival: isinstance(arrival, Pingresp))) is None:
-                    self._drop()
+    def _told_already(self) -> bool:
+        """Whether a message came with the answer: another job may be next."""
+        told = any(isinstance(arrival, Message) for arrival in self._inbox)
+        self._inbox.clear()
+        return told
+
+    def _woken(self) -> None:
+        self._resting = False
+        if self._link is not None:
+            self._link.wake()
+        self._inbox.clear()
+        self._module.life.spawn(self._go_on())
+
+    def _silent(self) -> None:
+        """A ping was not answered."""
+        self._drop()
+        self._woken()
 
     def _work(self, execution: Mapping[str, Any]) -> Story:
         """One job. False when the device is about to restart."""
@@ -182,6 +202,10 @@ class Agent:
             return
         if isinstance(arrival, Closed):
             self._link = None
+        if self._resting:
+            if isinstance(arrival, Closed | Message):
+                self._woken()
+            return
         self._inbox.append(arrival)
         if self._arrived is not None:
             waiting, self._arrived = self._arrived, None

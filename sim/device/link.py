@@ -36,15 +36,33 @@ class Link:
 
     def up(self, size_bytes: int, fn: Callable[..., object], *args: Any, extra_us: int = 0) -> None:
         """Call `fn` when a packet of this size has left; later packets never overtake it."""
-        delay_us = extra_us + self._one_way_us(size_bytes, self.radio.spec.up_bytes_per_s)
-        self._up_us = max(self._up_us, self.radio.clock.now_us + delay_us)
-        self._at(self._up_us, fn, *args)
+        self.up_at(self.radio.clock.now_us + extra_us + self.up_us(size_bytes), fn, *args)
 
     def down(self, size_bytes: int, fn: Callable[..., object], *args: Any, extra_us: int = 0) -> None:
         """Call `fn` when a packet of this size has come in."""
-        delay_us = extra_us + self._one_way_us(size_bytes, self.radio.spec.down_bytes_per_s)
-        self._down_us = max(self._down_us, self.radio.clock.now_us + delay_us)
+        self.down_at(self.radio.clock.now_us + extra_us + self.down_us(size_bytes), fn, *args)
+
+    def up_at(self, at_us: int, fn: Callable[..., object], *args: Any) -> None:
+        """As `up`, for a packet whose time on the air is known."""
+        self._up_us = max(self._up_us, at_us)
+        self._at(self._up_us, fn, *args)
+
+    def down_at(self, at_us: int, fn: Callable[..., object], *args: Any) -> None:
+        """As `down`, likewise."""
+        self._down_us = max(self._down_us, at_us)
         self._at(self._down_us, fn, *args)
+
+    def up_us(self, size_bytes: int) -> int:
+        """How long the next packet of this size is on its way up; draws its jitter."""
+        return self._one_way_us(size_bytes, self.radio.spec.up_bytes_per_s)
+
+    def down_us(self, size_bytes: int) -> int:
+        """How long the next packet of this size is on its way down; draws its jitter."""
+        return self._one_way_us(size_bytes, self.radio.spec.down_bytes_per_s)
+
+    def skip_draws(self, count: int) -> None:
+        """So many packets went whose times nobody needs."""
+        self._draws.skip(count)
 
     def vanish(self) -> None:
         """Nothing on its way arrives any more."""

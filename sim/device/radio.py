@@ -13,11 +13,12 @@ from typing import Any
 import simpy
 
 from sim.device.http_link import HttpLink
+from sim.device.keepalive import Rest
 from sim.device.link import DNS_ROUND_TRIPS, TCP_ROUND_TRIPS, TLS_ROUND_TRIPS, Link
 from sim.device.model import RadioSpec
 from sim.kernel.clock import Clock, Story, Timer
 from sim.kernel.fibers import Signal
-from sim.kernel.seeds import Stream, stream
+from sim.kernel.seeds import Draws, draws
 from sim.ports import (
     Arrival,
     Closed,
@@ -26,6 +27,7 @@ from sim.ports import (
     Message,
     MqttChannel,
     Network,
+    Pingresp,
 )
 
 ATTACH_JITTER_US = 500_000
@@ -163,11 +165,11 @@ class Radio:
         """A new connection to a web server, opened by its first request."""
         return HttpLink(self)
 
-    def stream(self, purpose: str) -> Stream:
+    def stream(self, purpose: str) -> Draws:
         """A random stream of this device's radio."""
-        return stream(self._seed, self.device, f"radio/{purpose}")
+        return draws(self._seed, self.device, f"radio/{purpose}")
 
-    def admit(self, link: Link) -> Stream:
+    def admit(self, link: Link) -> Draws:
         """Register a new connection; its jitter has a stream of its own, so connections do not disturb each other."""
         self._opened += 1
         self._links.append(link)
@@ -207,6 +209,7 @@ class MqttLink(Link):
         super().__init__(radio)
         self._receive = receive
         self._channel: MqttChannel | None = None
+        self._rest: Rest | None = None
         radio.trace("mqtt.connect", host=hello.host, port=hello.port, client=hello.client_id, tls=hello.tls)
         trips = DNS_ROUND_TRIPS + TCP_ROUND_TRIPS + (TLS_ROUND_TRIPS if hello.tls else 0)
         size = len(hello.client_id) + len(hello.user or "") + len(hello.password or "") + 16
@@ -230,19 +233,61 @@ class MqttLink(Link):
         """PINGREQ."""
         self.up(2, self._send, "ping")
 
+    def rest(self, period_us: int, patience_us: int, silent: Callable[[], None]) -> None:
+        """Send a PINGREQ each period and nothing else, until `wake`. `silent()` is called, and the rest is over, when
+        one is not answered for `patience_us`."""
+        self._rest = Rest(self, period_us, patience_us, silent)
+
+    def wake(self) -> None:
+        """The rest is over; to be called before anything else is sent."""
+        rest, self._rest = self._rest, None
+        if rest is not None:
+            rest.settle()
+            rest.end()
+
     def disconnect(self) -> None:
         """DISCONNECT and close, once everything before it has left."""
+        self.wake()
         self.up(2, self._finish, "disconnect")
 
     def abort(self) -> None:
         """Close without DISCONNECT, as a client that gave up on its socket."""
+        self.wake()
         self.up(0, self._finish, "abort")
         self._receive = _nobody
 
     def vanish(self) -> None:
+        self.wake()
         super().vanish()
         if self._channel is not None:
             self._channel.vanish()
+
+    def lose(self) -> None:
+        """As its base has it; at rest, the next ping will tell."""
+        rest, self._rest = self._rest, None
+        if rest is not None:
+            rest.settle()
+        super().lose()
+        self._rest = rest
+
+    # -- what a rest asks of it
+
+    def channel_rests(self, silence_us: int) -> bool:
+        """Whether pings need not be sent one by one, if the longest silence between two is this."""
+        return self._channel is not None and self._channel.rest(silence_us)
+
+    def channel_heard(self, at_us: int | None) -> None:
+        """Pings are sent one by one again; the last one was heard at `at_us`, None: there was none."""
+        if self._channel is not None:
+            self._channel.heard(at_us)
+
+    def on_its_way_up(self, at_us: int) -> None:
+        """A PINGREQ reaches the broker then."""
+        self.up_at(at_us, self._send, "ping")
+
+    def on_its_way_down(self, at_us: int, arrival: Arrival) -> None:
+        """This reaches the device then."""
+        self.down_at(at_us, self._deliver, arrival)
 
     def _open(self, hello: Hello) -> None:
         self._channel = self.radio.network.mqtt(self.radio.device, hello, self._arrive)
@@ -259,6 +304,8 @@ class MqttLink(Link):
 
     def _arrive(self, arrival: Arrival) -> None:
         if self.alive:
+            if self._rest is not None:
+                self._rest.settle(late=True)
             size = len(arrival.topic) + len(arrival.payload) + 5 if isinstance(arrival, Message) else 4
             self.down(size, self._deliver, arrival)
 
@@ -272,6 +319,9 @@ class MqttLink(Link):
             self.radio.trace("mqtt.closed", reason=arrival.reason)
             self._channel = None
             self.end()
+        elif self._rest is not None and isinstance(arrival, Pingresp):
+            self._rest.pong()
+            return
         self._receive(arrival)
 
 

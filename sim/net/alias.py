@@ -40,13 +40,13 @@ class AliasNetwork:
 
 
 class _AliasChannel:
-    __slots__ = ("_alias", "_device", "abort", "ack", "channel", "disconnect", "ping", "vanish")
+    __slots__ = ("_alias", "_device", "abort", "ack", "channel", "disconnect", "heard", "ping", "rest", "vanish")
 
     def __init__(self, channel: MqttChannel, alias: str, device: str) -> None:
         self.channel = channel
         self._alias = alias
         self._device = device
-        self.ack, self.ping = channel.ack, channel.ping
+        self.ack, self.ping, self.rest, self.heard = channel.ack, channel.ping, channel.rest, channel.heard
         self.disconnect, self.abort, self.vanish = channel.disconnect, channel.abort, channel.vanish
 
     def subscribe(self, packet_id: int, topic_filter: str, qos: int) -> None:

@@ -185,6 +185,21 @@ class _Channel:
         if self._hears(codec.Pingreq()):
             self._hand(Pingresp())
 
+    def rest(self, silence_us: int) -> bool:
+        if self._quiet or not self._connection:
+            return False
+        patience_us = self._rules.patience_us(self._hello.keepalive_s)
+        if patience_us and self._clock.now_us - self._heard_us + silence_us >= patience_us:
+            return False
+        self._stop_watch()
+        return True
+
+    def heard(self, at_us: int | None) -> None:
+        if at_us is not None:
+            self._heard_us = at_us
+        if self._connection:
+            self._watch()
+
     def disconnect(self) -> None:
         if not self._quiet:
             self._quiet = True

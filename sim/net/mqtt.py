@@ -50,6 +50,12 @@ class MqttConnection(asyncio.Protocol):
     def ping(self) -> None:
         self._send(codec.Pingreq())
 
+    def rest(self, silence_us: int) -> bool:  # noqa: ARG002 - a real broker has to hear each ping
+        return False
+
+    def heard(self, at_us: int | None) -> None:
+        """Never told: nothing rests here."""
+
     def disconnect(self) -> None:
         self._send(codec.Disconnect())
         if self._end("disconnect") and self._transport is not None:

@@ -176,6 +176,12 @@ class ReplyChannel:
     def ping(self) -> None:
         self._channel.ping()
 
+    def rest(self, silence_us: int) -> bool:  # noqa: ARG002 - a real broker has to hear each ping
+        return False
+
+    def heard(self, at_us: int | None) -> None:
+        """Never told: nothing rests here."""
+
     def disconnect(self) -> None:
         self._channel.disconnect()
 

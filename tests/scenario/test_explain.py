@@ -16,7 +16,7 @@ DEVICE = "QuecPython_OTA"
 HOUR_S = 3600.0
 TRAPS = {
     "trap_wrong_file": (
-        f"{DEVICE} restarted 272 times: job jobappota says /usr/a.py is 2.0, but the file itself says 1.9, so the "
+        f"{DEVICE} restarted 273 times: job jobappota says /usr/a.py is 2.0, but the file itself says 1.9, so the "
         "application asks for the same update after every start"
     ),
     "trap_wrong_package": (

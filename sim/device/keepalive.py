@@ -1,0 +1,121 @@
+"""A connection at rest: a PINGREQ each period, and nothing else.
+
+Where the network can (`MqttChannel.rest`), pings are accounted for and not stepped: nothing happens until something
+else does, and then everything is what it would be had each ping been sent: draws of the air, what the broker has heard,
+a ping that is just on its way. Rules: an accounted rest is settled before anything else moves on the connection; once
+settled it goes on step by step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sim.kernel.clock import Timer
+from sim.ports import Pingresp
+
+if TYPE_CHECKING:
+    from sim.device.radio import MqttLink
+
+PINGREQ_BYTES, PINGRESP_BYTES = 2, 4
+"""What the air counts for them; an answer of any sort but a message counts 4."""
+
+DRAWS_OF_A_PING = 2
+"""One for its way up, one for its answer's way down."""
+
+
+class Rest:
+    """Of `link`, from now on. `silent()` is called when a ping was not answered for `patience_us`."""
+
+    __slots__ = (
+        "_accounted",
+        "_due",
+        "_give_up",
+        "_link",
+        "_patience_us",
+        "_period_us",
+        "_pings",
+        "_silent",
+        "_since_us",
+    )
+
+    def __init__(self, link: MqttLink, period_us: int, patience_us: int, silent: Callable[[], None]) -> None:
+        self._link = link
+        self._period_us = period_us
+        self._patience_us = patience_us
+        self._silent = silent
+        self._since_us = link.radio.clock.now_us
+        self._pings = 0
+        self._due: Timer | None = None
+        self._give_up: Timer | None = None
+        self._accounted = link.channel_rests(period_us + patience_us)
+        if not self._accounted:
+            self._wait()
+
+    def settle(self, *, late: bool = False) -> None:
+        """From here on step by step. A ping of this very instant is yet to come, unless this is the `late` part of it,
+        in which networks hand over."""
+        if not self._accounted:
+            return
+        self._accounted = False
+        link, now_us = self._link, self._link.radio.clock.now_us
+        self._pings = max(0, now_us - self._since_us - (not late)) // self._period_us
+        heard_us = None
+        if self._pings:
+            if self._pings > 1:
+                link.skip_draws(DRAWS_OF_A_PING * (self._pings - 2))
+                heard_us = self._sent_us(self._pings - 1) + link.up_us(PINGREQ_BYTES)
+                link.skip_draws(1)
+            heard_us = self._replay_last(heard_us, now_us)
+        link.channel_heard(heard_us)
+        self._wait()
+
+    def pong(self) -> None:
+        """A PINGRESP came."""
+        if self._give_up is not None:
+            self._give_up.cancel()
+            self._give_up = None
+
+    def end(self) -> None:
+        """No ping is sent any more."""
+        self.pong()
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+
+    def _replay_last(self, heard_us: int | None, now_us: int) -> int | None:
+        """The last ping, which may be on its way; when the broker last heard one."""
+        link, sent_us = self._link, self._sent_us(self._pings)
+        reached_us = sent_us + link.up_us(PINGREQ_BYTES)
+        if reached_us > now_us:
+            link.on_its_way_up(reached_us)
+            self._await_pong(sent_us)
+            return heard_us
+        answered_us = reached_us + link.down_us(PINGRESP_BYTES)
+        if answered_us > now_us:
+            link.on_its_way_down(answered_us, Pingresp())
+            self._await_pong(sent_us)
+        return reached_us
+
+    def _sent_us(self, number: int) -> int:
+        return self._since_us + number * self._period_us
+
+    def _wait(self) -> None:
+        clock = self._link.radio.clock
+        self._due = clock.after(self._sent_us(self._pings + 1) - clock.now_us, self._ping)
+
+    def _ping(self) -> None:
+        self._pings += 1
+        self._link.ping()
+        if self._give_up is None:
+            self._await_pong(self._link.radio.clock.now_us)
+        self._wait()
+
+    def _await_pong(self, sent_us: int) -> None:
+        clock = self._link.radio.clock
+        self._give_up = clock.after(sent_us + self._patience_us - clock.now_us, self._gave_up)
+
+    def _gave_up(self) -> None:
+        self._give_up = None
+        self.end()
+        self._silent()
