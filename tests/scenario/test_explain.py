@@ -24,7 +24,7 @@ TRAPS = {
         "installs EC600NCNLCR01A22M16_OCPU_QPY, so the application asks for the same upgrade after every start"
     ),
     "trap_broken_file": (
-        f"{DEVICE} has been silent since 17.703s: its application stopped at /usr/ota.py:16 with SyntaxError (invalid "
+        f"{DEVICE} has been silent since 17.653s: its application stopped at /usr/ota.py:16 with SyntaxError (invalid "
         "syntax (a.py, line 1)) at the first start with the /usr/a.py of job jobappota, and nothing restarts it"
     ),
     "trap_missing_file": (
