@@ -26,6 +26,7 @@ COMMANDS = {
     "logs": ("sim.cli.logs:logs", "Show what the devices and the cloud did."),
     "env": ("sim.cli.env:env", "Print the environment in which clients find the cloud."),
     "down": ("sim.cli.down:down", "End the cloud that runs."),
+    "dev": ("sim.cli.dev:dev", "Make virtual modules and work with them: prompt, files, power, flash."),
     "cloud": ("sim.cli.cloud:cloud", "Look into the cloud that runs, and give devices certificates."),
     "sweep": ("sim.cli.sweep:sweep", "Cut power everywhere, and tell how every cut ends."),
     "check": ("sim.cli.check:check", "Check scenario files without running them."),

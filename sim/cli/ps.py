@@ -23,7 +23,7 @@ def ps(data: Path, *, as_json: bool) -> Exit:
     where = DataDir(data)
     running, devices = where.running(), read_devices(where.database)
     if as_json:
-        shown = None if running is None else {**asdict(running), "secret_key": ""}
+        shown = None if running is None else {**asdict(running), "secret_key": "", "bench_token": ""}
         print_json({"running": shown, "devices": [asdict(device) for device in devices]})
         return Exit.PASSED
     if running is None:

@@ -33,6 +33,9 @@ from sim.flash.part import FlashPart
 from sim.flash.partition import Partition, PartitionTable, Region
 from sim.shipped import models_dir
 
+_PLAINEST = (("[A-Z]{4}", "EUAB"), ("[A-Z]{2}", "EU"), ("[0-9]{2}", "01"), ("[0-9]", "1"), ("Q?", "Q"))
+"""Parts of version patterns, and what stands for each in an example."""
+
 
 @dataclass(frozen=True, slots=True)
 class FotaTraits:
@@ -160,6 +163,18 @@ class ModelSpec:
     def owns_version(self, version: str) -> bool:
         """Whether this version string is one of this variant's firmware."""
         return re.fullmatch(self.version_pattern, version) is not None
+
+    @property
+    def example_version(self) -> str:
+        """The plainest version string that is one of this variant's, for devices that nobody names one for."""
+        text, before = self.version_pattern, ""
+        while text != before:
+            before = text
+            text = re.sub(r"\([^()]*\)\?", "", text)
+            text = re.sub(r"\(([^()|]*)\|[^()]*\)(?!\?)", r"\1", text)
+        for pattern, plain in _PLAINEST:
+            text = text.replace(pattern, plain)
+        return text
 
     def regions(self, nor: Nor) -> Regions:
         """The windows onto a flash of this model's part."""

@@ -41,6 +41,9 @@ ROAMING = 5
 """Registration states as 3GPP TS 27.007 counts them (+CREG): 0 not searching, 1 home, 2 searching, 3 denied, 4 unknown,
 5 roaming."""
 
+NO_COVERAGE = "coverage"
+"""What keeps a module off where there is no network, until it is carried elsewhere."""
+
 NO_CONTEXT = "context"
 """What keeps a module off that is registered and whose program ended its data connection; the next start forgets it."""
 
@@ -94,9 +97,22 @@ class Radio:
         self._detach()
         if self._attach_timer is not None:
             self._attach_timer.cancel()
+            self._attach_timer = None
         for link in list(self._links):
             link.vanish()
         self._links.clear()
+
+    @property
+    def covered(self) -> bool:
+        """Whether there is a network where the device is; of the world outside, so it outlives resets."""
+        return NO_COVERAGE not in self._hindrances
+
+    def set_coverage(self, covered: bool) -> None:
+        """The network goes until it is set again, or is there again and found soon."""
+        if covered:
+            self.free(NO_COVERAGE)
+        else:
+            self.hinder(NO_COVERAGE)
 
     def close_links(self) -> None:
         """Every socket of the program is closed, as the interpreter does when it starts again."""
@@ -132,7 +148,7 @@ class Radio:
         """Registration as `net.getState()` tells it."""
         if not self.on or "sim" in self._hindrances:
             return OFF
-        if "signal" in self._hindrances or not self._search_is_over:
+        if "signal" in self._hindrances or not self.covered or not self._search_is_over:
             return SEARCHING
         return self.registered_as
 

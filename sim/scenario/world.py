@@ -6,26 +6,20 @@ account does afterwards is theirs.
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim.boot.bootloader import Trust
 from sim.cloud.account import Account, job_track
-from sim.device.agent import Agent
-from sim.device.identity import make_identity
-from sim.device.model import load_model
-from sim.device.module import Module, Program, Setting
+from sim.device.module import Module
 from sim.device.peer import Peer
 from sim.errors import QpyotaError, SpecError
-from sim.flash.filesystem import build_volume
 from sim.kernel.clock import Clock
-from sim.net.alias import AliasNetwork
 from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY
 from sim.scenario.faults import DeviceFault, device_faults, server_faults
-from sim.scenario.packages import firmware, flip_bit, object_bytes, stand_ins
+from sim.scenario.fleet import Ground, make_devices
+from sim.scenario.packages import flip_bit, object_bytes, stand_ins
 from sim.scenario.result import RunOptions
 from sim.scenario.schema import Fleet, Scenario
 from sim.scenario.schema_jobs import Job, Step
@@ -33,9 +27,8 @@ from sim.scenario.serial_ends import open_serial_ends
 from sim.scenario.stage import Stage
 from sim.scenario.steps import Steps, device_peers, device_steps
 from sim.scenario.wiring import Wiring
-from sim.script.runtime import ScriptProfile, ScriptRuntime
 from sim.trace import Trace
-from sim.units import US_PER_S, format_size
+from sim.units import US_PER_S
 
 if TYPE_CHECKING:
     from sim.net.serial import SerialLines
@@ -73,8 +66,10 @@ class World:
             if stage.elapsed_us is None:
                 self._fill_buckets()
             self._wiring.open()
+            trust = Trust(DEVELOPMENT_PUBLIC_KEY, stand_ins(self.scenario))
+            self.ground = Ground(self.clock, self.trace, self._wiring, self.seed, trust)
             for entry in scenario.fleet:
-                self._make_devices(entry)
+                self._add(entry)
             if stage.elapsed_us is None:
                 self.faults = list(device_faults(scenario, self.clock, self.devices))
             self.steps = list(device_steps(scenario, self.clock, self.devices))
@@ -147,31 +142,14 @@ class World:
                     data = flip_bit(data, corrupt[bucket, name].offset_bytes)
                 self.account.artifacts.put(bucket, name, data)
 
-    def _make_devices(self, entry: Fleet) -> None:
-        model = load_model(entry.model)
-        images = firmware(model, entry.firmware).images
-        files = _script_files(entry.script)
-        trust = Trust(DEVELOPMENT_PUBLIC_KEY, stand_ins(self.scenario))
-        generation = self.options.generation or entry.generation or model.generation
-        profile = ScriptProfile(generation, self.options.umqtt or entry.umqtt)
-        network = self._wiring.network
-        if entry.alias is not None:
-            network = AliasNetwork(network, entry.alias)
-
-        def program(module: Module) -> Program:
-            return Agent(module) if entry.agent is not None else ScriptRuntime(module, profile)
-
+    def _add(self, entry: Fleet) -> None:
         for name in entry.devices():
             if name not in self._known:
                 self.account.register(name, entry.group or "")
-            identity = make_identity(self.seed, name, partial(self._wiring.identity, name))
-            setting = Setting(name, model, identity, trust, self.seed)
-            module = Module(self.clock, self.trace, network, setting, program)
-            for partition, image in images.items():
-                module.layout.firmware[partition].load(0, image)
-            for point, region in module.regions.volumes.items():
-                region.load(0, _volume(region.size_bytes, files if point == "/usr" else {}, f"{name}: {point}"))
-            self.devices[name] = module
+        ground = Ground(
+            self.clock, self.trace, self._wiring, self.seed, Trust(DEVELOPMENT_PUBLIC_KEY, stand_ins(self.scenario))
+        )
+        self.devices.update(make_devices(entry, ground, self.options))
 
     def _give(self, job: Job, order: Callable[[], None]) -> None:
         """An order of the scenario. A cloud that others change too may refuse it, which is no reason to end it."""
@@ -219,29 +197,3 @@ def _own_stage(scenario: Scenario, options: RunOptions, seed: int) -> Stage:
     trace = Trace(lambda: clock.now_us)
     account = Account(clock, trace, seed, scenario.cloud.rules.jobs)
     return Stage(clock, trace, account, Wiring(clock, account, options, scenario.cloud))
-
-
-def _volume(size_bytes: int, files: dict[str, bytes], what: str) -> bytes:
-    try:
-        return build_volume(size_bytes, files)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        have = sum(map(len, files.values()))
-        raise SpecError(
-            f"{what} holds {format_size(size_bytes)}, less than its files need ({format_size(have)} in {len(files)} "
-            "files, each in whole blocks of 4 KiB); take some out of the script folder"
-        ) from None
-
-
-def _script_files(folder: Path | None) -> dict[str, bytes]:
-    """Files of a script folder by their path on /usr."""
-    if folder is None:
-        return {}
-    return {"/" + str(path.relative_to(folder)): path.read_bytes() for path in _files(folder)}
-
-
-def _files(folder: Path) -> Iterable[Path]:
-    skipped = ("__pycache__",)
-    found = sorted(path for path in folder.rglob("*") if path.is_file())
-    return (path for path in found if not any(part in skipped for part in path.parts))

@@ -31,7 +31,9 @@ SECRET_BYTES = 32
 class Running:
     """A served cloud, as other commands know it. URLs end without a slash; `plain_mqtt_port` 0 for none.
 
-    `serial`: `DEVICE UARTn` → where that serial port can be reached."""
+    `serial`: `DEVICE UARTn` → where that serial port can be reached.
+    `bench_port`, on loopback, takes the workbench's orders from whoever shows the token.
+    """
 
     pid: int
     version: str
@@ -47,6 +49,8 @@ class Running:
     secret_key: str = field(repr=False)
     ca_file: str
     serial: dict[str, str] = field(default_factory=dict)
+    bench_port: int = 0
+    bench_token: str = field(default="", repr=False)
 
 
 class DataDir:

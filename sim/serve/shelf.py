@@ -24,18 +24,25 @@ class Shelf:
         self._devices = devices
         self._rows: dict[str, DeviceRow] = {}
         self._saved: dict[str, NorSnapshot] = {}
-        kept = database.devices()
+        self._kept = database.devices()
+        self.factory: dict[str, NorSnapshot] = {}
+        """The flash that each was made with."""
         for name, module in devices.items():
-            factory = module.nor.snapshot()
-            row = DeviceRow(name, digest(factory), -1, 0, 0, "", "", 0.0, "")
-            self._saved[name] = factory
-            self._rows[name] = row
-            if name in kept:
-                self._bring_back(module, kept[name], row.factory)
+            self.put(name, module)
+
+    def put(self, name: str, module: Module) -> None:
+        """Keep this one of the devices from now on."""
+        factory = self.factory[name] = module.nor.snapshot()
+        row = DeviceRow(name, digest(factory), -1, 0, 0, "", "", 0.0, "")
+        self._saved[name] = factory
+        self._rows[name] = row
+        if name in self._kept:
+            self._bring_back(module, self._kept[name], row.factory)
 
     def save(self) -> None:
         """Write what has changed since the last time; to be called between two events."""
-        for name, module in self._devices.items():
+        for name in self._rows:
+            module = self._devices[name]
             row = _row(module, self._rows[name].factory)
             if row == self._rows[name]:
                 continue

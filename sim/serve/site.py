@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import secrets
 import signal
 import time
 from contextlib import ExitStack
@@ -18,23 +19,31 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sim import __version__
+from sim.boot.bootloader import Trust
 from sim.cloud import sigv4
 from sim.cloud.account import SCENARIO_RULES, Account
 from sim.cloud.sigv4 import Credentials
 from sim.cloud.store.database import Database
 from sim.cloud.store.keeper import LATEST, Keeper
 from sim.cloud.store.objects import Objects
+from sim.device.module import Module
 from sim.errors import SpecError
 from sim.jobs.rules import JobRules
 from sim.kernel.clock import Clock
 from sim.mqtt import rules as broker_rules
 from sim.mqtt.rules import BrokerRules
+from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY
+from sim.scenario.fleet import Ground
 from sim.scenario.schema import Scenario
 from sim.scenario.stage import Stage
+from sim.serve.bench import Bench
+from sim.serve.bench_server import BenchServer
 from sim.serve.data_dir import DataDir, Running, write_private
 from sim.serve.options import UpOptions, reachable
 from sim.serve.servers import Servers
+from sim.serve.shelf import Shelf
 from sim.serve.trace_file import TraceFile
+from sim.serve.workshop import MADE, Workshop
 from sim.trace import Trace
 from sim.units import US_PER_S
 
@@ -42,6 +51,9 @@ BEAT_S = 0.1
 """Wall time: so old may the kept flash of a device be that says nothing to the cloud."""
 
 AWS_RULES = JobRules(throttles="aws")
+BENCH_SEED = 1
+"""Root of the serial numbers of devices that people make, where no scenario gives one."""
+BENCH_TOKEN_BYTES = 16
 SCENARIO, BEGAN = "scenario", "began_s"
 """Facts: the scenario of this cloud, and the Unix time at which it began."""
 
@@ -55,6 +67,7 @@ class Site:
         self._data = DataDir(options.data)
         self._exit = ExitStack()
         self._serial: dict[str, str] = {}
+        self._bench_token = secrets.token_hex(BENCH_TOKEN_BYTES)
 
     def open(self) -> Running:
         """Take the data directory, load what it holds, and listen. MachineError for what this machine will not give."""
@@ -94,13 +107,16 @@ class Site:
         facts: dict[str, str] = {}
         if scenario is None:
             servers.open()
+            ground = Ground(clock, self._trace, servers, BENCH_SEED, Trust(DEVELOPMENT_PUBLIC_KEY))
+            self._workshop = Workshop(ground, account, {})
         else:
             facts = self._set_up(scenario, servers)
+        bench = self._open_bench()
         operator = operator_key(self._options.token)
         account.resume(rules.jobs, operator, servers.rest_url if self._local_urls(scenario) else "")
         self._keeper.begin(facts)
         write_private(self._data.ca_file, account.things.authority_pem)
-        running = self._running(servers, operator, scenario)
+        running = replace(self._running(servers, operator, scenario), bench_port=bench)
         self._data.announce(running)
         return running
 
@@ -141,18 +157,42 @@ class Site:
         """The devices, their flash as it was kept, and what the scenario has still to do; the facts about it."""
         from sim.scenario.result import RunOptions
         from sim.scenario.world import World
-        from sim.serve.shelf import Shelf
 
         began_s, clock = self._database.fact(BEGAN), self._clock
         since_us = None if began_s is None else (clock.start_s - int(began_s)) * US_PER_S
         stage = Stage(clock, self._trace, self._account, servers, since_us, frozenset(self._database.devices()))
         world = World(scenario, RunOptions(transport="paced", speed=self._options.speed), stage)
         self._exit.callback(world.close)
-        self._keeper.also = Shelf(self._database, world.devices).save
+        self._workshop = Workshop(world.ground, self._account, world.devices)
         world.start()
         self._serial = world.serial_addresses
-        self._beat()
         return {SCENARIO: str(scenario.source), BEGAN: began_s or str(clock.start_s)}
+
+    def _open_bench(self) -> int:
+        """The devices that people made, the flash of all, and the workbench's port."""
+        workshop = self._workshop
+        self._exit.callback(workshop.close)
+        workshop.bring_back(self._database)
+        shelf = Shelf(self._database, workshop.devices)
+        self._keeper.also = shelf.save
+        workshop.start()
+
+        def make(name: str, model: str, firmware: str) -> Module:
+            module = workshop.add(name, model, firmware)
+            shelf.put(name, module)
+            self._keeper.take_snapshot({MADE: workshop.made})
+            self._clock.after(0, module.power_on)
+            return module
+
+        server = BenchServer(
+            self._clock, Bench(workshop.devices, shelf.factory, make), self._bench_token, self._save_devices
+        )
+        self._exit.callback(lambda: self._clock.loop.run_until_complete(server.stop()))
+        self._beat()
+        return self._clock.loop.run_until_complete(server.start())
+
+    def _save_devices(self) -> None:
+        self._keeper.also()
 
     def _new_trace(self) -> Trace:
         clock = self._clock
@@ -178,6 +218,8 @@ class Site:
             secret_key=operator.secret,
             ca_file=str(self._data.ca_file),
             serial=self._serial,
+            bench_port=0,
+            bench_token=self._bench_token,
         )
 
     def _beat(self) -> None:

@@ -1,0 +1,89 @@
+"""Devices of one fleet entry, with their factory content: firmware, /usr with the script folder, an empty /bak."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from sim.boot.bootloader import Trust
+from sim.device.agent import Agent
+from sim.device.identity import make_identity
+from sim.device.model import load_model
+from sim.device.module import Module, Program, Setting
+from sim.errors import SpecError
+from sim.flash.filesystem import build_volume
+from sim.kernel.clock import Clock
+from sim.net.alias import AliasNetwork
+from sim.scenario.packages import firmware
+from sim.scenario.result import RunOptions
+from sim.scenario.schema import Fleet
+from sim.scenario.stage import Wired
+from sim.script.runtime import ScriptProfile, ScriptRuntime
+from sim.trace import Trace
+from sim.units import format_size
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What devices stand on; `seed` is the root of their random streams and serial numbers."""
+
+    clock: Clock
+    trace: Trace
+    wiring: Wired
+    seed: int
+    trust: Trust
+
+
+def make_devices(entry: Fleet, ground: Ground, options: RunOptions) -> dict[str, Module]:
+    """The entry's devices by name, switched off. SpecError for an unknown model or files that do not fit."""
+    model = load_model(entry.model)
+    images = firmware(model, entry.firmware).images
+    files = _script_files(entry.script)
+    generation = options.generation or entry.generation or model.generation
+    profile = ScriptProfile(generation, options.umqtt or entry.umqtt)
+    network = ground.wiring.network
+    if entry.alias is not None:
+        network = AliasNetwork(network, entry.alias)
+
+    def program(module: Module) -> Program:
+        return Agent(module) if entry.agent is not None else ScriptRuntime(module, profile)
+
+    devices: dict[str, Module] = {}
+    for name in entry.devices():
+        identity = make_identity(ground.seed, name, partial(ground.wiring.identity, name))
+        setting = Setting(name, model, identity, ground.trust, ground.seed)
+        module = devices[name] = Module(ground.clock, ground.trace, network, setting, program)
+        for partition, image in images.items():
+            module.layout.firmware[partition].load(0, image)
+        for point, region in module.regions.volumes.items():
+            region.load(0, _volume(region.size_bytes, files if point == "/usr" else {}, f"{name}: {point}"))
+    return devices
+
+
+def _volume(size_bytes: int, files: dict[str, bytes], what: str) -> bytes:
+    try:
+        return build_volume(size_bytes, files)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        have = sum(map(len, files.values()))
+        raise SpecError(
+            f"{what} holds {format_size(size_bytes)}, less than its files need ({format_size(have)} in {len(files)} "
+            "files, each in whole blocks of 4 KiB); take some out of the script folder"
+        ) from None
+
+
+def _script_files(folder: Path | None) -> dict[str, bytes]:
+    """Files of a script folder by their path on /usr."""
+    if folder is None:
+        return {}
+    return {"/" + str(path.relative_to(folder)): path.read_bytes() for path in _files(folder)}
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    skipped = ("__pycache__",)
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return (path for path in found if not any(part in skipped for part in path.parts))
