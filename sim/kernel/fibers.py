@@ -212,7 +212,6 @@ class Fiber:
         self._on_end(error)
 
     def _resume(self, value: object) -> None:
-        self._nap = None
         if self.dead or self.ended:
             return
         if self._gate is not None and self._gate.stops(self, self._resume, value):
