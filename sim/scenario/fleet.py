@@ -20,6 +20,7 @@ from sim.net.alias import AliasNetwork
 from sim.scenario.packages import firmware
 from sim.scenario.result import RunOptions
 from sim.scenario.schema import Fleet
+from sim.scenario.schema_stubs import stubs_of
 from sim.scenario.stage import Wired
 from sim.script.runtime import ScriptProfile, ScriptRuntime
 from sim.trace import Trace
@@ -43,7 +44,7 @@ def make_devices(entry: Fleet, ground: Ground, options: RunOptions) -> dict[str,
     images = firmware(model, entry.firmware).images
     files = _script_files(entry.script)
     generation = options.generation or entry.generation or model.generation
-    profile = ScriptProfile(generation, options.umqtt or entry.umqtt)
+    profile = ScriptProfile(generation, options.umqtt or entry.umqtt, stubs=stubs_of(entry.stubs))
     network = ground.wiring.network
     if entry.alias is not None:
         network = AliasNetwork(network, entry.alias)

@@ -25,6 +25,7 @@ from sim.scenario.references import Finding, mapping, mappings, unknown
 from sim.scenario.schema import Fleet, Scenario
 from sim.scenario.schema_outside import outside_problems
 from sim.scenario.schema_steps import around_problems
+from sim.scenario.schema_stubs import stub_problems
 from sim.scenario.values import DOCUMENT_CHARS, S3Object, parse_s3_url
 from sim.shipped import scenarios_dir
 from sim.update.methods import METHODS, MINI_SUFFIXES
@@ -164,6 +165,7 @@ class _Names:
         yield from self._job_problems()
         yield from self._fault_problems()
         yield from around_problems(self._data, self.targets)
+        yield from stub_problems(self._fleet)
         for place, message in outside_problems(self._data):
             yield place, message, 0
         expects = self._data.get("expect")

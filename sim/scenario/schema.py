@@ -19,6 +19,7 @@ from sim.scenario.schema_jobs import Job
 from sim.scenario.schema_outside import AwsIot, OutsideBroker
 from sim.scenario.schema_rules import Rules
 from sim.scenario.schema_steps import DeviceStep, PeerSpec
+from sim.scenario.schema_stubs import StubsSpec
 from sim.scenario.values import (
     BucketName,
     DurationUs,
@@ -44,10 +45,10 @@ class Fleet(Spec):
     """Devices of one kind: one by `name`, or `count` of them in a `group`.
 
     `script` is a folder copied to /usr, whose main.py runs on boot; `agent: modelled` is the built-in application
-    in its place. `uart` leads serial ports out of a paced run: to a `pty`, or to `tcp:PORT` of this machine. The
-    network is the one of the model. `generation` is the firmware that a script sees, the model's own
-    when it is left out; `umqtt` another MQTT client than the generation's. `alias` is the thing name that stands in the
-    script, in whose place each device's own name goes over the network.
+    in its place. `stubs` are answers of modules that are not emulated. `uart` leads serial ports out of a paced run: to
+    a `pty`, or to `tcp:PORT` of this machine. The network is the one of the model. `generation` is the firmware that a
+    script sees, the model's own when it is left out; `umqtt` another MQTT client than the generation's. `alias` is the
+    thing name that stands in the script, in whose place each device's own name goes over the network.
     """
 
     name: ThingName | None = None
@@ -61,6 +62,7 @@ class Fleet(Spec):
     umqtt: UmqttProfile | None = None
     alias: ThingName | None = None
     uart: dict[Number, Annotated[LineEnd, BeforeValidator(parse_line_end)]] = Field(default_factory=dict)
+    stubs: StubsSpec = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _named(self) -> Fleet:

@@ -65,7 +65,7 @@ class ImportTable:
             maker = importlib.import_module(f"sim.script.modules.{FIRMWARE_MODULES[name]}")
             self.modules[name] = maker.make(self._runtime)
             return self.modules[name]
-        if name in INERT_MODULES:
+        if name in INERT_MODULES or name in self._runtime.profile.stubs:
             self.modules[name] = importlib.import_module("sim.script.modules.inert").make(self._runtime, name)
             return self.modules[name]
         for folder in list(self.path):

@@ -12,7 +12,7 @@ import errno
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from sim.device.model_file import Generation
@@ -27,6 +27,7 @@ from sim.script.dialect_rewrite import TICK
 from sim.script.imports import ImportTable
 from sim.script.limits import INLINED, MAIN_STACK_BYTES, Limits
 from sim.script.loader import DISPLAY, compile_script
+from sim.script.stubs import Stubs
 from sim.script.terminal import Terminal
 
 UmqttProfile = Literal["current", "2021", "upstream"]
@@ -73,6 +74,8 @@ class ScriptProfile:
     """Another MQTT client than the generation's own."""
     dict_order: DictOrder = "insertion"
     """Order of keys that `ujson` writes; a device's own order is neither, see ADR 0073."""
+    stubs: Stubs = field(default_factory=dict, hash=False)
+    """Answers of modules that are not emulated."""
 
     @property
     def mqtt_client(self) -> UmqttProfile:
