@@ -265,6 +265,9 @@ class Streams(Protocol):
     def resolve(self, host: str) -> str | None:
         """The address behind a name, or None."""
 
+    def name(self, host: str) -> str:
+        """Give a host this name: the address it is reached at from now on; an address is its own name."""
+
     def connect(self, owner: str, source: Address, to: Address, receive: Callable[[TcpArrival], None]) -> TcpChannel:
         """Open a connection; the outcome arrives as Opened or Gone. Nobody there: `Gone("refused")`."""
 

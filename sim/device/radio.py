@@ -16,10 +16,13 @@ from sim.device.http_link import HttpLink
 from sim.device.keepalive import Rest
 from sim.device.link import DNS_ROUND_TRIPS, TCP_ROUND_TRIPS, TLS_ROUND_TRIPS, Link
 from sim.device.model import RadioSpec
+from sim.device.sim_card import make_sim
+from sim.device.tcp_link import TakeLink, TcpLink, TcpPort, UdpLink
 from sim.kernel.clock import Clock, Story, Timer
 from sim.kernel.fibers import Signal
 from sim.kernel.seeds import Draws, draws
 from sim.ports import (
+    Address,
     Arrival,
     Closed,
     Connack,
@@ -28,6 +31,7 @@ from sim.ports import (
     MqttChannel,
     Network,
     Pingresp,
+    TcpArrival,
 )
 
 ATTACH_JITTER_US = 500_000
@@ -49,6 +53,9 @@ NO_CONTEXT = "context"
 
 CSQ_GOOD, CSQ_UNKNOWN = 25, 99
 """25 is about -63 dBm, a good signal: what everybody has until a scenario says otherwise. 99: not known."""
+
+FIRST_OWN_PORT = 49_152
+"""RFC 6335: ports that nobody chose."""
 
 DNS_PATIENCE_US = 25_000_000
 """How long name resolution waits for the network after power-on: five tries of five seconds in the vendor's client."""
@@ -81,6 +88,10 @@ class Radio:
         self._draws = self.stream("attach")
         self._opened = 0
         self._links: list[Link] = []
+        self._ports: list[TcpPort] = []
+        self._own_ports = 0
+        self.address = make_sim(seed, device).address
+        """Of the data connection, while there is one."""
         self._attach_timer: Timer | None = None
         self._attach_event: simpy.Event = clock.env.event()
 
@@ -101,6 +112,7 @@ class Radio:
         for link in list(self._links):
             link.vanish()
         self._links.clear()
+        self._close_ports()
 
     @property
     def covered(self) -> bool:
@@ -118,6 +130,7 @@ class Radio:
         """Every socket of the program is closed, as the interpreter does when it starts again."""
         for link in list(self._links):
             link.abort()
+        self._close_ports()
 
     def lose_signal(self, for_us: int) -> None:
         """No network for a while: what is on its way is lost, and open connections never hear of it."""
@@ -181,6 +194,32 @@ class Radio:
         """A new connection to a web server, opened by its first request."""
         return HttpLink(self)
 
+    def tcp(self, receive: Callable[[TcpArrival], None]) -> TcpLink:
+        """A new TCP connection; nothing is sent yet."""
+        return TcpLink(self, receive)
+
+    def udp(self, take: Callable[[Address, bytes], None]) -> UdpLink:
+        """A new UDP port; not bound yet."""
+        return UdpLink(self, take)
+
+    def own_port(self) -> int:
+        """A port for a connection or a socket that names none."""
+        self._own_ports += 1
+        return FIRST_OWN_PORT + self._own_ports % (65_536 - FIRST_OWN_PORT)
+
+    def listen(self, port: int, accept: TakeLink, on_close: Callable[[], object]) -> TcpPort | None:
+        """Take connections at this device's address, until the radio is off; None when somebody does already."""
+        made = TcpPort(self, Address(self.address, port), accept, on_close)
+        if not made.listen():
+            return None
+        self._ports.append(made)
+        return made
+
+    def forget_port(self, port: TcpPort) -> None:
+        """It listens no more."""
+        if port in self._ports:
+            self._ports.remove(port)
+
     def stream(self, purpose: str) -> Draws:
         """A random stream of this device's radio."""
         return draws(self._seed, self.device, f"radio/{purpose}")
@@ -202,18 +241,26 @@ class Radio:
         self._search_is_over = False
         self._attach_timer = self.clock.after(for_us, self._attach)
 
+    def _close_ports(self) -> None:
+        for port in list(self._ports):
+            port.close()
+
     def _attach(self) -> None:
         self._search_is_over = True
         if self._hindrances or not self.on:
             return
         self.attached = True
         self._attach_event.succeed()
+        for port in self._ports:
+            port.listen()
         self.on_attach.notify_all()
         if self.on_change is not None:
             self.on_change(True)
 
     def _detach(self) -> None:
         was, self.attached = self.attached, False
+        for port in self._ports:
+            port.pause()
         if was and self.on_change is not None:
             self.on_change(False)
 

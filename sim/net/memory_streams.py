@@ -26,6 +26,10 @@ class MemoryStreams:
         """The address behind a name, or None."""
         return self.book.resolve(host)
 
+    def name(self, host: str) -> str:
+        """Give a host this name; the address it is reached at from now on."""
+        return self.book.name(host)
+
     def connect(
         self,
         owner: str,  # noqa: ARG002 - calls are in order already

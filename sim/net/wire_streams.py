@@ -63,6 +63,10 @@ class WireStreams:
         """The address behind a name, or None."""
         return self.book.resolve(host)
 
+    def name(self, host: str) -> str:
+        """Give a host this name; the address it is reached at from now on."""
+        return self.book.name(host)
+
     def connect(self, owner: str, source: Address, to: Address, receive: Callable[[TcpArrival], None]) -> TcpChannel:
         """Open a connection; the outcome arrives as Opened or Gone."""
         number = self._opened[owner] = self._opened.get(owner, 0) + 1

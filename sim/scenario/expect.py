@@ -153,12 +153,25 @@ class FleetView(View):
 
 
 @dataclass(frozen=True, slots=True)
+class HostView(View):
+    """A host: `connections` taken or made, those whose moves are all `finished`, `unmet` expectations, web `requests`
+    or datagrams, and the text `received` last."""
+
+    connections: int
+    finished: int
+    unmet: int
+    requests: int
+    received: str
+
+
+@dataclass(frozen=True, slots=True)
 class Namespace:
     """What an expression's names stand for."""
 
     device: FleetView
     job: Mapping[str, JobView]
     executions: Counts
+    host: Mapping[str, HostView] = field(default_factory=dict)
 
 
 def count(executions: Collection[ExecutionView]) -> Counts:
@@ -178,7 +191,7 @@ class Flaw:
 ROOTS = tuple(Namespace.__dataclass_fields__)
 _PUBLIC = {
     name
-    for view in (ExecutionView, JobView, DeviceView, FleetView)
+    for view in (ExecutionView, JobView, DeviceView, FleetView, HostView)
     for name in dir(view)
     if not name.startswith("_") and name not in _METHODS
 }

@@ -23,6 +23,7 @@ from sim.scenario.document import Document, Place
 from sim.scenario.expect import suggest
 from sim.scenario.references import Finding, mapping, mappings, unknown
 from sim.scenario.schema import Fleet, Scenario
+from sim.scenario.schema_hosts import host_problems
 from sim.scenario.schema_outside import outside_problems
 from sim.scenario.schema_steps import around_problems
 from sim.scenario.schema_stubs import stub_problems
@@ -166,10 +167,12 @@ class _Names:
         yield from self._fault_problems()
         yield from around_problems(self._data, self.targets)
         yield from stub_problems(self._fleet)
+        yield from host_problems(self._data, self.targets)
         for place, message in outside_problems(self._data):
             yield place, message, 0
         expects = self._data.get("expect")
-        names = {"device": self.devices, "job": self.jobs}
+        hosts = [str(place[-1]) for place, _ in mappings(self._data, "hosts")]
+        names = {"device": self.devices, "job": self.jobs, "host": hosts}
         for index, expr in enumerate(expects if isinstance(expects, list) else []):
             for flaw in expect.check(expr, names) if isinstance(expr, str) else ():
                 yield ("expect", index), flaw.message, flaw.offset

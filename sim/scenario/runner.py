@@ -11,9 +11,10 @@ from pathlib import Path
 from sim.cloud.account import TRACK_SUFFIX
 from sim.device.module import Module
 from sim.device.peek import installed_version, read_file
-from sim.scenario.expect import Counts, DeviceView, ExecutionView, FleetView, JobView, Namespace, evaluate
+from sim.scenario.expect import Counts, DeviceView, ExecutionView, FleetView, HostView, JobView, Namespace, evaluate
 from sim.scenario.explain.evidence import Watch
 from sim.scenario.explain.reasons import explain
+from sim.scenario.hosts import Host
 from sim.scenario.result import RunOptions, RunResult
 from sim.scenario.schema import Scenario
 from sim.scenario.tally import Tally
@@ -110,7 +111,8 @@ def namespace(world: World) -> Namespace:
     jobs = {job_id: _job_view(world, job_id) for job_id in world.account.job_ids}
     devices = {name: _device_view(module) for name, module in world.devices.items()}
     counts = {status.value: number for status, number in world.account.jobs.counts().items()}
-    return Namespace(FleetView(devices), jobs, Counts(counts))
+    hosts = {host.name: _host_view(host) for host in world.hosts}
+    return Namespace(FleetView(devices), jobs, Counts(counts), hosts)
 
 
 def _job_view(world: World, job_id: str) -> JobView:
@@ -122,6 +124,10 @@ def _job_view(world: World, job_id: str) -> JobView:
         for execution in world.account.jobs.executions(job_id)
     }
     return JobView(executions, *progress)
+
+
+def _host_view(host: Host) -> HostView:
+    return HostView(host.connections, host.finished, host.unmet, host.requests, host.text)
 
 
 def _device_view(module: Module) -> DeviceView:

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, Strict
 from sim.errors import SpecError
 from sim.pack.opaque import load_note
 from sim.scenario.schema_faults import Fault
+from sim.scenario.schema_hosts import Hosts
 from sim.scenario.schema_jobs import Job
 from sim.scenario.schema_outside import AwsIot, OutsideBroker
 from sim.scenario.schema_rules import Rules
@@ -165,6 +166,7 @@ class Scenario(Spec):
     faults: tuple[Fault, ...] = ()
     steps: tuple[DeviceStep, ...] = ()
     peers: tuple[PeerSpec, ...] = ()
+    hosts: Hosts = Field(default_factory=dict)
     expect: tuple[str, ...] = ()
     _source: Path = PrivateAttr(default=Path())
 

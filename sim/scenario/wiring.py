@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sim.cloud.account import Account
 from sim.errors import MachineError
 from sim.kernel.clock import Clock
+from sim.net.stream_http import serve_cloud
 from sim.ports import Network
 from sim.scenario.outside_wiring import aws_network, identity_pems, join_broker, require_paced
 from sim.scenario.result import RunOptions
@@ -48,6 +49,8 @@ class Wiring:
             require_paced(self._outside, self._options)
         memory = self._options.transport == "memory"
         self.network = self._memory() if memory else self._wire(self._options)
+        if not isinstance(self._outside, AwsIot):
+            serve_cloud(self.network.streams, self._clock, self._account.respond)
 
     def identity(self, thing: str) -> tuple[str, str]:
         """Certificate and private key (PEM) of a device."""

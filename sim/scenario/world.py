@@ -19,6 +19,7 @@ from sim.kernel.clock import Clock
 from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY
 from sim.scenario.faults import DeviceFault, device_faults, server_faults
 from sim.scenario.fleet import Ground, make_devices
+from sim.scenario.hosts import Host, open_hosts
 from sim.scenario.packages import flip_bit, object_bytes, stand_ins
 from sim.scenario.result import RunOptions
 from sim.scenario.schema import Fleet, Scenario
@@ -58,6 +59,7 @@ class World:
         self.steps: list[Steps] = []
         self.peers: list[tuple[str, Peer]] = []
         self._serial: SerialLines | None = None
+        self.hosts: list[Host] = []
         self.ending = False
         """Its end has been set."""
         self._to_do = sum(1 + len(job.steps) - self.account.orders.get(job.job_id, 0) for job in scenario.jobs)
@@ -74,6 +76,7 @@ class World:
                 self.faults = list(device_faults(scenario, self.clock, self.devices))
             self.steps = list(device_steps(scenario, self.clock, self.devices))
             self.peers = list(device_peers(scenario, self.clock, self.devices))
+            self.hosts = open_hosts(scenario, self._wiring.network.streams, self.trace, self.clock, self.devices)
         except BaseException:
             self.close()
             raise

@@ -20,6 +20,7 @@ from sim.kernel.clock import Clock
 from sim.mqtt.rules import BrokerRules
 from sim.mqtt.switchboard import Greeting, Rights
 from sim.net.http import Endpoint
+from sim.net.stream_http import serve_cloud
 from sim.net.tls import server_context
 from sim.net.wire import Addresses, WireNetwork
 from sim.ports import Arrival, Hello, HttpArrival, HttpRequest, MqttChannel, Network
@@ -93,6 +94,7 @@ class Servers:
         tls = self._context()
         self._close.append(self._wire.close)
         self._wire.streams.server_tls = tls
+        serve_cloud(self._wire.streams, self._clock, self._account.respond)
         broker = AwsBroker(
             self._wire.on_broker_request, admit=self._admit, rules=self._rules, start_s=self._clock.start_s
         )

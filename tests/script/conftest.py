@@ -79,7 +79,7 @@ class Script:
 def run(tmp_path):
     made = []
 
-    def start(main, seconds=60, files=None, objects=None, faults="", model="EG915U", **knobs):
+    def start(main, seconds=60, files=None, objects=None, faults="", hosts="", model="EG915U", **knobs):
         folder = tmp_path / "device"
         folder.mkdir(exist_ok=True)
         for name, text in {"main.py": main, **(files or {})}.items():
@@ -92,6 +92,7 @@ def run(tmp_path):
             names="".join(f", {name}: {{text: x}}" for name in objects or ()),
             faults=faults,
         )
+        text += "\nhosts:\n" + textwrap.indent(textwrap.dedent(hosts), "  ") if hosts else ""
         (tmp_path / "s.yaml").write_text(text)
         world = World(load_scenario(tmp_path / "s.yaml"), RunOptions(transport="memory"))
         made.append(world)

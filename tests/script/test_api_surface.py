@@ -33,6 +33,7 @@ USED_BY_PUBLIC_APPLICATIONS = {
     "dataCall": ["getInfo", "setCallback"],
     "pm": ["create_wakelock", "wakelock_lock"],
     "uhashlib": ["sha256", "md5"],
+    "usocket": ["socket.connect", "socket.recv", "socket.send", "socket.settimeout", "getaddrinfo", "TCP_KEEPALIVE"],
 }
 """Ranks 1 to 21 of facts quecpython §2.11, as far as they are of the firmware's own modules."""
 

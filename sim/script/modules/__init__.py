@@ -39,6 +39,8 @@ FIRMWARE_MODULES = {
     "uos": "uos",
     "urandom": "urandom",
     "ure": "ure",
+    "usocket": "usocket",
+    "ussl": "ussl",
     "ustruct": "ustruct",
     "usys": "sys",
     "utime": "utime",
