@@ -62,7 +62,7 @@ class Streams:
                 server = authority.issue("server")
                 context = server_context(server.certificate, server.private_key, authority.pem)
             self.port = WireStreams(self.clock, context)
-            self.clock.loop.on_quiet = self.port.hand_over
+            self.clock.loop.on_quiet.append(self.port.hand_over)
 
     def run(self, seconds: float = 0.001) -> None:
         self.clock.run(self.clock.now_us + round(seconds * 1_000_000))
