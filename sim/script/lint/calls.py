@@ -90,7 +90,7 @@ def _is_number(node: ast.expr) -> bool:
 
 def _unguarded(node: ast.AST, guarded: bool) -> Iterator[ast.Subscript]:
     """Subscripts with 'execution' that nothing around them guards."""
-    if isinstance(node, ast.FunctionDef):
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         guarded = guarded or any(_asks(inner) for inner in ast.walk(node))
     elif isinstance(node, ast.Try):
         guarded = guarded or any(_catches(handler) for handler in node.handlers)

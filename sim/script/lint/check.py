@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from sim.script.lint import boot, calls, dialect
 from sim.script.lint.finding import Finding, Rule, Source
@@ -24,9 +25,12 @@ RULES_OF_A_FILE: tuple[Rule, ...] = (
 )
 
 
-def check_application(folder: Path) -> list[Finding]:
-    """All findings in a folder, by file and line. An OSError says which file cannot be read."""
-    files = {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*.py"))}
+def check_application(folder: Path, delivered: Mapping[Path, bytes] = MappingProxyType({})) -> list[Finding]:
+    """All findings in a folder, by file and line. An OSError says which file cannot be read.
+
+    `delivered` are files that an update puts over those of the folder, by their path on /usr.
+    """
+    files = {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*.py"))} | dict(delivered)
     modules = frozenset(name for path in files for name in _module_names(path))
     found = [finding for path, text in files.items() for finding in _check(path, text, modules)]
     if Path("main.py") not in files:
