@@ -33,6 +33,9 @@ from sim.flash.part import FlashPart
 from sim.flash.partition import Partition, PartitionTable, Region
 from sim.shipped import models_dir
 
+SECURE_SECTORS = 2
+"""What `SecureData` needs: all its records fit one sector, and the other one is for the next state of them."""
+
 _PLAINEST = (("[A-Z]{4}", "EUAB"), ("[A-Z]{2}", "EU"), ("[0-9]{2}", "01"), ("[0-9]", "1"), ("Q?", "Q"))
 """Parts of version patterns, and what stands for each in an example."""
 
@@ -110,10 +113,11 @@ class MiniSpec:
 
 @dataclass(frozen=True, slots=True)
 class Regions:
-    """The windows of one device's flash: what the bootloader may touch, and mount point → volume."""
+    """The windows of one device's flash: the bootloader's, mount point → volume, `SecureData`'s records."""
 
     boot_layout: BootLayout
     volumes: Mapping[str, Region]
+    secure: Region | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,7 +126,8 @@ class ModelSpec:
 
     `series`: its row of the support table in the table's own words; `file_systems`: mount point → partition;
     `image_bytes`: image partition, the minimal system's too → size of the synthetic image; `packages`: method → file
-    names of a package, `*` stands for any; `version_pattern`: what a whole version string of this variant matches;
+    names of a package, `*` stands for any; `secure_data`: partition at whose end `SecureData` keeps its records, None
+    where there is none; `version_pattern`: what a whole version string of this variant matches;
     `sources`: key in the model file → where the figure comes from.
     """
 
@@ -142,6 +147,8 @@ class ModelSpec:
     mini: MiniSpec | None
     methods: frozenset[Method]
     packages: Mapping[Method, tuple[str, ...]]
+    has_power_down_reason: bool
+    secure_data: str | None
     fota: FotaTraits
     timings: Timings
     radio: RadioSpec
@@ -190,7 +197,13 @@ class ModelSpec:
             request=Region(nor, self.partitions[self.mini.request]) if self.mini else None,
         )
         volumes = {point: Region(nor, self.partitions[name]) for point, name in self.file_systems.items()}
-        return Regions(layout, volumes)
+        return Regions(layout, volumes, self._secure(nor))
+
+    def _secure(self, nor: Nor) -> Region | None:
+        if self.secure_data is None:
+            return None
+        place, size_bytes = self.partitions[self.secure_data], SECURE_SECTORS * self.part.sector_bytes
+        return Region(nor, place, place.size_bytes - size_bytes, size_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +342,8 @@ def _spec(
         else None,
         methods=frozenset(file.methods.value),
         packages={method: tuple(names) for method, names in file.packages.value.items()},
+        has_power_down_reason=variant in file.power_down_reason.value,
+        secure_data=file.secure_data.value,
         fota=FotaTraits(
             fota.blocking.value,
             fota.reset_disable.value,

@@ -159,6 +159,8 @@ class FamilyFile(_Keys):
     mini: MiniKeys | None = None
     methods: Figure[list[Method]]
     packages: Figure[dict[Method, list[str]]]
+    power_down_reason: Figure[list[str]]
+    secure_data: Figure[str | None]
     fota: FotaKeys
     timings: TimingKeys
     radio: RadioKeys
@@ -221,6 +223,7 @@ def _wrong_places(file: FamilyFile, table: PartitionTable) -> Iterator[str]:
     users += [(f"file_systems.{point}", name) for point, name in file.file_systems.value.items()]
     users += [("staging.partition", file.staging.partition)]
     users += [("mini.request", file.mini.request)] if file.mini else []
+    users += [("secure_data", file.secure_data.value)] if file.secure_data.value else []
     taken: dict[str, str] = {}
     for key, name in users:
         if name not in table:

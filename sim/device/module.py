@@ -40,6 +40,9 @@ SOFT_RESET_US = 100_000
 REASON_POWER_KEY, REASON_RESET, REASON_ALARM, REASON_WATCHDOG = 1, 2, 4, 5
 """`Power.powerOnReason()`; no value says "after an upgrade"."""
 
+DOWN_UNKNOWN, DOWN_NORMAL, DOWN_WATCHDOG = 0, 1, 5
+"""`Power.powerDownReason()`: how the module went off the last time. ESTIMATE that a restart counts as normal."""
+
 WATCHDOG = "watchdog"
 """Reason of a reset that the program did not ask for."""
 
@@ -92,6 +95,7 @@ class Module:
         self.resets = 0
         self.version = ""
         self.power_on_reason = REASON_POWER_KEY
+        self.power_down_reason = DOWN_UNKNOWN
         self._phase_watchers: list[Callable[[str, float], None]] = []
         self._op_watchers: list[Callable[[str, int], None]] = []
         self.power_returns_us: int | None = None
@@ -220,6 +224,7 @@ class Module:
             return
         self.trace("power.cut", phase=self.phase)
         self._end()
+        self.power_down_reason = DOWN_UNKNOWN
         self.set_alarm(None)
         if self._board is not None:
             self._board.lose_power()
@@ -230,6 +235,7 @@ class Module:
     def power_down(self) -> None:
         """The firmware switches the module off; it stays off until somebody powers it on."""
         self.trace("power.down")
+        self.power_down_reason = DOWN_NORMAL
         self._end()
         self.state = "off"
 
@@ -253,7 +259,9 @@ class Module:
         """Restart at this instant: all RAM is lost, connections fall silent."""
         self.trace("reset", reason=reason)
         self.resets += 1
-        self.power_on_reason = REASON_WATCHDOG if reason == WATCHDOG else REASON_RESET
+        by_watchdog = reason == WATCHDOG
+        self.power_on_reason = REASON_WATCHDOG if by_watchdog else REASON_RESET
+        self.power_down_reason = DOWN_WATCHDOG if by_watchdog else DOWN_NORMAL
         self._end()
         self.state = "resetting"
         self.clock.after(RESET_US, self._begin_after_reset, self._life)

@@ -86,7 +86,7 @@ def run(tmp_path):
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text if isinstance(text, bytes) else textwrap.dedent(text).encode())
-        entry = {"model": model, "firmware": FIRMWARE[model], **knobs}
+        entry = {"model": model, "firmware": FIRMWARE.get(model), **knobs}
         text = SCENARIO.format(
             entry=", ".join(f"{name}: {value}" for name, value in entry.items()),
             names="".join(f", {name}: {{text: x}}" for name in objects or ()),

@@ -257,3 +257,29 @@ def test_app_fota_raises_what_the_device_raises(run):
             print('KeyError')
     """)
     assert script.printed == ["IndexError", "-1 True", "KeyError"]
+
+
+REASONS = """\
+    import misc, utime
+    print(misc.Power.powerOnReason(), misc.Power.powerDownReason())
+    """
+
+
+def test_power_reasons(run):
+    script = run(REASONS)
+    script.device.reset("RESET pin")
+    script.run(20)
+    script.device.reset("watchdog")
+    script.run(20)
+    script.device.power_down()
+    script.device.power_on()
+    script.run(20)
+    script.device.power_cut()
+    script.device.power_on()
+    script.run(20)
+    assert script.printed == ["1 0", "2 1", "5 5", "1 1", "1 0"]
+
+
+def test_some_modules_do_not_know_why_they_went_off(run):
+    script = run(REASONS, model="EC600U", firmware="EC600UCNLBR03A01M08_OCPU_QPY")
+    assert script.tracebacks[0][1] == "AttributeError"

@@ -4,6 +4,7 @@ Name as scripts import it → file here. A name that is missing is an ImportErro
 """
 
 FIRMWARE_MODULES = {
+    "SecureData": "secure_data",
     "_thread": "thread",
     "app_fota": "app_fota",
     "cellLocator": "cell_locator",

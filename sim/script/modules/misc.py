@@ -34,6 +34,8 @@ def make(rt: ScriptRuntime) -> ModuleType:
         def getVbatt() -> int:  # noqa: N802
             return rt.module.board.battery_mv
 
+    if rt.module.model.has_power_down_reason:
+        Power.powerDownReason = staticmethod(lambda: rt.module.power_down_reason)  # type: ignore[attr-defined]
     return namespace(
         "misc", Power=Power, PowerKey=_power_key(rt), ADC=_adc(rt), PWM=_pwm(rt), PWM_V2=_pwm(rt), USB=_usb(rt)
     )
