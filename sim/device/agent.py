@@ -18,7 +18,7 @@ from sim.jobs.messages import Status
 from sim.kernel.clock import Story
 from sim.ports import Arrival, Closed, Connack, Hello, Message, Suback
 from sim.units import US_PER_S
-from sim.update.app_files import FLAG_FILE, download_file, set_update_flag
+from sim.update.app_files import download_file, set_update_flag, update_pending
 from sim.update.methods import install
 from sim.update.report import RESTARTING, Order, Report, failed, judge_files, judge_firmware, read_order
 from sim.update.site import UpdateFailed
@@ -127,7 +127,7 @@ class Agent:
     def _judge(self, order: Order, details: Mapping[str, str]) -> Report | None:
         if order.operation == "FOTA":
             return judge_firmware(order, self._module.version, details)
-        return judge_files(details, self._module.mounts.exists(FLAG_FILE))
+        return judge_files(details, update_pending(self._module))
 
     def _do(self, job_id: str, order: Order) -> Story:
         """Download and stage; the report of a failure, or None when a restart will apply it."""
@@ -143,6 +143,7 @@ class Agent:
             if order.operation == "FOTA":
                 yield from install(self._module, [url for _, url in order.files], progress)
                 return None
+            self._module.mount_staging()
             for name, url in order.files:
                 if (yield from download_file(self._module, url, name)) != 0:
                     return failed(0, f"the server refused {name}")

@@ -26,6 +26,8 @@ class HttpLink(Link):
 
     def __init__(self, radio: Radio) -> None:
         super().__init__(radio)
+        self.patience_us: int | None = SOCKET_TIMEOUT_US
+        """How long a server may be silent in its answer; None for ever."""
         self._connected = False
         self._waiting: simpy.Event | None = None
         self._received_bytes = 0
@@ -92,8 +94,8 @@ class HttpLink(Link):
     def _hear(self, answer: simpy.Event) -> None:
         """Something came, and more is to follow: be patient from now on, but not for ever."""
         self._hush()
-        if not answer.triggered:
-            self._patience = self.radio.clock.after(SOCKET_TIMEOUT_US, self._give_up, answer, "timeout")
+        if not answer.triggered and self.patience_us is not None:
+            self._patience = self.radio.clock.after(self.patience_us, self._give_up, answer, "timeout")
 
     def _finish(self, result: HttpResponse | HttpFailure, answer: simpy.Event) -> None:
         if not answer.triggered:

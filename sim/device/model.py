@@ -112,12 +112,29 @@ class MiniSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class TempSpec:
+    """A volume for staged application files; `builds` is found in the version of firmware that uses it."""
+
+    partition: str
+    builds: str
+
+
+@dataclass(frozen=True, slots=True)
 class Regions:
+<<<<<<< HEAD
     """The windows of one device's flash: the bootloader's, mount point → volume, `SecureData`'s records."""
 
     boot_layout: BootLayout
     volumes: Mapping[str, Region]
     secure: Region | None = None
+=======
+    """The windows of one device's flash: what the bootloader may touch, mount point → volume, and the volume for staged
+    application files."""
+
+    boot_layout: BootLayout
+    volumes: Mapping[str, Region]
+    temp: Region | None
+>>>>>>> 6ad5f87 (feat: app_fota by generation, app_fota_download and app_fota_mount, a volume of its own for staged files)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,6 +162,7 @@ class ModelSpec:
     staging: Staging
     apply: ApplySpec
     mini: MiniSpec | None
+    temp: TempSpec | None
     methods: frozenset[Method]
     packages: Mapping[Method, tuple[str, ...]]
     has_power_down_reason: bool
@@ -183,6 +201,10 @@ class ModelSpec:
             text = text.replace(pattern, plain)
         return text
 
+    def has_temp(self, version: str) -> bool:
+        """Whether firmware of this version has the volume for staged application files."""
+        return self.temp is not None and re.search(self.temp.builds, version) is not None
+
     def regions(self, nor: Nor) -> Regions:
         """The windows onto a flash of this model's part."""
         staged = Region(nor, self.partitions[self.staging.partition])
@@ -197,6 +219,7 @@ class ModelSpec:
             request=Region(nor, self.partitions[self.mini.request]) if self.mini else None,
         )
         volumes = {point: Region(nor, self.partitions[name]) for point, name in self.file_systems.items()}
+<<<<<<< HEAD
         return Regions(layout, volumes, self._secure(nor))
 
     def _secure(self, nor: Nor) -> Region | None:
@@ -204,6 +227,10 @@ class ModelSpec:
             return None
         place, size_bytes = self.partitions[self.secure_data], SECURE_SECTORS * self.part.sector_bytes
         return Region(nor, place, place.size_bytes - size_bytes, size_bytes)
+=======
+        temp = Region(nor, self.partitions[self.temp.partition]) if self.temp else None
+        return Regions(layout, volumes, temp)
+>>>>>>> 6ad5f87 (feat: app_fota by generation, app_fota_download and app_fota_mount, a volume of its own for staged files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +367,7 @@ def _spec(
         mini=MiniSpec(mini.image, mini.request, mini.url_limit_chars.value, mini.boot.value, mini.attach.value)
         if mini
         else None,
+        temp=TempSpec(file.temp.partition, file.temp.builds.value) if file.temp else None,
         methods=frozenset(file.methods.value),
         packages={method: tuple(names) for method, names in file.packages.value.items()},
         has_power_down_reason=variant in file.power_down_reason.value,

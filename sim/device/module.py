@@ -46,6 +46,9 @@ DOWN_UNKNOWN, DOWN_NORMAL, DOWN_WATCHDOG = 0, 1, 5
 WATCHDOG = "watchdog"
 """Reason of a reset that the program did not ask for."""
 
+TEMP_POINT = "/fota"
+"""Where builds that have a volume for staged application files mount it."""
+
 READ_ONLY_MOUNTS = frozenset({"/bak"})
 
 
@@ -102,6 +105,7 @@ class Module:
         self._make_program = program
         self._program: Program | None = None
         self._mounts: Mounts | None = None
+        self.staging_prefix = ""
         self._life: Life | None = None
         self._flash_us = 0
         self._alarm: Timer | None = None
@@ -171,6 +175,37 @@ class Module:
 
     def http(self) -> HttpLink:
         return self.radio.http()
+
+    def patient_http(self) -> HttpLink:
+        """A connection that waits for a server that falls silent in its answer."""
+        link = self.radio.http()
+        link.patience_us = None
+        return link
+
+    @property
+    def staging_mounted(self) -> bool:
+        """Whether the volume for staged application files is there now."""
+        return self.mounts.has(TEMP_POINT)
+
+    def mount_staging(self) -> bool:
+        """Mount that volume, if this build has one; its mount point is the prefix of staged files from then on."""
+        if not self.staging_mounted:
+            region = self.regions.temp
+            try:
+                if region is not None and self.model.has_temp(self.version):
+                    volume = FileSystem(region)
+                    volume.mount()
+                    self.mounts.mount(TEMP_POINT, volume)
+            except OSError as error:
+                self.trace("mount.failed", point=TEMP_POINT, errno=error.errno)
+            self.staging_prefix = TEMP_POINT if self.staging_mounted else ""
+        return self.staging_mounted
+
+    def leave_staging(self) -> None:
+        """Unmount it; the prefix stays, as the firmware's does."""
+        volume = self.mounts.umount(TEMP_POINT)
+        if volume is not None:
+            volume.unmount()
 
     def flash_time(self) -> Story:
         """Let the time pass that flash has used since the last call."""
@@ -297,6 +332,7 @@ class Module:
         self.phase, self.progress = "idle", 0.0
         if self._sim is not None:
             self._sim.power_on()
+        self.staging_prefix = ""
         self.state = "bootloader"
         self._life = Life(self.clock, self.power_cut)
         self._life.spawn(self._boot())

@@ -24,6 +24,18 @@ class Mounts:
         """The file systems, in order of mounting."""
         return iter(self._volumes.values())
 
+    def mount(self, point: str, volume: FileSystem) -> None:
+        """From now on there is a volume at `point`."""
+        self._volumes[point] = volume
+
+    def has(self, point: str) -> bool:
+        """Whether a volume is mounted there."""
+        return point in self._volumes
+
+    def umount(self, point: str) -> FileSystem | None:
+        """Take the volume at `point` away, if there is one."""
+        return self._volumes.pop(point, None)
+
     def open(self, path: str, mode: str = "r") -> File:
         """A file of the volume; `mode` r, r+, w, w+, a, a+ (bytes)."""
         volume, inner = self._change(path) if mode != "r" else self._find(path)

@@ -12,7 +12,7 @@ from sim.boot.bootloader import Trust
 from sim.device.agent import Agent
 from sim.device.identity import make_identity
 from sim.device.model import load_model
-from sim.device.module import Module, Program, Setting
+from sim.device.module import TEMP_POINT, Module, Program, Setting
 from sim.errors import SpecError
 from sim.flash.filesystem import build_volume
 from sim.kernel.clock import Clock
@@ -61,6 +61,8 @@ def make_devices(entry: Fleet, ground: Ground, options: RunOptions) -> dict[str,
             module.layout.firmware[partition].load(0, image)
         for point, region in module.regions.volumes.items():
             region.load(0, _volume(region.size_bytes, files if point == "/usr" else {}, f"{name}: {point}"))
+        if module.regions.temp is not None and model.has_temp(entry.firmware):
+            module.regions.temp.load(0, _volume(module.regions.temp.size_bytes, {}, f"{name}: {TEMP_POINT}"))
     return devices
 
 

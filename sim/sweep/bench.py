@@ -50,8 +50,20 @@ class BenchSite:
         """From now on `mounts` are the file systems."""
         self._mounts = mounts
 
+    staging_prefix = ""
+
+    def mount_staging(self) -> bool:
+        """Most builds have no volume of their own for staged files."""
+        return False
+
+    def leave_staging(self) -> None:
+        """There is none to leave."""
+
     def http(self) -> Fetcher:
         return _Server(self._files)
+
+    def patient_http(self) -> Fetcher:
+        return self.http()
 
     def flash_time(self) -> Story:
         yield _FLASH_TIME

@@ -373,7 +373,7 @@ def app_flag_cleared_before_the_copy(patch):
 
 
 def app_staged_copy_removed_first(patch):
-    def apply(site, entries):
+    def apply(site, entries, _copied):
         name = entries[0]["name"]
         data = site.mounts.read(app_files._staged(name)) if site.mounts.exists(app_files._staged(name)) else None
         if data is not None:

@@ -8,6 +8,8 @@ FIRMWARE_MODULES = {
     "_thread": "thread",
     "app_fota": "app_fota",
     "cellLocator": "cell_locator",
+    "app_fota_download": "app_fota_download",
+    "app_fota_mount": "app_fota_mount",
     "checkNet": "check_net",
     "dataCall": "data_call",
     "errno": "uerrno",

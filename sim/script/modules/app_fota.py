@@ -6,32 +6,33 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
+from sim.script.modules import app_fota_download
 from sim.script.namespace import namespace
 from sim.script.runtime import ScriptRuntime
-from sim.update.app_files import download_file, set_update_flag
+from sim.update.app_files import apply_staged
 
 
 def make(rt: ScriptRuntime) -> ModuleType:
     class new:  # noqa: N801 - the device's name
+        def __init__(self) -> None:
+            if rt.profile.generation == "G25":
+                self.app_fota_pkg_mount = rt.imports.import_name("app_fota_mount").AppFotaPkgMount()
+            rt.flash(rt.module.mount_staging)
+
         def download(self, url: str, file_name: str, headers: dict[str, str] | None = None) -> int:
-            if not (isinstance(url, str) and isinstance(file_name, str)):
-                raise TypeError("can't convert to str")
-            try:
-                result = rt.run(download_file(rt.module, url, file_name, headers))
-            except OSError as error:
-                raise OSError(error.errno) from None
-            finally:
-                rt.module.enter_phase("idle")
-            return int(result)
+            return app_fota_download.download(rt, url, file_name, headers)
 
         def bulk_download(
             self, info: Sequence[dict[str, Any]] = (), headers: dict[str, str] | None = None
         ) -> list[dict[str, Any]] | None:
             """None when every file was staged, else the items that were refused."""
-            failed = [item for item in info if self.download(item["url"], item["file_name"], headers) != 0]
-            return failed or None
+            return app_fota_download.bulk_download(rt, info, headers)
 
         def set_update_flag(self) -> None:
-            rt.run(set_update_flag(rt.module))
+            app_fota_download.flag(rt)
+
+        def update(self) -> int:
+            """What the firmware does at boot."""
+            return int(rt.run(apply_staged(rt.module)))
 
     return namespace("app_fota", new=new)
