@@ -121,20 +121,13 @@ class TempSpec:
 
 @dataclass(frozen=True, slots=True)
 class Regions:
-<<<<<<< HEAD
-    """The windows of one device's flash: the bootloader's, mount point → volume, `SecureData`'s records."""
+    """The windows of one device's flash: the bootloader's, mount point → volume, `SecureData`'s records, and the volume
+    for staged application files."""
 
     boot_layout: BootLayout
     volumes: Mapping[str, Region]
     secure: Region | None = None
-=======
-    """The windows of one device's flash: what the bootloader may touch, mount point → volume, and the volume for staged
-    application files."""
-
-    boot_layout: BootLayout
-    volumes: Mapping[str, Region]
-    temp: Region | None
->>>>>>> 6ad5f87 (feat: app_fota by generation, app_fota_download and app_fota_mount, a volume of its own for staged files)
+    temp: Region | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -219,18 +212,14 @@ class ModelSpec:
             request=Region(nor, self.partitions[self.mini.request]) if self.mini else None,
         )
         volumes = {point: Region(nor, self.partitions[name]) for point, name in self.file_systems.items()}
-<<<<<<< HEAD
-        return Regions(layout, volumes, self._secure(nor))
+        temp = Region(nor, self.partitions[self.temp.partition]) if self.temp else None
+        return Regions(layout, volumes, self._secure(nor), temp)
 
     def _secure(self, nor: Nor) -> Region | None:
         if self.secure_data is None:
             return None
         place, size_bytes = self.partitions[self.secure_data], SECURE_SECTORS * self.part.sector_bytes
         return Region(nor, place, place.size_bytes - size_bytes, size_bytes)
-=======
-        temp = Region(nor, self.partitions[self.temp.partition]) if self.temp else None
-        return Regions(layout, volumes, temp)
->>>>>>> 6ad5f87 (feat: app_fota by generation, app_fota_download and app_fota_mount, a volume of its own for staged files)
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,11 +229,8 @@ def _wrong_places(file: FamilyFile, table: PartitionTable) -> Iterator[str]:
     users += [(f"file_systems.{point}", name) for point, name in file.file_systems.value.items()]
     users += [("staging.partition", file.staging.partition)]
     users += [("mini.request", file.mini.request)] if file.mini else []
-<<<<<<< HEAD
     users += [("secure_data", file.secure_data.value)] if file.secure_data.value else []
-=======
     users += [("temp.partition", file.temp.partition)] if file.temp else []
->>>>>>> 6ad5f87 (feat: app_fota by generation, app_fota_download and app_fota_mount, a volume of its own for staged files)
     taken: dict[str, str] = {}
     for key, name in users:
         if name not in table:
