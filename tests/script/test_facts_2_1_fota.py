@@ -1,7 +1,7 @@
 """What the facts say of `fota`, section 2.1, one surprise a test."""
 
 import pytest
-from conftest import FIRMWARE, OPEN, slow
+from script_rig import FIRMWARE, OPEN, slow
 
 from sim.device.model import known_models, load_model
 from sim.device.peek import installed_version

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import OPEN, slow
+from script_rig import OPEN, slow
 
 from sim.device.peek import read_file
 
