@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.scenario import world
+from sim.scenario import fleet
 from sim.script.dialect import refused
 from sim.script.lint.dialect import syntax
 from sim.script.lint.finding import Source
@@ -307,7 +307,7 @@ def test_scrambled_json_has_an_order_of_its_own_and_always_the_same(run, monkeyp
         "import ujson\nprint(ujson.dumps({'status': 1, 'statusDetails': {'b': 1, 'a': [{'z': 1, 'c': 2}]}, 'x': 3}))"
     )
     written = _lines(run, source)[0]
-    monkeypatch.setattr(world, "ScriptProfile", partial(ScriptProfile, dict_order="scrambled"))
+    monkeypatch.setattr(fleet, "ScriptProfile", partial(ScriptProfile, dict_order="scrambled"))
     scrambled = [_lines(run, source)[0] for _ in range(2)]
     assert scrambled[0] == scrambled[1] != written
     assert sorted(scrambled[0]) == sorted(written)
