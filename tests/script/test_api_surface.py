@@ -32,6 +32,7 @@ USED_BY_PUBLIC_APPLICATIONS = {
     "fota": ["httpDownload", "write", "flush", "verify"],
     "dataCall": ["getInfo", "setCallback"],
     "pm": ["create_wakelock", "wakelock_lock"],
+    "request": ["get", "post", "put", "head", "Response.status_code", "Response.text", "Response.json"],
     "uhashlib": ["sha256", "md5"],
     "usocket": ["socket.connect", "socket.recv", "socket.send", "socket.settimeout", "getaddrinfo", "TCP_KEEPALIVE"],
 }

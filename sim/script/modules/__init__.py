@@ -28,6 +28,7 @@ FIRMWARE_MODULES = {
     "ql_fs": "ql_fs",
     "quecgnss": "quecgnss",
     "queue": "queue",
+    "request": "request",
     "sim": "sim",
     "sys": "sys",
     "sys_bus": "sys_bus",
