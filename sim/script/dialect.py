@@ -72,7 +72,7 @@ def functions_of(tree: ast.AST) -> frozenset[str]:
     waiting: list[ast.AST] = [tree]
     while waiting:
         for node in ast.iter_child_nodes(waiting.pop()):
-            if isinstance(node, ast.FunctionDef):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 found.add(node.name)
             if not isinstance(node, ast.ClassDef):
                 waiting.append(node)

@@ -12,6 +12,7 @@ from types import FrameType, FunctionType
 from typing import Any
 
 from sim.script import dialect_rewrite as names
+from sim.script.coroutines import scripted
 from sim.script.dialect import NUMBERS_LACK, ONLY_STEP_ONE, TEXT_LACKS
 from sim.script.loader import compile_text
 
@@ -165,6 +166,7 @@ BUILTINS: dict[str, Any] = {
     names.BY_POSITION: _by_position,
     names.CATCHING: _catching,
     names.CAUGHT: as_device,
+    names.COROUTINE: scripted,
     names.OWNER: _owner,
     names.STEPPED: _stepped,
 }

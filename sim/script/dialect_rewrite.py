@@ -15,6 +15,7 @@ ENTER = "__enter_function__"
 ATTRIBUTE = "__attribute__"
 BY_POSITION = "__by_position__"
 CATCHING = "__catching__"
+COROUTINE = "__coroutine__"
 CAUGHT = "__caught__"
 FINITE = "__finite__"
 OWNER = "__attribute_owner__"
@@ -42,7 +43,18 @@ class Rewrite(ast.NodeTransformer):
     def visit_For(self, node: ast.For) -> ast.AST:
         return self._loop(node)
 
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:
+        return self._loop(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        self._function(node)
+        node.decorator_list.append(ast.copy_location(ast.Name(COROUTINE, ast.Load()), node))
+        return node
+
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        return self._function(node)
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
         self.generic_visit(node)
         first = 1 if ast.get_docstring(node, clean=False) is not None and len(node.body) > 1 else 0
         node.body.insert(first, _statement(ENTER, node.body[first]))
@@ -58,7 +70,7 @@ class Rewrite(ast.NodeTransformer):
         node.ifs.insert(0, ast.copy_location(_call(TICK), node.iter))
         return node
 
-    def _loop(self, node: ast.While | ast.For) -> ast.AST:
+    def _loop(self, node: ast.While | ast.For | ast.AsyncFor) -> ast.AST:
         self.generic_visit(node)
         node.body.insert(0, _statement(TICK, node.body[0]))
         return node

@@ -91,6 +91,8 @@ class ScriptRuntime:
         self.profile = profile
         self.clock = module.clock
         self.threads: dict[int, Fiber] = {}
+        self.at_end: list[Callable[[], None]] = []
+        """What modules have to do when the boot is over, outside of every thread."""
         self.imports = ImportTable(self)
         self.limits = Limits(self._tick, self.imports.script_modules)
         self._next_id = 1
@@ -128,6 +130,8 @@ class ScriptRuntime:
         for fiber in list(self.threads.values()):
             fiber.kill()
         self.threads.clear()
+        for end in self.at_end:
+            end()
 
     @property
     def runs(self) -> bool:

@@ -110,7 +110,8 @@ _TEXT = {
     "system": "replSetEnable replChangPswd",
     "TenCentYun": "TXyun(setMqtt setCallback error_register_cb subscribe publish start disconnect close ping"
     " getTXyunsta)",
-    "uasyncio": "create_task run sleep sleep_ms wait_for wait_for_ms gather Task(cancel)",
+    "uasyncio": "create_task run sleep sleep_ms wait_for wait_for_ms gather current_task get_event_loop new_event_loop"
+    " Task(cancel done) Event(is_set set clear wait) Lock(acquire release locked) CancelledError TimeoutError",
     "ubinascii": "a2b_base64 b2a_base64 hexlify unhexlify",
     "ucollections": "namedtuple OrderedDict deque(append popleft)",
     "uctypes": "",

@@ -32,6 +32,7 @@ FIRMWARE_MODULES = {
     "sim": "sim",
     "sys": "sys",
     "sys_bus": "sys_bus",
+    "uasyncio": "uasyncio",
     "ubinascii": "ubinascii",
     "ucollections": "ucollections",
     "uerrno": "uerrno",
