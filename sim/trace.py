@@ -62,5 +62,4 @@ class Trace:
         return sha256(_compact(list(self.hashes().items())).encode()).hexdigest()[:32]
 
 
-def _compact(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_compact = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False).encode

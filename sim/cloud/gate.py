@@ -39,6 +39,15 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
+class _Papers:
+    """What is the same in all that one client asks: policies, who it is to them, whether this cloud knows it."""
+
+    documents: list[str]
+    asker: Asker
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Client:
     """Who a connection is: a client id, and the certificate (id) or else the thing that it could prove to be."""
 
@@ -60,6 +69,7 @@ class Gate:
         self._devices = devices
         self._revision = -1
         self._answers: dict[tuple[_Client, str, str], bool] = {}
+        self._papers: dict[_Client, _Papers | None] = {}
 
     def admit(self, greeting: Greeting) -> Rights | int:
         """The rights of a client that came over TLS, or the CONNACK code that refuses it."""
@@ -90,6 +100,7 @@ class Gate:
         if self._revision != self._registry.revision or len(self._answers) >= ANSWERS_MAX:
             self._revision = self._registry.revision
             self._answers.clear()
+            self._papers.clear()
         question = client, action, resource
         answer = self._answers.get(question)
         if answer is None:
@@ -112,10 +123,23 @@ class Gate:
         return self._enter(_Client(greeting.client_id, thing=login.thing if login.thing == greeting.client_id else ""))
 
     def _decide(self, client: _Client, action: str, resource: str) -> bool:
+        if client not in self._papers:
+            self._papers[client] = self._look_up(client)
+        papers = self._papers[client]
+        if papers is None:
+            return False
+        kind, _, name = resource.partition("/")
+        verdict = decide(papers.documents, papers.asker, action, self._registry.arns.of(kind, name))
+        if verdict is Verdict.SILENT and kind in ("topic", "topicfilter"):
+            return papers.own and not name.startswith("$")
+        return verdict is Verdict.ALLOWED
+
+    def _look_up(self, client: _Client) -> _Papers | None:
+        """None for a certificate that does not count."""
         certificates = self._registry.certificates
         if client.certificate_id:
             if not certificates.counts(client.certificate_id):
-                return False
+                return None
             attached = client.client_id in certificates.things(client.certificate_id)
             thing = client.client_id if attached else ""
             held = [client.certificate_id]
@@ -125,12 +149,8 @@ class Gate:
         documents = self._registry.documents_for(held, thing)
         if not held:
             documents.append(self._device_document())
-        kind, _, name = resource.partition("/")
-        verdict = decide(documents, self._asker(client, thing), action, self._registry.arns.of(kind, name))
-        if verdict is Verdict.SILENT and kind in ("topic", "topicfilter"):
-            own = not held or self._devices.made(thing, client.certificate_id)
-            return own and not name.startswith("$")
-        return verdict is Verdict.ALLOWED
+        own = not held or self._devices.made(thing, client.certificate_id)
+        return _Papers(documents, self._asker(client, thing), own)
 
     def _device_document(self) -> str:
         policies = self._registry.policies

@@ -90,6 +90,8 @@ class _Pattern:
         self._parts = (*parts, (literal + text[at:], ""))
 
     def matches(self, text: str, asker: Asker) -> bool:
+        if len(self._parts) == 1:
+            return _fits(self._parts[0][0], text)
         resolved = ""
         for literal, variable in self._parts:
             value = asker.value(variable) if variable else ""

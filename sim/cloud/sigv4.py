@@ -20,7 +20,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 EMPTY_HASH = sha256(b"").hexdigest()
 
-_STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_STAMP = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
 _AUTHORIZATION = re.compile(
     rf"{ALGORITHM}\s+Credential=(?P<credential>[^\s,]+)\s*,\s*SignedHeaders=(?P<headers>[^\s,]+)"
     r"\s*,\s*Signature=(?P<signature>[^\s,]+)\s*"
@@ -150,10 +150,12 @@ def iso(now_s: int) -> str:
 
 def epoch_s(stamp: str) -> int | None:
     """Unix seconds of a SigV4 date, None when it is none."""
-    if not _STAMP.fullmatch(stamp):
+    match = _STAMP.fullmatch(stamp)
+    if match is None:
         return None
+    year, month, day, hour, minute, second = map(int, match.groups())
     try:
-        return int(datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp())
+        return int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp())
     except ValueError:
         return None
 

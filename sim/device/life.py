@@ -13,6 +13,9 @@ from typing import Any
 from sim.kernel.clock import Clock, Story, Timer
 from sim.kernel.power import PowerLoss
 
+PRUNE_AT = 32
+"""Timers kept before those that are done are let go."""
+
 
 class Life:
     """`on_power_loss` is called, at the same instant, when a story of this life lost power under its hands."""
@@ -21,6 +24,7 @@ class Life:
         self._clock = clock
         self._on_power_loss = on_power_loss
         self._stories: dict[int, Generator[Any, Any, None]] = {}
+        self._timers: list[Timer] = []
         self._started = 0
         self.alive = True
 
@@ -32,11 +36,18 @@ class Life:
 
     def after(self, delay_us: int, fn: Callable[..., object], *args: Any) -> Timer:
         """Call `fn` later, unless this life is over by then."""
-        return self._clock.after(delay_us, self._if_alive, fn, args)
+        timer = self._clock.after(delay_us, self._if_alive, fn, args)
+        if len(self._timers) >= PRUNE_AT:
+            self._timers = [known for known in self._timers if known.pending]
+        self._timers.append(timer)
+        return timer
 
     def end(self) -> None:
-        """Nothing of this life happens any more."""
+        """Nothing of this life happens any more, and nothing that is still to come holds on to it."""
         self.alive = False
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
         stories, self._stories = self._stories, {}
         for story in stories.values():
             if inspect.getgeneratorstate(story) != inspect.GEN_RUNNING:

@@ -75,8 +75,14 @@ class Nor:
         """Bytes as they are. Takes `read_us_per_kib` for each KiB, rounded up to a microsecond; is no op."""
         if self.dead:
             raise PowerLoss
-        data = self.image(address, length)
-        self.busy_us -= -length * self.part.read_us_per_kib // 1024
+        part = self.part
+        number, offset = divmod(address, part.sector_bytes)
+        if 0 < length <= part.sector_bytes - offset and 0 <= number < part.sectors:
+            index, slot = divmod(number, SECTORS_PER_CHUNK)
+            data = self._chunks[index].sectors[slot][offset : offset + length]
+        else:
+            data = self.image(address, length)
+        self.busy_us -= -length * part.read_us_per_kib // 1024
         return data
 
     def program(self, address: int, data: bytes) -> None:

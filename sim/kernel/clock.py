@@ -42,6 +42,11 @@ class Timer:
         self._ok = True
         self.callbacks: Any = _FIRE
 
+    @property
+    def pending(self) -> bool:
+        """Whether the call is still to be made."""
+        return self.fn is not None
+
     def cancel(self) -> None:
         """The call will not be made; harmless when it already was."""
         self.fn = None
@@ -49,8 +54,9 @@ class Timer:
 
 
 def _fire(timer: Timer) -> None:
-    if timer.fn is not None:
-        timer.fn(*timer.args)
+    fn, timer.fn = timer.fn, None
+    if fn is not None:
+        fn(*timer.args)
 
 
 _FIRE = (_fire,)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.script.loader import RAW_PATH
 from sim.script.modules import FIRMWARE_MODULES
+from sim.script.namespace import complete
 from sim.script.surface import INERT_MODULES
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ class ImportTable:
         if not fromlist:
             return top
         for item in fromlist:
-            if item != "*" and not hasattr(parent, item) and self._is_package(name):
+            if item == "*":
+                complete(parent)
+            elif not hasattr(parent, item) and self._is_package(name):
                 setattr(parent, item, self.import_name(f"{name}.{item}", fromlist=("",)))
         return parent
 

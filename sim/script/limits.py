@@ -91,7 +91,12 @@ class Limits:
 
     def _look_at_stack(self, frame: FrameType | None) -> None:
         """So many calls may follow before the stack can be full: until then nobody needs to look."""
-        depth = sum(_is_script(code.co_filename) and code.co_name not in INLINED for code in _codes(frame))
+        depth = 0
+        while frame is not None:
+            code = frame.f_code
+            if _is_script(code.co_filename) and code.co_name not in INLINED:
+                depth += 1
+            frame = frame.f_back
         fiber = current()
         stack_bytes = MAIN_STACK_BYTES if fiber is None else self._stacks.get(fiber, MAIN_STACK_BYTES)
         self._headroom = max(0, (stack_bytes - STACK_MARGIN_BYTES) // CALL_BYTES - depth)
@@ -202,14 +207,8 @@ def _fits(bits: int) -> None:
         raise MemoryError(f"memory allocation failed, allocating {bits // 8} bytes")
 
 
-def _codes(frame: FrameType | None) -> Iterator[Any]:
-    while frame is not None:
-        yield frame.f_code
-        frame = frame.f_back
-
-
 def _is_script(path: str) -> bool:
-    return path.startswith(("/usr/", "/bak/")) or path == TEXT_PATH or path in TYPED
+    return path[:5] in ("/usr/", "/bak/") or path == TEXT_PATH or path in TYPED
 
 
 def _own_bytes(value: Any) -> int:

@@ -14,6 +14,7 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from sim.cloud import sigv4
@@ -25,6 +26,9 @@ EXPIRES_MAX_S = 7 * 86400
 """Longest life of a SigV4 query signature (Amazon S3 API reference)."""
 CLOCK_SKEW_MAX_S = 15 * 60
 """A signature dated further ahead than this is not valid yet (Amazon S3 API reference)."""
+
+GOOD_MAX = 256
+"""Presigned URLs kept whose signature was found good: a download asks with one again and again, range by range."""
 
 _SIGNED = ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature")
 _SUB_RESOURCES = frozenset(
@@ -47,12 +51,19 @@ class Gate:
     def __init__(self, region: str, *keys: Credentials) -> None:
         self._region = region
         self._keys = {key.access_key: key for key in keys}
+        self._good: dict[tuple[Any, ...], tuple[str, int]] = {}
 
     def sealed(self, request: S3Request) -> Seal | None:
         """The signature of the request; None when it carries none at all."""
+        about = (request.method, request.host, request.path, *request.query)
+        if about in self._good:
+            _check_dates(*self._good[about], request.now_s)
+            return None
         given = {name.decode(errors="replace"): value.decode(errors="replace") for name, value in request.query}
         if "X-Amz-Signature" in given:
-            self._check_query(given, request)
+            claim, expires_s = self._check_query(given, request)
+            if claim.header_names == ("host",):  # then nothing but the time can change the answer
+                self._keep(about, claim.stamp, expires_s)
             return None
         if "AWSAccessKeyId" in given and "Signature" in given:
             self._check_old_query(given, request)
@@ -100,11 +111,17 @@ class Gate:
         if not sigv4.same(b64encode(digest).decode(), given["Signature"]):
             raise _mismatch(credentials.access_key, given["Signature"])
 
-    def _check_query(self, given: Mapping[str, str], request: S3Request) -> None:
+    def _keep(self, about: tuple[Any, ...], stamp: str, expires_s: int) -> None:
+        if len(self._good) >= GOOD_MAX:
+            self._good.clear()
+        self._good[about] = stamp, expires_s
+
+    def _check_query(self, given: Mapping[str, str], request: S3Request) -> tuple[Claim, int]:
         claim, expires_s = self._check_parameters(given)
         credentials = self._credentials(claim.access_key, given.get("X-Amz-Security-Token", ""))
         _check_dates(claim.stamp, expires_s, request.now_s)
         self._compare(credentials, claim, request, sigv4.UNSIGNED_PAYLOAD)
+        return claim, expires_s
 
     def _check_parameters(self, given: Mapping[str, str]) -> tuple[Claim, int]:
         """Claim and life in seconds of a query signature whose parameters are all well formed."""

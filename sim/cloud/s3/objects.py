@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import lru_cache
 from urllib.parse import unquote
 
 from sim.cloud import sigv4
@@ -146,7 +147,14 @@ def _select(stored: Stored, headers: dict[str, str], request: S3Request) -> Answ
     if start >= end:
         members = {"RangeRequested": wanted or "", "ActualObjectSize": str(size_bytes)}
         raise Fault(416, "InvalidRange", "The requested range is not satisfiable", members)
-    return Answer(206, headers | {"Content-Range": f"bytes {start}-{end - 1}/{size_bytes}"}, stored.data[start:end])
+    return Answer(
+        206, headers | {"Content-Range": f"bytes {start}-{end - 1}/{size_bytes}"}, _part(stored.data, start, end)
+    )
+
+
+@lru_cache(maxsize=64)  # a fleet that downloads one file gets the same bytes, not a copy each
+def _part(data: bytes, start: int, end: int) -> bytes:
+    return data[start:end]
 
 
 def _span(wanted: str, size_bytes: int) -> tuple[int, int] | None:

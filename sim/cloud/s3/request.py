@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 from sim.cloud.s3.fault import Fault, bad_request
@@ -36,12 +37,14 @@ class S3Request:
 
     def has(self, name: str) -> bool:
         """Whether the query has a parameter, with or without a value."""
-        return any(given == name.encode() for given, _ in self.query)
+        wanted = name.encode()
+        return any(given == wanted for given, _ in self.query)
 
     def parameter(self, name: str) -> str | None:
         """A query parameter, None when it is absent. A Fault when it is not UTF-8."""
+        wanted = name.encode()
         for given, value in self.query:
-            if given == name.encode():
+            if given == wanted:
                 try:
                     return value.decode()
                 except UnicodeDecodeError:
@@ -60,8 +63,16 @@ class S3Request:
 
 def take_apart(request: HttpRequest, now_s: int) -> S3Request:
     """The request, or the Fault of a URL that cannot be read."""
+    host, path, query, bucket, key = _read_url(request.url)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return S3Request(request.method.upper(), host, path, query, bucket, key, headers, request.body, now_s)
+
+
+@lru_cache(maxsize=256)  # a download asks with one URL again and again
+def _read_url(url: str) -> tuple[str, bytes, Query, str, str]:
+    """Host, path, query, bucket and key; nobody changes them."""
     try:
-        parts = urlsplit(request.url)
+        parts = urlsplit(url)
         host = _signed_host(parts)
         path = unquote_to_bytes(parts.path or "/")
         query = parse_query(parts.query)
@@ -73,8 +84,7 @@ def take_apart(request: HttpRequest, now_s: int) -> S3Request:
         bucket, key = virtual["bucket"], text[1:]
     else:
         bucket, _, key = text[1:].partition("/")
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    return S3Request(request.method.upper(), host, path, query, bucket, key, headers, request.body, now_s)
+    return host, path, query, bucket, key
 
 
 def _signed_host(parts: SplitResult) -> str:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 
 from sim.script.modules.peripherals import buses, clocks, pins, uart
-from sim.script.namespace import namespace
+from sim.script.namespace import lazy_namespace
 from sim.script.runtime import ScriptRuntime
+
+MAKERS: dict[str, Callable[[ScriptRuntime], type]] = {
+    "Pin": pins.pin,
+    "ExtInt": pins.ext_int,
+    "UART": uart.uart,
+    "Timer": clocks.timer,
+    "WDT": clocks.wdt,
+    "RTC": clocks.rtc,
+    "I2C": buses.i2c,
+    "SPI": buses.spi,
+}
 
 
 def make(rt: ScriptRuntime) -> ModuleType:
-    return namespace(
-        "machine",
-        Pin=pins.pin(rt),
-        ExtInt=pins.ext_int(rt),
-        UART=uart.uart(rt),
-        Timer=clocks.timer(rt),
-        WDT=clocks.wdt(rt),
-        RTC=clocks.rtc(rt),
-        I2C=buses.i2c(rt),
-        SPI=buses.spi(rt),
-    )
+    return lazy_namespace("machine", {name: partial(make, rt) for name, make in MAKERS.items()})

@@ -4,10 +4,11 @@ old content."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any
 
-from sim.script.namespace import namespace
+from sim.script.namespace import lazy_namespace
 from sim.script.runtime import ScriptRuntime
 
 CHANNELS = 4
@@ -36,9 +37,8 @@ def make(rt: ScriptRuntime) -> ModuleType:
 
     if rt.module.model.has_power_down_reason:
         Power.powerDownReason = staticmethod(lambda: rt.module.power_down_reason)  # type: ignore[attr-defined]
-    return namespace(
-        "misc", Power=Power, PowerKey=_power_key(rt), ADC=_adc(rt), PWM=_pwm(rt), PWM_V2=_pwm(rt), USB=_usb(rt)
-    )
+    makers = {"PowerKey": _power_key, "ADC": _adc, "PWM": _pwm, "PWM_V2": _pwm, "USB": _usb}
+    return lazy_namespace("misc", {name: partial(make, rt) for name, make in makers.items()}, Power=Power)
 
 
 def _power_key(rt: ScriptRuntime) -> type:
