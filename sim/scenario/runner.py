@@ -11,6 +11,7 @@ from pathlib import Path
 from sim.cloud.account import TRACK_SUFFIX
 from sim.device.module import Module
 from sim.device.peek import installed_version, read_file
+from sim.kernel.garbage import rare_collections
 from sim.scenario.expect import Counts, DeviceView, ExecutionView, FleetView, HostView, JobView, Namespace, evaluate
 from sim.scenario.explain.evidence import Watch
 from sim.scenario.explain.reasons import explain
@@ -39,7 +40,8 @@ def run_scenario(scenario: Scenario, options: RunOptions, observers: Sequence[Ob
         world.trace.observe(tally)
         world.trace.observe(watch)
         world.start()
-        world.clock.run(scenario.duration_us)
+        with rare_collections():
+            world.clock.run(scenario.duration_us)
         return _result(world, tally, watch, time.perf_counter() - started_s)
     finally:
         world.close()

@@ -38,7 +38,7 @@ def lazy_namespace(name: str, makers: Mapping[str, Callable[[], Any]], **members
     return module
 
 
-def complete(module: ModuleType) -> None:
-    """Make what was left for later, as `from module import *` wants it."""
+def complete(module: object) -> None:
+    """Make what was left for later, as `from module import *` wants it; what an import gave need not be a module."""
     for name in list(vars(module).get("_makers", ())):
         getattr(module, name)

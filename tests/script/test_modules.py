@@ -283,3 +283,22 @@ def test_power_reasons(run):
 def test_some_modules_do_not_know_why_they_went_off(run):
     script = run(REASONS, model="EC600U", firmware="EC600UCNLBR03A01M08_OCPU_QPY")
     assert script.tracebacks[0][1] == "AttributeError"
+
+
+def test_classes_that_are_made_when_asked_for_are_there_in_every_form_of_import(run):
+    done = run(
+        """
+        import misc, machine
+        from misc import ADC
+        from machine import *
+        print("USB" in dir(misc), hasattr(misc, "PWM"), hasattr(misc, "nothing"))
+        print(ADC is misc.ADC, UART is machine.UART, UART is machine.UART)
+        misc.USB = 1
+        print(misc.USB)
+        try:
+            misc.nothing
+        except AttributeError as error:
+            print("AttributeError")
+        """
+    )
+    assert done.printed == ["True True False", "True True True", "1", "AttributeError"]
