@@ -34,8 +34,8 @@ TRAPS = {  # MANY: a two or three digit number, A WHILE: some seconds
         "/usr/a.py on it, and nothing restarts it"
     ),
     "trap_reconnect_storm": (
-        f"{DEVICE} reconnected MANY times: its callback fails on messages such as $aws/things/{DEVICE}/jobs/jobfota/get/"
-        "rejected, which the MQTT client of 2021 takes for a network error"
+        f"{DEVICE} reconnected MANY times: its callback fails on messages such as $aws/things/{DEVICE}/jobs/jobfota/"
+        "get/rejected, which the MQTT client of 2021 takes for a network error"
     ),
 }
 
