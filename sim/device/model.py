@@ -138,7 +138,7 @@ class ModelSpec:
     `image_bytes`: image partition, the minimal system's too → size of the synthetic image; `packages`: method → file
     names of a package, `*` stands for any; `secure_data`: partition at whose end `SecureData` keeps its records, None
     where there is none; `version_pattern`: what a whole version string of this variant matches;
-    `sources`: key in the model file → where the figure comes from.
+    `mqtt_state`: scripts have `get_mqttsta`; `sources`: key in the model file → where the figure comes from.
     """
 
     variant: str
@@ -161,6 +161,7 @@ class ModelSpec:
     has_power_down_reason: bool
     secure_data: str | None
     fota: FotaTraits
+    mqtt_state: bool
     timings: Timings
     radio: RadioSpec
     version_pattern: str
@@ -370,6 +371,7 @@ def _spec(
             fota.own_apn.value,
             dict(fota.local.value),
         ),
+        mqtt_state=file.mqtt_state.value,
         timings=Timings(timings.bootloader.value, timings.boot.value, timings.attach.value),
         radio=RadioSpec(radio.category.value, radio.rtt.value, radio.jitter.value, radio.down.value, radio.up.value),
         version_pattern=file.version_pattern.value.replace("{variant}", re.escape(variant)),

@@ -168,6 +168,7 @@ class FamilyFile(_Keys):
     power_down_reason: Figure[list[str]]
     secure_data: Figure[str | None]
     fota: FotaKeys
+    mqtt_state: Figure[bool]
     timings: TimingKeys
     radio: RadioKeys
 

@@ -1,46 +1,49 @@
 """The MQTT client class behind `umqtt`, one per connection object of a script.
 
-The socket work is native, as cheap as an idle device: arrivals wait in an inbox, keepalive is a timer on the
-five-second grid that the vendor's ping thread polls on. Figures: QuecPython/micropython umqtt.py (2025).
+A packet counts when a thread of the script reads it: whoever is in `wait_msg` reads for all. So a callback that takes
+long leaves PINGRESPs and PUBACKs unread, and the ping thread gives the connection up. Figures, texts and order:
+QuecPython/microPython (2021) and QuecPython/micropython (2025) umqtt.py; ADR 0069.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import errno
 from collections.abc import Callable
 from typing import Any
 
-from sim.device.radio import MqttLink
-from sim.kernel.clock import Timer
-from sim.kernel.fibers import Signal
-from sim.ports import Arrival, Closed, Connack, Hello, Message, Pingresp, Puback, Suback
+from sim.ports import Arrival, Hello, Message, Pingresp, Puback, Suback, Will
+from sim.script.mqtt_socket import LOST, MqttSocket, Pinger
 from sim.script.runtime import ScriptRuntime
 
 PLAIN_PORT, TLS_PORT = 1883, 8883
-SOCKET_TIMEOUT_US = 20_000_000
-ANSWER_TIMEOUT_US = 5_000_000
-PING_POLL_US = 5_000_000
-PING_MARGIN_S = 3
 KEEPALIVE_MINIMUM_S = 5
+ANSWER_TIMEOUT_US = 5_000_000
+ANSWER_POLL_US = {"2021": 1_000_000, "current": 500_000, "upstream": 500_000}
+LOST_PONG_TIMEOUT_US = 3_000_000
 PUBLISH_CPU_US = 5_000
 """ESTIMATE: time a publish holds the calling thread (TLS record, modem socket call)."""
 
+SEND_POLL_US = 10_000
+IDLE_READ_US = 50_000
+"""ESTIMATE: time of a read that finds the connection closed. Short, so that a loop around it is a busy one."""
+
 DISCONNECT_US = 500_000
 RETRY_BASE_S = 5
-CALLBACK_ERROR_PAUSE_US = 1_000_000
-PUBLISH_OPCODE = 0x30
+NO_NETWORK_US = 5_000_000
+FAILED_PING_PAUSE_US, FAILED_READ_PAUSE_US = 2_000_000, 1_000_000
+PINGER_STACK_BYTES = 16 * 1024
+PUBLISH_OPCODE, SUBACK_OPCODE, SUBACK_REFUSED, PINGRESP_PACKET = 0x30, 0x90, 0x80, b"\xd0"
 
-INBOX_LIMIT = 256
-"""Packets kept for a script that does not read; then the socket's window is full and the oldest stay."""
+_CONNECT_ERRORS = {
+    "refused": "MQTT Connect Error='104' Server Actively RST Disconnected.Need Check addr&port",
+    "reset": "MQTT Connect Error='104' Server Actively RST Disconnected.Need Check addr&port",
+    "closed": "MQTT Connect Error='107' Server Actively FIN Disconnected.Need Check Connection parameters",
+    "silent": "MQTT Connect Error='110' Timeout.Need Check Network",
+    "dns": "MQTT Connect error='DNS Parsing NULL' FAIL",
+}
 
-NO_ANSWER = "110"
-"""ETIMEDOUT, as the vendor's message shows it."""
 
-CONNECTED, CONNECTING, CLOSED, LOST = 0, 1, 2, -1
-"""Values of `get_mqttsta()`."""
-
-
-class MqttError(Exception):
+class MQTTException(Exception):  # noqa: N818 - the device's name
     """`umqtt.MQTTException`."""
 
 
@@ -52,28 +55,30 @@ class MqttClient:
     def __init__(
         self, client_id: Any, server: str, port: int = 0, user: str | None = None, password: str | None = None,
         keepalive: int = 0, ssl: bool = False, ssl_params: dict[str, str] | None = None, reconn: bool = True,
-        version: int = 4, pingmaxnum: int = 0, **_options: Any,
+        version: int = 4, pingmaxnum: int = 0, **newer: Any,
     ) -> None:  # fmt: skip
-        if 0 < keepalive < KEEPALIVE_MINIMUM_S:
-            raise ValueError("keepalive must be 0 or at least 5")
+        """`newer`: manage and ipvtype, from 2025 on."""
+        if unknown := set(newer) - ({"manage", "ipvtype"} if self._rt.profile.mqtt_client == "current" else set()):
+            raise TypeError(f"unexpected keyword argument '{sorted(unknown)[0]}'")
+        if keepalive != 0 and keepalive < KEEPALIVE_MINIMUM_S:
+            raise ValueError("inport parameter error : keepalive >= 5S")
         self.client_id, self.server = _text(client_id), server
         self._port = port or (TLS_PORT if ssl else PLAIN_PORT)
         self._user, self._password = user, password
+        self._will: Will | None = None
         self._keepalive_s, self._tls, self._ssl_params = keepalive, ssl, ssl_params or {}
         self._reconnects = reconn and self._vendor
-        self._spare_pings = pingmaxnum
+        self._spare_pings = self._most_pings = pingmaxnum
         self._callback: Callable[[bytes, bytes], object] | None = None
         self._on_error: Callable[[str], object] | None = None
         self._topics: dict[str, int] = {}
         self._clean = True
-        self._link: MqttLink | None = None
-        self._inbox: deque[Message] = deque()
-        self._answers: dict[int, int] = {}
-        self._arrived = Signal(self._rt.clock)
-        self._connack: int | str | None = None
-        self._ping_timer: Timer | None = None
-        self._pong_missing = 0
-        self._state = LOST
+        self._socket = MqttSocket(self._rt)
+        self._pinger = Pinger(self._rt, keepalive, self._ping_due)
+        self._pong_missing = self._reconnecting = self._sending = self._ended = self._given_up = False
+        self._reading = 0
+        self._read_timeout_us: int | None = None
+        self._unanswered: dict[int, None] = {}
         self._packet_id = 0
 
     # -- what scripts call
@@ -84,96 +89,118 @@ class MqttClient:
     def error_register_cb(self, callback: Callable[[str], object]) -> None:
         self._on_error = callback
 
+    def set_last_will(self, topic: Any, msg: Any, retain: bool = False, qos: int = 0) -> None:
+        assert 0 <= qos <= 2
+        assert topic
+        self._will = Will(_text(topic), _bytes(msg), qos, bool(retain))
+
     def connect(self, clean_session: bool = True) -> int:
         """0; every failure is a ValueError (`upstream`: OSError, or MQTTException with the CONNACK code)."""
+        self._rt.me()
         self._clean = clean_session
         code = self._open()
         if code == 0:
             return 0
         if self._vendor:
-            raise ValueError(f"MQTT Connect error='{code}' FAIL")
-        raise MqttError(code) if isinstance(code, int) else OSError(-1)
+            raise ValueError(_CONNECT_ERRORS.get(str(code), f"MQTT Connect error='{code}' FAIL"))
+        raise MQTTException(code) if isinstance(code, int) else OSError(-1)
 
     def disconnect(self) -> None:
+        """The end of this object: reading gives None at once from now on, even after another connect."""
         self._rt.me()
-        if self._link is not None:
-            self._link.disconnect()
-            self._link = None
-        self._state = LOST
-        self._stop_ping()
+        link, self._socket.link, self._socket.state = self._socket.link, None, LOST
+        if link is not None:
+            link.disconnect()
+        self._ended = self._vendor
+        self._pinger.stop()
+        self._socket.arrived.notify_all()
         if self._vendor:
             self._rt.sleep_us(DISCONNECT_US)
 
-    close = disconnect
+    def close(self) -> None:
+        """Close the socket and nothing else; the ping thread will find out."""
+        self._rt.me()
+        self._socket.drop()
+        self._socket.arrived.notify_all()
 
     def subscribe(self, topic: Any, qos: int = 0) -> None:
-        """Wait up to five seconds for the SUBACK."""
+        """G21 reads until the SUBACK and raises when it is refused; G25 waits up to five seconds and logs."""
         assert self._callback is not None, "Subscribe callback is not set"
+        self._rt.me()
         self._topics[_text(topic)] = qos
         self._subscribe(_text(topic), qos)
 
     def publish(self, topic: Any, msg: Any, retain: bool = False, qos: int = 0) -> bool | None:
         """The vendor's client swallows what goes wrong: `current` gives True or False, `2021` None."""
-        self._rt.sleep_us(PUBLISH_CPU_US)
-        sent = self._link is not None
-        if self._link is not None:
-            payload = msg.encode() if isinstance(msg, str) else bytes(msg)
-            packet_id = self._next_id() if qos else 0
-            self._link.publish(_text(topic), payload, qos, retain, packet_id)
-            if qos:
-                sent = self._answered(packet_id)
+        self._rt.me()
+        while self._sending:
+            self._rt.sleep_us(SEND_POLL_US)
+        self._sending = True
+        try:
+            sent = self._publish(_text(topic), _bytes(msg), bool(retain), qos)
+        finally:
+            self._sending = False
         if not self._vendor and not sent:
             raise OSError(-1)
-        return sent if self._rt.profile.mqtt_client == "current" else None
+        return sent if self._is("current") else None
 
     def ping(self) -> None:
         self._rt.me()
-        if self._link is not None:
-            self._link.ping()
+        if self._socket.link is not None:
+            self._pinger.touch()
+            self._pong_missing = True
+            self._socket.link.ping()
 
-    def wait_msg(self) -> int | None:
-        """Block for one message and run the callback on it."""
-        while not self._inbox:
-            if self._state != CONNECTED:
-                self._recover()
-            else:
-                self._rt.wait(self._arrived)
-        return self._handle(self._inbox.popleft())
+    def wait_msg(self) -> int | bytes | None:
+        """Block for one packet, and run the callback when it is a message. None at once when the server has closed."""
+        rt, socket = self._rt, self._socket
+        rt.me()
+        self._reading += 1
+        try:
+            while not self._ended:
+                if socket.inbox:
+                    return self._take(socket.inbox.popleft())
+                if self._reconnecting:
+                    rt.wait(socket.arrived)
+                elif socket.link is None and socket.reason != "reset" and self._vendor and not self._given_up:
+                    break
+                elif socket.link is None:
+                    self._read_failed("104")
+                elif not rt.wait(socket.arrived, self._read_timeout_us):
+                    self._read_failed("110")
+            rt.sleep_us(IDLE_READ_US)
+            return None
+        finally:
+            self._reading -= 1
 
-    def check_msg(self) -> int | None:
+    def check_msg(self) -> int | bytes | None:
         """As wait_msg, but give None when nothing is there."""
         self._rt.me()
-        return self.wait_msg() if self._inbox else None
+        return self.wait_msg() if self._socket.inbox else None
 
     def get_mqttsta(self) -> int:
-        return self._state
+        return self._socket.state
 
-    # -- socket
+    # -- connecting
+
+    def _is(self, client: str) -> bool:
+        return self._rt.profile.mqtt_client == client
 
     @property
     def _vendor(self) -> bool:
-        return self._rt.profile.mqtt_client != "upstream"
+        return not self._is("upstream")
 
     def _open(self) -> int | str:
         """0 when connected, a CONNACK code, or the reason why not."""
-        rt = self._rt
-        self._stop_ping()
-        self._inbox.clear()
-        self._answers.clear()
-        self._connack, self._pong_missing, self._state = None, 0, CONNECTING
-        if not rt.run(rt.module.radio.wait_attached()):
-            self._state = LOST
-            return "dns"
-        link = self._link = rt.module.radio.open_mqtt(self._hello(), lambda a: self._arrive(link, a))
-        rt.wait(self._arrived, SOCKET_TIMEOUT_US)
-        if self._connack == 0:
-            self._state = CONNECTED
-            self._schedule_ping()
-            return 0
-        if link.alive:
-            link.abort()
-        self._link, self._state = None, LOST
-        return NO_ANSWER if self._connack is None else self._connack
+        self._pinger.stop()
+        self._unanswered.clear()
+        self._pong_missing, self._given_up, self._read_timeout_us = False, False, None
+        code = self._socket.open(self._hello())
+        if code == 0:
+            self._spare_pings = self._most_pings
+            if self._keepalive_s and self._vendor and not self._ended:
+                self._pinger.start()
+        return code
 
     def _hello(self) -> Hello:
         certificate, key = self._ssl_params.get("cert", ""), self._ssl_params.get("key", "")
@@ -183,129 +210,179 @@ class MqttClient:
             self._rt.trace("warning", text="the certificate is a placeholder; using the one issued to this device")
         return Hello(
             self.server, self._port, self.client_id, self._user, self._password, self._keepalive_s, self._clean,
-            self._tls, certificate, key,
+            self._tls, certificate, key, self._will,
         )  # fmt: skip
 
-    def _arrive(self, link: MqttLink, arrival: Arrival) -> None:
-        """Native side: keep what came, wake whoever waits. Nothing of an older connection counts."""
-        if link is not self._link:
-            return
-        if isinstance(arrival, Message):
-            if len(self._inbox) < INBOX_LIMIT:
-                self._inbox.append(arrival)
-        elif isinstance(arrival, Connack):
-            self._connack = arrival.code
-        elif isinstance(arrival, Suback | Puback):
-            self._answers[arrival.packet_id] = arrival.code if isinstance(arrival, Suback) else 0
-        elif isinstance(arrival, Pingresp):
-            self._pong_missing = 0
-        elif isinstance(arrival, Closed):
-            self._connack = self._connack if self._connack else arrival.reason
-            self._link, self._state = None, CLOSED
-            self._stop_ping()
-        self._arrived.notify_all()
+    # -- sending
+
+    def _publish(self, topic: str, payload: bytes, retain: bool, qos: int) -> bool:
+        self._rt.sleep_us(PUBLISH_CPU_US)
+        link = self._socket.link
+        if link is None:
+            return False
+        packet_id = self._next_id() if qos else 0
+        link.publish(topic, payload, qos, retain, packet_id)
+        if qos == 0:
+            if self._is("current"):
+                self._pinger.eager()
+            return True
+        answered = self._answered(packet_id)
+        if answered and self._is("current"):
+            self._pinger.touch()
+        return answered and qos == 1
 
     def _subscribe(self, topic: str, qos: int) -> None:
-        if self._link is None:
+        link = self._socket.link
+        if link is None:
             if self._vendor and self._reconnects:
                 return
             raise OSError(-1)
         packet_id = self._next_id()
-        self._link.subscribe(packet_id, topic, qos)
-        self._answered(packet_id)
+        link.subscribe(packet_id, topic, qos)
+        if self._is("current"):
+            self._answered(packet_id)
+            return
+        while packet_id in self._unanswered and (opcode := self.wait_msg()) is not None:
+            if opcode == SUBACK_REFUSED:
+                raise MQTTException(SUBACK_REFUSED)
 
     def _answered(self, packet_id: int) -> bool:
-        """True when the answer to `packet_id` came within five seconds."""
+        """True when somebody read the answer within five seconds. Whoever finds no reader reads one packet himself."""
         until_us = self._rt.now_us + ANSWER_TIMEOUT_US
-        while packet_id not in self._answers and self._link is not None and self._rt.now_us < until_us:
-            self._rt.wait(self._arrived, until_us - self._rt.now_us)
-        return self._answers.pop(packet_id, None) is not None
+        if not self._reading and self._is("current"):
+            self.wait_msg()
+        while not self._reading and self._is("upstream") and packet_id in self._unanswered:
+            self.wait_msg()
+        while packet_id in self._unanswered and self._rt.now_us < until_us:
+            self._rt.sleep_us(ANSWER_POLL_US[self._rt.profile.mqtt_client])
+        return self._unanswered.pop(packet_id, packet_id) is packet_id
 
     def _next_id(self) -> int:
         self._packet_id = self._packet_id % 65535 + 1
+        self._unanswered[self._packet_id] = None
         return self._packet_id
 
-    # -- messages
+    # -- reading
+
+    def _take(self, packet: Arrival) -> int | bytes | None:
+        self._read_timeout_us = None
+        if isinstance(packet, Message):
+            return self._handle(packet)
+        if isinstance(packet, Pingresp):
+            self._pong_missing = False
+            return PINGRESP_PACKET
+        if isinstance(packet, Suback | Puback):
+            self._unanswered.pop(packet.packet_id, None)
+        if not isinstance(packet, Suback):
+            return None
+        if packet.code == SUBACK_REFUSED:
+            self._warn("subscribe topic ACK Fail")
+            return SUBACK_REFUSED
+        return SUBACK_OPCODE
 
     def _handle(self, message: Message) -> int:
         assert self._callback is not None, "Subscribe callback is not set"
-        topic, profile = message.topic.encode(), self._rt.profile.mqtt_client
-        if message.qos and profile != "2021":
+        topic, early = message.topic.encode(), not self._is("2021")
+        if message.qos and early:
             self._ack(message)
         try:
             self._callback(topic, message.payload)
         except Exception as error:
-            if profile == "upstream" or (profile == "2021" and not self._reconnects):
+            if not self._vendor or (not early and not self._reconnects):
                 raise
             self._callback_failed(error)
         else:
-            if message.qos and profile == "2021":
+            if message.qos and not early:
                 self._ack(message)
         return PUBLISH_OPCODE
 
     def _ack(self, message: Message) -> None:
-        if self._link is not None:
-            self._link.ack(message.packet_id)
+        if self._socket.link is not None:
+            self._socket.link.ack(message.packet_id)
 
     def _callback_failed(self, error: Exception) -> None:
-        rt = self._rt
-        if rt.profile.mqtt_client == "current":
-            rt.trace("log", level="WARNING", name="umqtt", text=f"set_callback OSError[{error_text(error)}].")
-            return
-        rt.trace("log", level="WARNING", name="umqtt", text="wait msg, Network exception. Trying to reconnect")
-        rt.sleep_us(CALLBACK_ERROR_PAUSE_US)
-        if self._link is not None:
-            self._link.abort()
-        self._link, self._state = None, LOST
+        if self._is("current"):
+            self._warn(f"set_callback OSError[{error_text(error)}].")
+        else:
+            self._read_failed("", "wait msg, Network exception. Trying to reconnect")
+
+    def _read_failed(self, number: str, text: str = "") -> None:
+        """What the vendor takes for a broken connection: reconnect, or raise as this generation does."""
+        if not self._reconnects:
+            self._socket.state = LOST
+            raise OSError(errno.ECONNRESET if number == "104" else errno.ETIMEDOUT) if self._vendor else OSError(-1)
+        self._warn(text or f"wait msg OSError[{number}] . Trying to reconnect")
+        self._rt.sleep_us(FAILED_READ_PAUSE_US)
         self._reconnect()
 
-    # -- keepalive and reconnect
-
-    def _schedule_ping(self) -> None:
-        if self._keepalive_s and self._vendor:
-            idle_us = (self._keepalive_s - PING_MARGIN_S) * 1_000_000
-            polls = -(-idle_us // PING_POLL_US)
-            self._ping_timer = self._rt.module.life.after(polls * PING_POLL_US, self._ping_due)
-
-    def _stop_ping(self) -> None:
-        if self._ping_timer is not None:
-            self._ping_timer.cancel()
-            self._ping_timer = None
+    # -- ping thread and reconnecting
 
     def _ping_due(self) -> None:
-        if self._link is None or self._rt.gate.stops(None, self._ping_due):
+        """A poll of the ping thread at which the connection was idle for too long. Native: it must not block."""
+        if self._ended:
             return
-        if self._pong_missing > self._spare_pings:
-            self._link.abort()
-            self._link, self._state = None, LOST
-            self._arrived.notify_all()
-            return
-        self._pong_missing += 1
-        self._link.ping()
-        self._schedule_ping()
+        if self._reconnecting:
+            self._pinger.again()
+        elif self._socket.link is None:
+            self._pinger_fails("[Errno 107] ENOTCONN")
+        elif self._pong_missing and not self._reconnects:
+            self._pinger_fails("Send ping timeout.")
+        elif self._pong_missing and self._spare_pings <= 0:
+            self._warn("Send ping timeout. Trying to reconnect")
+            self._pinger.stop()
+            self._given_up, self._read_timeout_us = True, LOST_PONG_TIMEOUT_US
+            self._socket.arrived.notify_all()
+        else:
+            self._spare_pings -= self._pong_missing
+            self._pong_missing = True
+            self._socket.link.ping()
+            self._pinger.touch()
 
-    def _recover(self) -> None:
-        """The connection is gone: reconnect, or raise as this generation does."""
-        if not self._reconnects:
-            self._state = LOST
-            raise OSError(-1)
-        self._rt.sleep_us(PING_POLL_US - self._rt.now_us % PING_POLL_US)
+    def _pinger_fails(self, text: str) -> None:
+        """The ping thread ends; what it does last takes time, so that is a thread of the script."""
+        self._pinger.stop()
+        if self._reconnects:
+            self._warn("Send ping, Network exception. Trying to reconnect")
+            self._rt.spawn(self._reconnect_from_pinger, (), "umqtt ping", PINGER_STACK_BYTES)
+        elif self._on_error is not None:
+            self._rt.spawn(self._on_error, (text,), "umqtt ping", PINGER_STACK_BYTES)
+
+    def _reconnect_from_pinger(self) -> None:
+        self._rt.sleep_us(FAILED_PING_PAUSE_US)
         self._reconnect()
 
     def _reconnect(self) -> None:
-        """Endless, as the vendor's client: each failed round waits a second longer."""
-        rounds = 0
+        """Endless, as the vendor's client: no try without a network, and each failed one waits a second longer."""
+        if self._reconnecting:
+            return
+        self._reconnecting = True
+        self._socket.drop()
         self._tell("reconnect_start")
-        while self._open() != 0:
-            self._rt.sleep_us((RETRY_BASE_S + rounds) * 1_000_000)
-            rounds += 1
+        failed = 0
+        while not self._ended and not self._try_to_reconnect():
+            if self._rt.module.radio.attached:
+                failed += 1
+                self._warn(
+                    f"The connection attempt failed and will be tried again after {RETRY_BASE_S + failed} seconds."
+                )
+                self._rt.sleep_us((RETRY_BASE_S + failed) * 1_000_000)
+            else:
+                self._rt.sleep_us(NO_NETWORK_US)
+        self._reconnecting = False
         for topic, qos in list(self._topics.items()):
             self._subscribe(topic, qos)
+        self._socket.arrived.notify_all()
         self._tell("reconnect_success")
+
+    def _try_to_reconnect(self) -> bool:
+        return self._rt.module.radio.attached and self._open() == 0
 
     def _tell(self, text: str) -> None:
         if self._on_error is not None:
             self._on_error(text)
+
+    def _warn(self, text: str) -> None:
+        self._rt.trace("log", level="WARNING", name="umqtt", text=text)
 
 
 def error_text(error: BaseException) -> str:
@@ -315,3 +392,7 @@ def error_text(error: BaseException) -> str:
 
 def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes | bytearray) else str(value)
+
+
+def _bytes(value: Any) -> bytes:
+    return value.encode() if isinstance(value, str) else bytes(value)

@@ -189,7 +189,7 @@ def test_umqtt_connect_failures_are_value_errors(run):
             except ValueError as e:
                 print(e)
     """)
-    assert script.printed == ["MQTT Connect error='dns' FAIL", "MQTT Connect error='5' FAIL"]
+    assert script.printed == ["MQTT Connect error='DNS Parsing NULL' FAIL", "MQTT Connect error='5' FAIL"]
 
 
 CLIENT = """
