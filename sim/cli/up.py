@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,6 +28,9 @@ _PORT = click.IntRange(0, 65535)
 @click.option("--mqtt-port", type=_PORT, default=MQTT_PORT, show_default=True, help="MQTT over TLS.")
 @click.option("--plain-mqtt-port", type=_PORT, help="MQTT without TLS.  [default: none]")
 @click.option("--token", default="", envvar="QPYOTA_TOKEN", help="Makes the operator's key a secret one.")
+@click.option(
+    "--users", type=click.Path(path_type=Path), help="File of users who come with a password in place of a certificate."
+)
 @click.option("--limits", type=click.Choice(["aws", "relaxed"]), help="Quotas and rates of all services.")
 @click.option("--urls", type=click.Choice(["aws", "local"]), help="Names in presigned URLs of job documents.")
 @click.option(
@@ -71,7 +75,7 @@ def _in_background(options: UpOptions) -> Exit:
 def _words(options: UpOptions) -> list[str]:
     """The command line of these options. The token is not among them: everybody can read command lines."""
     words = ["up", *([options.scenario] if options.scenario else []), "--data", str(options.data)]
-    for name in ("listen", "port", "tls_port", "mqtt_port", "plain_mqtt_port", "limits", "urls", "speed"):
+    for name in ("listen", "port", "tls_port", "mqtt_port", "plain_mqtt_port", "limits", "urls", "speed", "users"):
         value = getattr(options, name)
         if value is not None:
             words += ["--" + name.replace("_", "-"), str(value)]

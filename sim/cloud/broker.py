@@ -69,7 +69,8 @@ class AwsBroker:
                 f"run: pip install amqtt=={AMQTT_VERSION}"
             )
         self._rules = rules
-        self._board = Switchboard(on_request, admit, lambda: start_s * 1_000_000 + _loop_us(), rules)
+        self._start_us = start_s * 1_000_000
+        self._board = Switchboard(on_request, admit, self._now_us, rules)
         self._brokers: list[_Broker] = []
         for name in ("amqtt", "transitions"):
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -79,6 +80,7 @@ class AwsBroker:
 
         May be called again, for another way to the same sessions.
         """
+        self._loop = asyncio.get_running_loop()
         sock = listening_socket(host, port)
         broker = _Broker(self._board, self._rules, sock, tls)
         self._brokers.append(broker)
@@ -101,6 +103,9 @@ class AwsBroker:
     def publish(self, topic: str, payload: bytes, qos: int = 0) -> None:
         """To ordinary subscribers."""
         self._board.announce(topic, payload, qos)
+
+    def _now_us(self) -> int:
+        return self._start_us + round(self._loop.time() * 1_000_000)
 
 
 class _Broker(Broker):  # type: ignore[misc]  # amqtt is not typed for us
@@ -321,10 +326,6 @@ _HANDLERS: dict[str, Any] = {
     "PingReqPacket": _Client._ping,
     "DisconnectPacket": _Client._disconnect,
 }
-
-
-def _loop_us() -> int:
-    return round(asyncio.get_running_loop().time() * 1_000_000)
 
 
 def _greeting(packet: ConnectPacket, tls: ssl.SSLObject | None) -> Greeting:

@@ -180,6 +180,9 @@ class _Connection:
     def publish(self, topic: str) -> bool:
         return self.gate.allows(self.client, "iot:Publish", f"topic/{topic}")
 
+    def retain(self, topic: str) -> bool:
+        return self.gate.allows(self.client, "iot:RetainPublish", f"topic/{topic}")
+
     def subscribe(self, topic_filter: str) -> bool:
         return self.gate.allows(self.client, "iot:Subscribe", f"topicfilter/{topic_filter}")
 

@@ -126,10 +126,10 @@ class Ledger:
             return
         pending = record.pending
         if always or before.revision != record.revision:
-            self._publish(*notify.list_changed(thing, pending, now_s))
+            self._publish(*notify.list_changed(thing, pending, now_s, self._has_windows))
         for namespace in record.touched:
             listed = [it for it in pending if self._namespace(it.job_id) == namespace]
-            self._publish(*notify.namespace_changed(thing, namespace, listed, now_s))
+            self._publish(*notify.namespace_changed(thing, namespace, listed, now_s, self._has_windows))
         if before.head != (pending[0].identity if pending else None):
             document = self.document(pending[0], now_s) if pending else None
             self._publish(*notify.next_changed(thing, pending, document, now_s))
@@ -303,6 +303,9 @@ class Ledger:
     def _namespace(self, job_id: str) -> str:
         namespace: str = self.jobs[job_id].spec.given.get("namespaceId", "")
         return namespace
+
+    def _has_windows(self, job_id: str) -> bool:
+        return bool(self.jobs[job_id].spec.schedule.windows)
 
     @staticmethod
     def _place(record: ThingRecord, execution: JobExecution) -> int:

@@ -8,14 +8,18 @@ repeated: a device that was away has to ask. Who compares is the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sim.jobs import topics
 from sim.jobs.execution import JobExecution
 from sim.jobs.messages import PENDING, Execution, ExecutionState, Json, Notify, NotifyNext, Status, Summary
 
-SUMMARIES_MAX = 10
-"""Executions one notify message lists (AWS IoT developer guide, "Jobs notifications")."""
+SUMMARIES_MAX, IN_WINDOWS_MAX = 10, 5
+"""Executions one notify message lists: of jobs without maintenance windows, and besides of jobs with (AWS IoT developer
+guide, "Jobs notifications")."""
+
+HasWindows = Callable[[str], bool]
+"""Whether the job of this id has maintenance windows."""
 
 Pending = Sequence[JobExecution]
 
@@ -55,14 +59,16 @@ def state(execution: JobExecution) -> ExecutionState:
     return shown
 
 
-def list_changed(thing: str, pending: Pending, now_s: int) -> tuple[str, Notify]:
-    """Topic and body of `notify`: the pending executions by status, the first ten of them."""
-    return topics.notify(thing), _list(pending, now_s)
+def list_changed(thing: str, pending: Pending, now_s: int, has_windows: HasWindows) -> tuple[str, Notify]:
+    """Topic and body of `notify`: the pending executions by status, the first fifteen at most."""
+    return topics.notify(thing), _list(pending, now_s, has_windows)
 
 
-def namespace_changed(thing: str, namespace: str, pending: Pending, now_s: int) -> tuple[str, Notify]:
+def namespace_changed(
+    thing: str, namespace: str, pending: Pending, now_s: int, has_windows: HasWindows
+) -> tuple[str, Notify]:
     """Topic and body of `notify-namespace-NAMESPACE`: as `notify`, for the jobs of one namespace."""
-    return topics.notify_namespace(thing, namespace), _list(pending, now_s)
+    return topics.notify_namespace(thing, namespace), _list(pending, now_s, has_windows)
 
 
 def next_changed(thing: str, pending: Pending, document: Json, now_s: int) -> tuple[str, NotifyNext]:
@@ -73,8 +79,15 @@ def next_changed(thing: str, pending: Pending, document: Json, now_s: int) -> tu
     return topics.notify_next(thing), body
 
 
-def _list(pending: Pending, now_s: int) -> Notify:
-    listed = pending[:SUMMARIES_MAX]
+def _list(pending: Pending, now_s: int, has_windows: HasWindows) -> Notify:
+    listed, left = [], {False: SUMMARIES_MAX, True: IN_WINDOWS_MAX}
+    for execution in pending:
+        kind = has_windows(execution.job_id)
+        if left[kind]:
+            left[kind] -= 1
+            listed.append(execution)
+        elif not any(left.values()):
+            break
     jobs = {status.value: summaries(listed, status) for status in PENDING}
     return {"timestamp": now_s, "jobs": {name: entries for name, entries in jobs.items() if entries}}
 

@@ -1,7 +1,8 @@
 """What is on its way to one client, and what waits for it.
 
 Rules: QoS 0 goes out at once or never. QoS 1 keeps its order and is kept until it is acknowledged; only so many
-are under way, only so many wait. Whether a client may receive a topic is asked when the message goes out.
+are under way, only so many wait. QoS 0 beyond the rate is dropped; QoS 1 counts, but what holds it is what is under
+way. Whether a client may receive a topic is asked when the message goes out.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sim.mqtt.rules import BrokerRules
+from sim.mqtt.rules import BrokerRules, Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,12 @@ class Delivery:
 class Mailbox:
     """Of one session; it outlives connections as the session does."""
 
-    __slots__ = ("_deliver", "_last_id", "_may_receive", "_rules", "_unacked", "_waiting")
+    __slots__ = ("_deliver", "_last_id", "_may_receive", "_now_us", "_pace", "_rules", "_unacked", "_waiting")
 
-    def __init__(self, rules: BrokerRules) -> None:
+    def __init__(self, rules: BrokerRules, now_us: Callable[[], int]) -> None:
         self._rules = rules
+        self._now_us = now_us
+        self._pace = Pace(rules.deliveries_per_s)
         self._deliver: Callable[[Delivery], None] | None = None
         self._may_receive: Callable[[str], bool] = lambda _: False
         self._last_id = 0
@@ -56,7 +59,7 @@ class Mailbox:
         """Send `message` at this QoS, or let it wait if it may."""
         if qos:
             self._put_by(Delivery(message.topic, message.payload, 1, retain=message.retain))
-        elif self._deliver is not None and self._may_receive(message.topic):
+        elif self._deliver is not None and self._may_receive(message.topic) and self._pace.allows(self._now_us()):
             self._deliver(Delivery(message.topic, message.payload, retain=message.retain))
 
     def acked(self, packet_id: int) -> None:
@@ -82,4 +85,5 @@ class Mailbox:
             self._last_id = packet_id
             sent = Delivery(message.topic, message.payload, 1, packet_id, message.retain)
             self._unacked[packet_id] = sent
+            self._pace.allows(self._now_us())
             self._deliver(sent)

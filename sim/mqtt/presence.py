@@ -36,6 +36,10 @@ class Presence:
     def connected(self, now_us: int) -> bytes:
         return self._event("connected", now_us, versionNumber=self.version)
 
+    def connect_failed(self, now_us: int) -> bytes:
+        """Of a client that was not authorised; Amazon gives this one reason."""
+        return self._event("connect_failed", now_us, connectFailureReason="AUTHORIZATION_FAILED")
+
     def disconnected(self, now_us: int, why: Ended) -> bytes:
         return self._event(
             "disconnected",

@@ -41,6 +41,8 @@ class BrokerRules:
     """Whether a SUBSCRIBE that asks for QoS 2 is answered (with QoS 1) or not at all."""
     publishes_per_s: int
     """Of one connection; more are dropped, and at QoS 1 not acknowledged."""
+    deliveries_per_s: int
+    """Towards one connection; QoS 0 beyond it is dropped."""
     reconnect_after_s: int
     """How long after a CONNECT the same client id may not send another."""
     connects_per_account_s: int
@@ -83,6 +85,7 @@ AWS = BrokerRules(
     retained_to_wildcards=False,
     qos_2_subscribes=False,
     publishes_per_s=100,
+    deliveries_per_s=100,
     reconnect_after_s=1,
     connects_per_account_s=3000,
     in_flight_limit=100,
@@ -105,6 +108,7 @@ RELAXED = BrokerRules(
     retained_to_wildcards=True,
     qos_2_subscribes=True,
     publishes_per_s=UNLIMITED,
+    deliveries_per_s=UNLIMITED,
     reconnect_after_s=0,
     connects_per_account_s=UNLIMITED,
     in_flight_limit=1000,

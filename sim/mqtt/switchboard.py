@@ -3,11 +3,12 @@
 The broker on sockets and the in-process network are thin shells around this, so that a rule is written once.
 
 Rules. A newcomer is admitted before anything is touched; then an older connection of the same client id is
-closed. A request to the Jobs service goes to `on_request` and nowhere else, and its answer goes back to that
-very connection, once, subscribed or not; its PUBACK waits for the cloud. Nobody publishes to any other topic that
-begins with `$`. What a client may not do ends its connection. A message reaches each subscriber once, at the lower
-of its QoS and the subscription's. A will is sent unless the client said DISCONNECT. A publish at QoS 2 is never
-answered, as on AWS IoT Core. What one call costs does not depend on how many other clients there are.
+closed. One that is not authorised, or may not publish its will, is refused and reported. A request to the Jobs
+service goes to `on_request` and nowhere else, and its answer goes back to that very connection, once, subscribed or
+not; its PUBACK waits for the cloud. Nobody publishes to any other topic that begins with `$`. What a client may not do
+ends its connection. A message reaches each subscriber once, at the lower of its QoS and the subscription's. A will is
+sent unless the client said DISCONNECT. A publish at QoS 2 is never answered, as on AWS IoT Core. What one call costs
+does not depend on how many other clients there are.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from sim.ports import Will
 REFUSED_FILTER = 0x80
 IDENTIFIER_REJECTED = 2
 SERVER_UNAVAILABLE = 3
+NOT_AUTHORISED = 5
 """CONNACK code for a client, or an account, that connects too often."""
 
 
@@ -58,6 +60,9 @@ class Rights(Protocol):
     """What one connection may do. Asked at every operation, so that a change counts at once."""
 
     def publish(self, topic: str) -> bool: ...
+    def retain(self, topic: str) -> bool:
+        """Asked besides `publish`, of a message that is to be retained."""
+
     def subscribe(self, topic_filter: str) -> bool: ...
     def receive(self, topic: str) -> bool: ...
 
@@ -66,7 +71,7 @@ class _Everything:
     def publish(self, topic: str) -> bool:  # noqa: ARG002
         return True
 
-    subscribe = receive = publish
+    retain = subscribe = receive = publish
 
 
 EVERYTHING: Rights = _Everything()
@@ -126,6 +131,7 @@ class Switchboard:
         self._recent: dict[str, int] = {}  # client ids that may not connect again yet → since when, oldest first
         self._connects = Pace(rules.connects_per_account_s)
         self._invented = 0
+        self._refused = 0
         self._index = FilterIndex(hash_takes_parent=rules.hash_takes_parent)
         self._retained = Retained(rules.retained_limit)
 
@@ -134,7 +140,10 @@ class Switchboard:
     def connect(self, greeting: Greeting, line: Line) -> Accepted | int:
         """Let a client in, or the CONNACK code that refuses it. After the CONNACK call `resume`."""
         rights = self._admit(greeting)
+        if not isinstance(rights, int) and greeting.will is not None and not _may_leave(rights, greeting.will):
+            rights = NOT_AUTHORISED
         if isinstance(rights, int):
+            self._report_refused(greeting)
             return rights
         if code := self._refusal(greeting):
             return code
@@ -149,12 +158,13 @@ class Switchboard:
             session = None
         present = session is not None
         if session is None:
-            session = _Session(client_id, greeting.clean, Mailbox(self._rules), Pace(self._rules.publishes_per_s))
+            session = _Session(
+                client_id, greeting.clean, Mailbox(self._rules, self._now_us), Pace(self._rules.publishes_per_s)
+            )
             self._sessions[client_id] = session
         self._offline.pop(client_id, None)
         version = self._versions[client_id] = self._versions.get(client_id, -1) + 1
-        principal = "" if greeting.certificate is None else sha256(greeting.certificate).hexdigest()
-        session.presence = Presence(client_id, f"{client_id}#{version}", version, principal)
+        session.presence = Presence(client_id, f"{client_id}#{version}", version, _principal(greeting))
         session.line, session.rights, session.will = line, rights, greeting.will
         session.mailbox.open(line.deliver, rights.receive)
         self._lines[session.presence.connection] = session
@@ -179,7 +189,7 @@ class Switchboard:
         else:
             self._offline[session.client_id] = self._now_us()
         self._expire()
-        if will is not None and why is not Ended.BY_CLIENT and self._may_publish(session, will.topic, will.payload):
+        if will is not None and why is not Ended.BY_CLIENT and self._may_publish(session, will):
             self._spread(will.topic, will.payload, will.qos, will.retain)
         self._report("presence/disconnected", session, lambda who, now_us: who.disconnected(now_us, why))
 
@@ -222,7 +232,7 @@ class Switchboard:
         session = self._lines[connection]
         if not self._fits(topic, payload):
             self._expel(session, Ended.CLIENT_ERROR)
-        elif not session.rights.publish(topic):
+        elif not session.rights.publish(topic) or (retain and not session.rights.retain(topic)):
             self._expel(session, Ended.FORBIDDEN)
         elif session.publishes.allows(self._now_us()) and qos <= 1:
             if topic[0] != "$":
@@ -290,8 +300,8 @@ class Switchboard:
         rules = self._rules
         return valid_topic(topic) and rules.takes_topic(topic) and len(payload) <= rules.payload_limit_bytes
 
-    def _may_publish(self, session: _Session, topic: str, payload: bytes) -> bool:
-        return self._fits(topic, payload) and topic[0] != "$" and session.rights.publish(topic)
+    def _may_publish(self, session: _Session, will: Will) -> bool:
+        return self._fits(will.topic, will.payload) and will.topic[0] != "$" and _may_leave(session.rights, will)
 
     def _spread(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
         if retain and payload:
@@ -302,11 +312,19 @@ class Switchboard:
         for client_id, granted in self._index.find(topic).items():
             self._sessions[client_id].mailbox.put(message, min(qos, granted))
 
+    def _report_refused(self, greeting: Greeting) -> None:
+        client_id, self._refused = greeting.client_id, self._refused + 1
+        who = Presence(client_id, f"{client_id}#refused-{self._refused}", 0, _principal(greeting))
+        self._report_of("presence/connect_failed", who, lambda who, now_us: who.connect_failed(now_us))
+
     def _report(self, kind: str, session: _Session, event: Callable[[Presence, int], bytes]) -> None:
+        self._report_of(kind, session.presence, event)
+
+    def _report_of(self, kind: str, who: Presence, event: Callable[[Presence, int], bytes]) -> None:
         """Publish a life-cycle event; Amazon sends none for a client id that no topic can hold."""
-        topic = f"$aws/events/{kind}/{session.client_id}"
+        topic = f"$aws/events/{kind}/{who.client_id}"
         if valid_topic(topic) and (readers := self._index.find(topic)):
-            message = Delivery(topic, event(session.presence, self._now_us()))
+            message = Delivery(topic, event(who, self._now_us()))
             for client_id in readers:
                 self._sessions[client_id].mailbox.put(message, 0)
 
@@ -333,3 +351,11 @@ class Switchboard:
             self._index.remove(session.client_id, topic_filter)
         self._sessions.pop(session.client_id, None)
         self._offline.pop(session.client_id, None)
+
+
+def _may_leave(rights: Rights, will: Will) -> bool:
+    return rights.publish(will.topic) and (not will.retain or rights.retain(will.topic))
+
+
+def _principal(greeting: Greeting) -> str:
+    return "" if greeting.certificate is None else sha256(greeting.certificate).hexdigest()

@@ -49,6 +49,7 @@ class Document:
 
     file: str
     text: str
+    what: str = "a scenario is a mapping of keys, e.g. 'version: 1'"
     problems: list[Problem] = field(default_factory=list, init=False)
     unreadable: bool = field(default=False, init=False)
     _marks: dict[Place, yaml.Node] = field(default_factory=dict, init=False)
@@ -61,7 +62,7 @@ class Document:
             root = yaml.compose(self.text, Loader=_Yaml12)
             if isinstance(root, yaml.MappingNode):
                 return self._plain(root, ())
-            self._fail(1, 1, "a scenario is a mapping of keys, e.g. 'version: 1'")
+            self._fail(1, 1, self.what)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)

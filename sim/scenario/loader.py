@@ -27,6 +27,7 @@ from sim.scenario.schema_hosts import host_problems
 from sim.scenario.schema_outside import outside_problems
 from sim.scenario.schema_steps import around_problems
 from sim.scenario.schema_stubs import stub_problems
+from sim.scenario.schema_users import USERS, User
 from sim.scenario.values import DOCUMENT_CHARS, S3Object, parse_s3_url
 from sim.shipped import scenarios_dir
 from sim.update.methods import METHODS, MINI_SUFFIXES
@@ -69,6 +70,24 @@ def load_scenario(path: Path) -> Scenario:
     return scenario
 
 
+def load_users(path: Path) -> dict[str, User]:
+    """Users by name from a file of their own, written as under `cloud.users`; SpecError holds every problem found."""
+    document = Document(str(path), _text(path), "users are a mapping, e.g. 'ann: {thing: meter-1, password: s3cret}'")
+    data = document.read()
+    users: dict[str, User] = {}
+    if not document.unreadable:
+        try:
+            users = USERS.validate_python(data)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                _report_invalid(document, detail, dict[str, User])
+        if not document.problems and not users:
+            document.report((), "there are no users in it")
+    if document.problems:
+        raise SpecError(document.sorted_problems())
+    return users
+
+
 def _text(path: Path) -> str:
     try:
         raw = path.read_bytes()
@@ -95,13 +114,13 @@ _WORDS = {
 }
 
 
-def _report_invalid(document: Document, detail: ErrorDetails) -> None:
+def _report_invalid(document: Document, detail: ErrorDetails, kind: Any = Scenario) -> None:
     """A problem that pydantic found, at its place and in our words."""
     place = detail["loc"]
     if detail["type"] == "too_short" and detail["input"]:
         return  # pydantic's echo of wrong items, which are told themselves
     if detail["type"] == "extra_forbidden":
-        known = _known_keys(Scenario, place[:-1])
+        known = _known_keys(kind, place[:-1])
         hint = suggest(str(place[-1]), known) or f"; there are {', '.join(known)}"
         document.report(place, f"unknown key {str(place[-1])!r}{hint}", on_key=True)
     elif detail["type"] == "missing":

@@ -21,6 +21,7 @@ from sim.scenario.schema_outside import AwsIot, OutsideBroker
 from sim.scenario.schema_rules import Rules
 from sim.scenario.schema_steps import DeviceStep, PeerSpec
 from sim.scenario.schema_stubs import StubsSpec
+from sim.scenario.schema_users import User, UserName
 from sim.scenario.values import (
     BucketName,
     DurationUs,
@@ -141,12 +142,14 @@ class Object(Spec):
 class Cloud(Spec):
     """The embedded cloud's content: bucket → key → object. Objects of `public` buckets need no signed URL.
 
+    `users` are those who may come with a password in place of a certificate.
     `broker` has devices and the Jobs service meet on a broker outside; with `aws` there is no cloud of ours at all.
     """
 
     buckets: dict[BucketName, dict[str, Object]] = Field(default_factory=dict)
     public: tuple[str, ...] = ()
     rules: Rules = Rules()
+    users: dict[UserName, User] = Field(default_factory=dict)
     broker: OutsideBroker | None = None
     aws: AwsIot | None = None
 

@@ -102,7 +102,11 @@ class AwsIot(Spec):
 def outside_problems(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
     """Where in a scenario's plain data something does not fit a cloud that is not ours, and why."""
     cloud = data.get("cloud")
-    if not isinstance(cloud, dict) or cloud.get("aws") is None:
+    if not isinstance(cloud, dict):
+        return
+    if cloud.get("users") and (cloud.get("aws") or cloud.get("broker")):
+        yield ("cloud", "users"), "users are of the scenario's own broker; here the broker outside says who may connect"
+    if cloud.get("aws") is None:
         return
     if cloud.get("broker") is not None:
         yield ("cloud", "broker"), "'broker' and 'aws' exclude each other"

@@ -24,6 +24,7 @@ from sim.scenario.packages import flip_bit, object_bytes, stand_ins
 from sim.scenario.result import RunOptions
 from sim.scenario.schema import Fleet, Scenario
 from sim.scenario.schema_jobs import Job, Step
+from sim.scenario.schema_users import logins
 from sim.scenario.serial_ends import open_serial_ends
 from sim.scenario.stage import Stage
 from sim.scenario.steps import Steps, device_peers, device_steps
@@ -63,6 +64,8 @@ class World:
         self.ending = False
         """Its end has been set."""
         self._to_do = sum(1 + len(job.steps) - self.account.orders.get(job.job_id, 0) for job in scenario.jobs)
+        gate = self.account.gate
+        gate.logins = {**gate.logins, **logins(scenario.cloud.users)}
         try:
             self._set_faults()
             if stage.elapsed_us is None:

@@ -21,7 +21,7 @@ class UpOptions:
     """What `qpyota up` was asked. A port of 0 is any free one; without `plain_mqtt_port` there is no MQTT without TLS.
 
     `limits` and `urls` None: as it suits, see `relaxed` and `local_urls`. `synced`: what is acknowledged also survives
-    the end of the machine.
+    the end of the machine. `users`: a file of those who may come with a password in place of a certificate.
     """
 
     data: Path
@@ -36,6 +36,7 @@ class UpOptions:
     urls: Literal["aws", "local"] | None = None
     speed: float = 1.0
     synced: bool = False
+    users: Path | None = None
 
     def check(self) -> None:
         """SpecError for what would open the cloud to people it is not meant for."""

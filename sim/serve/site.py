@@ -22,6 +22,7 @@ from sim import __version__
 from sim.boot.bootloader import Trust
 from sim.cloud import sigv4
 from sim.cloud.account import SCENARIO_RULES, Account
+from sim.cloud.gate import Login
 from sim.cloud.sigv4 import Credentials
 from sim.cloud.store.database import Database
 from sim.cloud.store.keeper import LATEST, Keeper
@@ -102,6 +103,7 @@ class Site:
         objects = Objects(self._data.objects, synced=self._options.synced)
         self._keeper = Keeper(self._database, objects, account)
         self._keeper.load()
+        account.gate.logins = self._logins()
         servers = Servers(clock, account, self._options, rules.broker)
         self._exit.callback(servers.close)
         facts: dict[str, str] = {}
@@ -140,6 +142,13 @@ class Site:
         if scenario.cloud.broker is not None or scenario.cloud.aws is not None:
             raise SpecError(f"{source}: its cloud is outside, so there is nothing to serve; use qpyota run")
         return scenario
+
+    def _logins(self) -> dict[str, Login]:
+        """Users of the file that was named; a scenario adds its own."""
+        from sim.scenario.loader import load_users
+        from sim.scenario.schema_users import logins
+
+        return {} if self._options.users is None else logins(load_users(self._options.users))
 
     def _rules(self, scenario: Scenario | None) -> Limits:
         limits = self._options.limits

@@ -120,6 +120,15 @@ def test_topics_outside_the_reserved_ones_are_free_for_a_device_of_this_cloud_un
     assert [inside.subscribe(topic) for topic in FREE] == [False, False, True, True]
 
 
+def test_a_retained_message_takes_a_right_of_its_own(account: Account) -> None:
+    inside = rights(enter(account))
+    assert inside.retain("plant/t"), "a device of this cloud; nobody said otherwise"
+    assert not inside.retain(OWN + "get")
+    account.registry.policies.create("no", policy(("iot:RetainPublish", "topic/*"), effect="Deny"), 0)
+    account.registry.policies.attach("no", arn(account))
+    assert (inside.publish("plant/t"), inside.retain("plant/t")) == (True, False)
+
+
 def test_whoever_has_another_certificate_has_what_its_policies_say_and_no_more(account: Account) -> None:
     registry, other = account.registry, account.things.issue(1)
     account.issue("t")

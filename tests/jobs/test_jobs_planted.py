@@ -104,7 +104,7 @@ def heads_are_told_apart_by_job_alone(patch: pytest.MonkeyPatch) -> None:
 
 
 def notify_keeps_an_empty_status(patch: pytest.MonkeyPatch) -> None:
-    def list_changed(thing: str, pending: Any, now_s: int) -> Any:
+    def list_changed(thing: str, pending: Any, now_s: int, _has_windows: Any) -> Any:
         jobs = {it.value: notify.summaries(pending, it) for it in PENDING}
         return f"$aws/things/{thing}/jobs/notify", {"timestamp": now_s, "jobs": jobs}
 

@@ -245,4 +245,17 @@ NOTIFICATIONS = (
         do("create", "late"),
         ("notify " + " ".join(f"j{it}" for it in range(10)),),
     ),
+    Told(
+        "five of jobs with maintenance windows are listed besides the ten",
+        (
+            do("group", "g", "t"),
+            *(
+                do("create", f"w{it}", "g", targetSelection="CONTINUOUS", schedulingConfig=TEN_OF_EACH_HOUR)
+                for it in range(6)
+            ),
+            *(do("create", f"j{it}") for it in range(10)),
+        ),
+        do("create", "late"),
+        ("notify " + " ".join([*(f"w{it}" for it in range(5)), *(f"j{it}" for it in range(10))]),),
+    ),
 )

@@ -12,7 +12,7 @@ import pytest
 from net_stage import Client, Stage
 
 from sim.mqtt.rules import AWS, RELAXED
-from sim.ports import Closed, Connack, Pingresp, Puback, Suback
+from sim.ports import Closed, Connack, Message, Pingresp, Puback, Suback
 
 MINUTE = 60.0
 KIB = 1024
@@ -184,19 +184,58 @@ def test_a_hundred_publishes_a_second_and_what_is_more_is_dropped_without_puback
         stage = both(rules)
         reader, client, other = stage.connect("reader"), stage.connect("a"), stage.connect("other")
         reader.channel.subscribe(1, "x", 0)
+        other.channel.subscribe(1, "y", 0)
         stage.run()
         for number in range(130):
             client.channel.publish("x", b"%d" % number, 1, packet_id=number + 1)
-        other.channel.publish("x", b"other")
+        other.channel.publish("y", b"other")
         stage.run()
         assert client.arrivals[1:] == [Puback(number + 1) for number in range(through)]
         numbers = [b"%d" % number for number in range(through)]
-        assert [payload for _, payload in reader.messages if payload != b"other"] == numbers
-        assert ("x", b"other") in reader.messages
+        assert [payload for _, payload in reader.messages] == numbers
+        assert other.messages == [("y", b"other")]
         stage.run(1)
         client.channel.publish("x", b"again", 1, packet_id=200)
         stage.run()
         assert client.arrivals[-1] == Puback(200)
+
+
+def test_a_hundred_messages_a_second_reach_a_client_and_more_of_qos_0_are_dropped(both: Any) -> None:
+    for rules, through in ((AWS, 100), (RELAXED, 130)):
+        stage = both(rules)
+        reader, beside = stage.connect("reader"), stage.connect("beside")
+        reader.channel.subscribe(1, "x", 0)
+        beside.channel.subscribe(1, "y", 0)
+        stage.run()
+        for number in range(130):
+            stage.cloud.publish("x", b"%d" % number)
+        stage.cloud.publish("y", b"")
+        stage.run()
+        assert [payload for _, payload in reader.messages] == [b"%d" % number for number in range(through)]
+        assert beside.messages == [("y", b"")]
+        assert not reader.closed
+        stage.run(1)
+        stage.cloud.publish("x", b"again")
+        stage.run()
+        assert reader.messages[-1] == ("x", b"again")
+
+
+def test_what_goes_out_at_qos_1_counts_and_is_not_dropped(both: Any) -> None:
+    stage = both(AWS)
+    reader = stage.connect("reader")
+    reader.channel.subscribe(1, "x", 1)
+    reader.channel.subscribe(2, "y", 0)
+    stage.run()
+    for _ in range(130):
+        stage.cloud.publish("x", b"", 1)
+    stage.cloud.publish("y", b"")
+    stage.run()
+    sent = [arrival for arrival in reader.arrivals if isinstance(arrival, Message)]
+    assert len(sent) == AWS.in_flight_limit
+    for message in sent:
+        reader.channel.ack(message.packet_id)
+    stage.run()
+    assert [topic for topic, _ in reader.messages] == ["x"] * 130
 
 
 def test_requests_to_the_jobs_service_count_as_publishes(both: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sim.kernel.clock import EPOCH_S
-from sim.ports import Will
+from sim.ports import Closed, Connack, Will
 
 
 def watcher(stage: Any, *filters: str) -> Any:
@@ -58,7 +58,7 @@ class Nothing:
     def publish(self, topic: str) -> bool:
         return False
 
-    subscribe = receive = publish
+    retain = subscribe = receive = publish
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,49 @@ def test_the_reason_of_an_end(stage: Any, end: Any, reason: str) -> None:
     told = [event for topic, event in events(watch) if "/disconnected/" in topic]
     assert [event["disconnectReason"] for event in told] == [reason]
     assert told[0]["clientInitiatedDisconnect"] == (reason == "CLIENT_INITIATED_DISCONNECT")
+
+
+class NoWill(Nothing):
+    def publish(self, topic: str) -> bool:
+        return topic == "kept"
+
+    def retain(self, topic: str) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("rights", "will"),
+    [
+        (4, None),
+        (5, None),
+        (NoWill(), Will("gone", b"")),
+        (NoWill(), Will("kept", b"", retain=True)),
+    ],
+)
+def test_who_is_not_authorised_or_may_not_leave_its_will_is_refused_and_reported(
+    stage: Any, identity: Any, rights: Any, will: Will | None
+) -> None:
+    watch = watcher(stage)
+    at_ms = EPOCH_S * 1000 + stage.clock.now_us // 1000
+    stage.rights = rights
+    client = stage.connect("a", certificate=identity.certificate, private_key=identity.private_key, will=will)
+    assert client.arrivals == [Connack(rights if isinstance(rights, int) else 5), Closed("closed")]
+    failed = {
+        "clientId": "a",
+        "timestamp": at_ms,
+        "eventType": "connect_failed",
+        "connectFailureReason": "AUTHORIZATION_FAILED",
+        "sessionIdentifier": "a#refused-1",
+        "principalIdentifier": "" if stage.kind == "tcp" else sha256(identity.der).hexdigest(),
+    }
+    assert events(watch) == [("$aws/events/presence/connect_failed/a", failed)]
+
+
+def test_a_will_that_may_be_left_lets_its_client_in(stage: Any) -> None:
+    watch = watcher(stage)
+    stage.rights = NoWill()
+    assert stage.connect("a", will=Will("kept", b"")).arrivals == [Connack(0)]
+    assert [topic for topic, _ in events(watch)] == ["$aws/events/presence/connected/a"]
 
 
 def test_subscribing_and_unsubscribing_name_the_filters(stage: Any) -> None:

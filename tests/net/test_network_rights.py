@@ -19,11 +19,28 @@ class Only:
     def publish(self, topic: str) -> bool:
         return f"publish {topic}" in self.allowed
 
+    def retain(self, topic: str) -> bool:
+        return f"retain {topic}" in self.allowed
+
     def subscribe(self, topic_filter: str) -> bool:
         return f"subscribe {topic_filter}" in self.allowed
 
     def receive(self, topic: str) -> bool:
         return f"receive {topic}" in self.allowed
+
+
+def test_to_leave_a_retained_message_takes_a_right_of_its_own(stage: Any) -> None:
+    for allowed, kept in ((("publish x",), False), (("retain x",), False), (("publish x", "retain x"), True)):
+        stage.rights = Only(*allowed)
+        client = stage.connect("a")
+        client.channel.publish("x", b"on", 1, retain=True, packet_id=1)
+        stage.run()
+        assert client.closed is not kept
+        stage.rights = Only("subscribe x", "receive x")
+        reader = stage.connect("reader")
+        reader.channel.subscribe(1, "x", 0)
+        stage.run()
+        assert reader.messages == [("x", b"on")] * kept
 
 
 def test_a_publish_that_is_not_allowed_ends_the_connection_before_anything_happens(stage: Any) -> None:
