@@ -260,7 +260,12 @@ class UdpPort(Protocol):
 
 
 class Streams(Protocol):
-    """TCP and UDP of the emulated world. Devices and peers use it alike; `owner` is the name that orders arrivals."""
+    """TCP and UDP of the emulated world. Devices and peers use it alike; `owner` is the name that orders arrivals.
+
+    `on_listen` is told who begins to listen where, and where that is on this machine, if it is anywhere.
+    """
+
+    on_listen: Callable[[str, Address, tuple[str, int]], object] | None
 
     def resolve(self, host: str) -> str | None:
         """The address behind a name, or None."""

@@ -53,6 +53,14 @@ class Trace:
         for observer in self._observers:
             observer(record)
 
+    def aside(self, track: str, kind: str, **data: Any) -> None:
+        """Tell observers what is true of this machine only (a port, a path). It is no part of what repeats: it has the
+        number of the record before it, and no digest knows of it."""
+        seq, _ = self._tracks.get(track) or (0, None)
+        record = Record(self._now_us(), track, max(0, seq - 1), kind, data)
+        for observer in self._observers:
+            observer(record)
+
     def hashes(self) -> dict[str, str]:
         """Digest of each track so far, tracks sorted by name."""
         return {name: self._tracks[name][1].hexdigest() for name in sorted(self._tracks)}

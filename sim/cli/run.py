@@ -85,7 +85,7 @@ def _run(name: str, options: RunOptions, show: _Show) -> RunResult:
 
     scenario = load_scenario(find_scenario(name))
     with ExitStack() as stack:
-        observers: list[Observer] = [_tell_serial_line]
+        observers: list[Observer] = [_tell_way_in]
         if show.trace is not None:
             observers.append(_trace_writer(show.trace, stack))
         if not (show.as_json or show.quiet):
@@ -103,10 +103,12 @@ def _trace_writer(path: Path, stack: ExitStack) -> Observer:
     return lambda record: print(record.to_json(), file=file)
 
 
-def _tell_serial_line(record: Record) -> None:
-    """Where a serial port leads out of the run, which nobody could guess."""
+def _tell_way_in(record: Record) -> None:
+    """Where a serial port leads out of the run, or a listening socket into it, which nobody could guess."""
     if record.kind == "uart.outside":
         click.echo(f"{record.track} UART{record.data['port']}: {record.data['address']}", err=True)
+    elif record.kind == "tcp.outside":
+        click.echo(f"{record.track} listens on port {record.data['port']}: {record.data['address']}", err=True)
 
 
 def print_verdict(result: RunResult) -> None:

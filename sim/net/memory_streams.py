@@ -21,6 +21,8 @@ class MemoryStreams:
         self._clock = clock
         self.book: Book[_Listener] = Book()
         self._ports: Book[_Port] = Book()
+        self.on_listen: Callable[[str, Address, tuple[str, int]], object] | None = None
+        """Never told: nothing here is reachable from outside."""
 
     def resolve(self, host: str) -> str | None:
         """The address behind a name, or None."""

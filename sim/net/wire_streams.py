@@ -53,6 +53,8 @@ class WireStreams:
         self.ports: Book[_Port] = Book()
         self.dialled: dict[tuple[str, int], _End] = {}
         """Ends of ours by the machine's address of their socket, while it is open."""
+        self.on_listen: Callable[[str, Address, tuple[str, int]], object] | None = None
+        """Told who begins to listen where, and where that is on this machine."""
         self.bound: dict[tuple[str, int], Address] = {}
         self._inbox: list[tuple[_End | _Port, int, Callable[..., None], tuple[Any, ...]]] = []
         self._numbers = itertools.count()
@@ -85,6 +87,8 @@ class WireStreams:
         if not self.book.enter(at, listener):
             return None
         listener.open()
+        if self.on_listen is not None:
+            self.on_listen(owner, at, listener.real)
         return listener
 
     def udp(self, owner: str, at: Address, take: TakeDatagram) -> _Port | None:

@@ -17,6 +17,7 @@ from sim.device.peer import Peer
 from sim.errors import QpyotaError, SpecError
 from sim.kernel.clock import Clock
 from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY
+from sim.ports import Address
 from sim.scenario.faults import DeviceFault, device_faults, server_faults
 from sim.scenario.fleet import Ground, make_devices
 from sim.scenario.hosts import Host, open_hosts
@@ -86,6 +87,7 @@ class World:
 
     def start(self) -> None:
         """Schedule everything that the scenario says will happen, and let the outside have its serial lines."""
+        self._tell_of_sockets()
         self._serial = open_serial_ends(self.scenario, self.clock, self.options.transport, self.devices)
         for device in self.devices.values():
             self.clock.after(0, device.power_on)
@@ -99,6 +101,16 @@ class World:
             fault.arm()
         for step in self.steps:
             step.arm(self._elapsed_us)
+
+    def _tell_of_sockets(self) -> None:
+        """In real time a port that a device listens on can be reached from outside: say where."""
+
+        def tell(owner: str, at: Address, real: tuple[str, int]) -> None:
+            if owner in self.devices:
+                self.trace.aside(owner, "tcp.outside", port=at.port, address=f"{real[0]}:{real[1]}")
+
+        if self.options.transport == "paced":
+            self._wiring.network.streams.on_listen = tell
 
     @property
     def problems(self) -> list[str]:
