@@ -166,6 +166,7 @@ class FamilyFile(_Keys):
     methods: Figure[list[Method]]
     packages: Figure[dict[Method, list[str]]]
     power_down_reason: Figure[list[str]]
+    lacks: Figure[dict[str, list[str]]]
     secure_data: Figure[str | None]
     fota: FotaKeys
     mqtt_state: Figure[bool]

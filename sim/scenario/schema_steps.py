@@ -110,9 +110,9 @@ class GnssStep(Spec):
 
 
 class I2cStep(Spec):
-    """A chip on a bus, and what its registers hold; `absent` takes it away."""
+    """A chip on a bus, and what its registers hold; `absent` takes it away. A bus of pins is its clock pin."""
 
-    bus: Annotated[StrictInt, Field(ge=0, le=2)] = 0
+    bus: Annotated[StrictInt, Field(ge=0, le=47)] = 0
     address: Annotated[StrictInt, Field(ge=0, le=127)]
     registers: dict[Number, HexBytes] = Field(default_factory=dict)
     absent: StrictBool = False

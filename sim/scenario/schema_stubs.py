@@ -12,7 +12,7 @@ from sim.scenario.references import Finding, mappings, unknown
 from sim.scenario.values import DurationUs, Spec
 from sim.script.modules import FIRMWARE_MODULES
 from sim.script.stubs import Answer, Call, Stubs, names_of
-from sim.script.surface import OTHER_MODULES
+from sim.script.surface import INERT_MEMBERS, OTHER_MODULES, SURFACE
 
 
 class CallSpec(Spec):
@@ -62,11 +62,11 @@ def stub_problems(fleet: Collection[tuple[Place, Any]]) -> Iterator[Finding]:
         for place, names in mappings(entry, "stubs"):
             module = str(place[-1])
             where = (*entry_place, *place)
-            if module in FIRMWARE_MODULES:
+            if module in FIRMWARE_MODULES and module not in INERT_MEMBERS:
                 yield where, f"{module} is emulated; stubs are for modules that are not", 0
                 continue
-            found = list(unknown(where, "module", module, sorted(OTHER_MODULES)))
+            found = list(unknown(where, "module", module, sorted({*OTHER_MODULES, *INERT_MEMBERS})))
             yield from found
-            if not found:
+            if not found and SURFACE[module]:  # of a module that nobody lists, a scenario may name anything
                 for name in names:
                     yield from unknown((*where, name), f"function of {module}:", name, names_of(module))

@@ -11,14 +11,14 @@ from typing import Any, Literal, cast
 
 from sim.boot.bootloader import Trust
 from sim.device.identity import DeviceIdentity
-from sim.device.model import load_model
+from sim.device.model import known_models, load_model
 from sim.device.module import Module, Setting
 from sim.kernel.clock import Clock
 from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY
 from sim.ports import Network
 from sim.script.modules import FIRMWARE_MODULES
 from sim.script.runtime import ScriptProfile, ScriptRuntime
-from sim.script.surface import INERT_MODULES, SURFACE, Member
+from sim.script.surface import INERT_MEMBERS, INERT_MODULES, SURFACE, Member
 from sim.trace import Trace
 
 State = Literal["implemented", "inert", "missing"]
@@ -39,6 +39,18 @@ the device is an {MODEL}.
 
 | module | implemented | inert | missing |
 |---|---|---|---|
+"""
+
+
+_MISSING = """
+Why names are missing: file systems on other chips (`uos.Vfs…`, `uos.mount`) and bands (`net.setBand`) are not modelled;
+`lvgl` and `framebuf` need a screen; `uctypes`, `uselect`, `upip`, `hashlib`, `hmac` differ from build to build, and
+nobody lists their names. A scenario's `stubs` make any module importable, with the functions that it names.
+
+What is implemented is not on every model. The vendor's pages name the series that have it; on the others it is missing:
+
+| name | models without it |
+|---|---|
 """
 
 
@@ -65,7 +77,12 @@ def page() -> str:
                 lists.append(f"\n{wanted}: {', '.join(found)}\n")
     unlisted = ", ".join(f"`{module}`" for module in sorted(SURFACE, key=str.lower) if not SURFACE[module])
     return (
-        _HEAD + "".join(rows) + f"\nModules of which no names are listed, all missing: {unlisted}.\n" + "".join(lists)
+        _HEAD
+        + "".join(rows)
+        + f"\nModules of which no names are listed, all missing: {unlisted}.\n"
+        + _MISSING
+        + "".join(_absences())
+        + "".join(lists)
     )
 
 
@@ -81,15 +98,22 @@ def _runtime() -> ScriptRuntime:
 def _states(runtime: ScriptRuntime, module: str, member: Member) -> Iterator[tuple[str, State]]:
     if module in FIRMWARE_MODULES:
         maker = importlib.import_module(f"sim.script.modules.{FIRMWARE_MODULES[module]}")
-        yield from _found(maker.make(runtime), "", member)
+        yield from _found(maker.make(runtime), "", member, member.name in INERT_MEMBERS.get(module, ()))
     else:
         state: State = "inert" if module in INERT_MODULES else "missing"
         yield member.name, state
         yield from ((f"{member.name}.{inner.name}", state) for inner in member.inner)
 
 
-def _found(owner: Any, prefix: str, member: Member) -> Iterator[tuple[str, State]]:
-    there = hasattr(owner, member.name)
-    yield prefix + member.name, "implemented" if there else "missing"
+def _found(owner: Any, prefix: str, member: Member, is_inert: bool) -> Iterator[tuple[str, State]]:
+    there: State = "inert" if is_inert else "implemented"
+    yield prefix + member.name, there if hasattr(owner, member.name) else "missing"
     for inner in member.inner:
-        yield from _found(getattr(owner, member.name, None), f"{prefix}{member.name}.", inner)
+        yield from _found(getattr(owner, member.name, None), f"{prefix}{member.name}.", inner, is_inert)
+
+
+def _absences() -> Iterator[str]:
+    """Names that some models lack, and which."""
+    models = [load_model(row.variant) for row in known_models()]
+    for name in sorted({name for model in models for name in model.lacks}):
+        yield f"| `{name}` | {', '.join(model.variant for model in models if name in model.lacks)} |\n"

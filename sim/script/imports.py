@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.script.loader import RAW_PATH
 from sim.script.modules import FIRMWARE_MODULES
-from sim.script.namespace import complete
+from sim.script.namespace import complete, forget
 from sim.script.surface import INERT_MODULES
 
 if TYPE_CHECKING:
@@ -64,10 +64,17 @@ class ImportTable:
         return [module for module in self.modules.values() if hasattr(module, "__file__")]
 
     def _load(self, name: str) -> Any:
+        lacks = self._runtime.module.model.lacks
+        if name in lacks:
+            raise ImportError(f"no module named '{name}'")
         if name in FIRMWARE_MODULES:
             maker = importlib.import_module(f"sim.script.modules.{FIRMWARE_MODULES[name]}")
-            self.modules[name] = maker.make(self._runtime)
-            return self.modules[name]
+            made = self.modules[name] = maker.make(self._runtime)
+            for path in lacks:
+                owner, _, missing = path.partition(".")
+                if owner == name:
+                    forget(made, missing)
+            return made
         if name in INERT_MODULES or name in self._runtime.profile.stubs:
             self.modules[name] = importlib.import_module("sim.script.modules.inert").make(self._runtime, name)
             return self.modules[name]

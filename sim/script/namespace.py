@@ -38,6 +38,12 @@ def lazy_namespace(name: str, makers: Mapping[str, Callable[[], Any]], **members
     return module
 
 
+def forget(module: object, name: str) -> None:
+    """Take a name out that this device does not have; harmless when it is not there."""
+    vars(module).pop(name, None)
+    vars(module).get("_makers", {}).pop(name, None)
+
+
 def complete(module: object) -> None:
     """Make what was left for later, as `from module import *` wants it; what an import gave need not be a module."""
     for name in list(vars(module).get("_makers", ())):

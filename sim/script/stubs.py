@@ -30,10 +30,13 @@ Stubs = Mapping[str, Mapping[str, Answer]]
 
 def names_of(module: str) -> list[str]:
     """The names of a module that may be given an answer: functions, and methods with or without their class."""
-    from sim.script.surface import SURFACE
+    from sim.script.surface import INERT_MEMBERS, SURFACE
 
+    only = INERT_MEMBERS.get(module)
     names: dict[str, None] = {}
     for member in SURFACE[module]:
+        if only is not None and member.name not in only:
+            continue
         if not member.constant and not member.inner:
             names[member.name] = None
         for inner in member.inner:

@@ -161,6 +161,9 @@ INERT_MODULES = frozenset(
 )  # fmt: skip
 """Modules that can be imported and do nothing: hardware and clouds that are not emulated. Their calls fail."""
 
+INERT_MEMBERS = {"machine": ("KeyPad", "LCD", "OneWire"), "misc": ("USBNET",)}
+"""The same of single classes in modules that are emulated otherwise."""
+
 _ITEM = re.compile(
     r"(?P<name>\w+?)(?P<first>\d*)(?:\.\.(?P<last>\d+))?(?P<constant>=)?(?:\((?P<inner>[^)]*)\))?(?:\s|$)"
 )

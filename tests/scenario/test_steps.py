@@ -21,8 +21,8 @@ name: around
 seed: 5
 duration: {duration}
 fleet:
-  - {{name: dut, model: EG915U, firmware: EG915UEUABR03A20M08_OCPU_QPY, script: ./device}}
-  - {{group: others, count: 2, model: EG915U, firmware: EG915UEUABR03A20M08_OCPU_QPY, script: ./device}}
+  - {{name: dut, model: EC200U, firmware: EC200UCNLAR03A20M08_OCPU_QPY, script: ./device}}
+  - {{group: others, count: 2, model: EC200U, firmware: EC200UCNLAR03A20M08_OCPU_QPY, script: ./device}}
 """
 
 IDLE = "import utime\nwhile True:\n    utime.sleep(10)\n"
@@ -227,11 +227,11 @@ def test_a_locked_card_asks_at_each_start(around: Around) -> None:
             Power.powerRestart()
         print([sim.verifyPin('4711') for _ in range(3)], sim.getStatus(), sim.verifyPin('12345'))
         print(sim.unblockPin('00000000', '9999'), sim.unblockPin('12345678', '9999'), sim.getStatus())
-        print(sim.disablePin('9999'), sim.writePhonebook(9, 1, 'Ann', '123'), sim.readPhonebook(9, 0, 0, 'A'))
+        print(sim.disablePin('9999'), hasattr(sim, 'readPhonebook'))
         """,
     )
     assert ran.printed() == [
-        "2 -1 0 -1", "-1 0 1 0", "3", "2 -1 0 -1", "[-1, -1, -1] 3 -1", "-1 0 1", "0 0 (1, [(1, 'Ann', '123')])",
+        "2 -1 0 -1", "-1 0 1 0", "3", "2 -1 0 -1", "[-1, -1, -1] 3 -1", "-1 0 1", "0 False",
     ]  # fmt: skip
 
 
@@ -294,7 +294,7 @@ def test_the_trace_is_the_same_on_every_transport(around: Around, transport: str
 
 DOG = """
 packages:
-  next: {from: EG915UEUABR03A20M08_OCPU_QPY, to: EG915UEUABR03A21M08_OCPU_QPY}
+  next: {from: EC200UCNLAR03A20M08_OCPU_QPY, to: EC200UCNLAR03A21M08_OCPU_QPY}
 cloud:
   public: [firmware]
   buckets: {firmware: {a.pack: {package: next}}}

@@ -99,6 +99,24 @@ def test_a_module_that_is_missing_can_be_given(tmp_path: Path) -> None:
     assert [data["text"] for data in found["print"]] == ["[1, 2]", "no module named 'lvgl'"]
 
 
+def test_a_module_whose_names_nobody_lists_has_those_of_the_scenario(tmp_path: Path) -> None:
+    found = ran(
+        tmp_path,
+        "uselect: {poll: 5}\n",
+        "import uselect\nprint(uselect.poll(1), hasattr(uselect, 'select'))\n",
+    )
+    assert [data["text"] for data in found["print"]] == ["5 False"]
+
+
+def test_a_screen_in_an_emulated_module_answers(tmp_path: Path) -> None:
+    found = ran(
+        tmp_path,
+        "machine: {LCD.lcd_init: 0}\n",
+        "from machine import LCD\nlcd = LCD()\nprint(lcd.lcd_init(b'', 1, 1), lcd.lcd_clear(0))\n",
+    )
+    assert [data["text"] for data in found["print"]] == ["0 -1"]
+
+
 def test_nobody_is_called_back_after_a_restart(tmp_path: Path) -> None:
     found = ran(
         tmp_path,
@@ -120,6 +138,7 @@ def test_nobody_is_called_back_after_a_restart(tmp_path: Path) -> None:
     [
         ("aLiyun: {connect: 0}", "unknown module 'aLiyun'; did you mean 'aLiYun'?"),
         ("aLiYun: {publsh: 0}", "unknown function of aLiYun: 'publsh'; did you mean 'publish'?"),
+        ("machine: {Pin.read: 0}", "unknown function of machine: 'Pin.read'; did you mean 'read'?"),
         ("net: {getState: 0}", "net is emulated; stubs are for modules that are not"),
         ("sms: {setCallback: {return: 0}}", "unknown key 'return'; did you mean 'returns'?"),
         ("sms: {setCallback: {returns: 0, in_turn: [1]}}", "give 'returns' or 'in_turn', not both"),

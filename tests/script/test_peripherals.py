@@ -260,3 +260,33 @@ def test_what_is_outside_outlives_a_restart_and_what_the_program_set_up_does_not
     board(script).set_pin(3, 0)
     script.run(60)
     assert script.printed == ["1 3", "1 0"]
+
+
+def test_buses_by_plain_pins(run):
+    script = run(
+        """
+        from machine import I2C_simulation, Pin, SoftSPI
+        import utime
+        utime.sleep(20)
+        bus, data = I2C_simulation(Pin.GPIO10, Pin.GPIO11, 100000), bytearray(2)
+        print(bus.read(0x44, b'\\x10', 1, data, 2, 5), data, bus.write(0x45, b'\\x20', 1, b'\\x07', 1))
+        spi = SoftSPI(clk=1, cs=2, mosi=3, miso=4)
+        print(spi.write_read(data, b'ab', 2), data)
+    """,
+        seconds=10,
+    )
+    board(script).i2c[10, 0x44] = {0x10: b"\x12\x34"}
+    script.run(60)
+    assert script.printed == [r"0 bytearray(b'\x124') -1", r"0 bytearray(b'\x00\x00')"]
+
+
+def test_a_screen_is_there_and_shows_nothing(run):
+    script = run("""
+        from machine import LCD, KeyPad
+        from misc import USBNET
+        lcd = LCD()
+        print(lcd.lcd_init(b'', 240, 320, 13000, 1, 4, 0), lcd.lcd_show('a.jpg', 0, 0, 1, 1), KeyPad().init())
+        print(USBNET.open(), USBNET.Type_ECM)
+    """)
+    assert script.printed == ["-1 -1 -1", "-1 0"]
+    assert "machine.LCD.lcd_init" in [data["name"] for data in script.kinds("inert")]

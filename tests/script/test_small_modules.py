@@ -1,6 +1,8 @@
 """Modules of a few names: the bus between threads, collections, error numbers, the heap, the interpreter's own."""
 
 from sim.device.battery import CURVE_MV, cell_mv
+from sim.device.model import known_models, load_model
+from sim.script.api_page import api as load_api
 from sim.script.modules.ucollections import CHECKED
 
 
@@ -169,3 +171,43 @@ def test_a_cell_is_as_full_as_its_voltage_says():
     assert [cell_mv(level) for level, _ in CURVE_MV] == [mv for _, mv in CURVE_MV]
     voltages = [cell_mv(n / 100) for n in range(101)]
     assert voltages == sorted(voltages)
+
+
+def test_what_a_model_lacks_is_not_found(run):
+    """Which model has what is data; the vendor's pages name the series."""
+    program = """
+        import cellLocator, pm, sim
+        print(hasattr(pm, 'set_psm_time'), hasattr(sim, 'readPhonebook'))
+        import quecgnss
+    """
+    script = run(program)
+    assert script.printed == ["True False"]
+    assert script.tracebacks == [("main", "ImportError", "no module named 'quecgnss'")]
+    assert run("import cellLocator", model="EC800G").tracebacks == [
+        ("main", "ImportError", "no module named 'cellLocator'")
+    ]
+
+
+def test_every_name_that_models_lack_is_one_of_the_api():
+    api = load_api()
+    for row in known_models():
+        for name in load_model(row.variant).lacks:
+            module, _, member = name.partition(".")
+            assert module in api
+            assert not member or member in api[module]
+
+
+def test_a_phone_book_keeps_names(run):
+    script = run(
+        """
+        import sim
+        print(sim.writePhonebook(9, 1, 'Ann', '123'), sim.writePhonebook(9, 2, 'Bob', '45'))
+        print(sim.readPhonebook(9, 0, 0, 'A'), sim.readPhonebook(9, 1, 9, ''), sim.readPhonebook(1, 1, 9, ''))
+        print(sim.writePhonebook(9, 0, 'x', '1'), sim.readPhonebook(9, 1, 30, ''), sim.getSimDet(), sim.switchCard)
+    """,
+        model="EC600NCNLC",
+    )
+    assert script.printed == [
+        "0 0", "(1, [(1, 'Ann', '123')]) (2, [(1, 'Ann', '123'), (2, 'Bob', '45')]) (0, [])",
+    ]  # fmt: skip
+    assert script.tracebacks == [("main", "AttributeError", "module 'sim' has no attribute 'switchCard'")]

@@ -8,13 +8,14 @@ one that the call brought, else the last one that the module was given.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 from sim.script.namespace import namespace
 from sim.script.runtime import ScriptRuntime
 from sim.script.stubs import Answer
-from sim.script.surface import SURFACE, Member
+from sim.script.surface import INERT_MEMBERS, SURFACE, Member
 
 FAILED = -1
 CONSTANT = 0
@@ -28,7 +29,18 @@ def make(rt: ScriptRuntime, module: str) -> ModuleType:
     """The inert module of this name."""
     rt.trace("inert", name=module)
     stub = _Stub(rt, module)
-    return namespace(module, **{member.name: stub.made("", member) for member in SURFACE[module]})
+    listed = SURFACE[module] or tuple(map(Member, rt.profile.stubs[module]))
+    return namespace(module, **{member.name: stub.made("", member) for member in listed})
+
+
+def makers(rt: ScriptRuntime, module: str) -> dict[str, Callable[[], Any]]:
+    """Makers of those classes of an emulated module that are inert."""
+    listed = [member for member in SURFACE[module] if member.name in INERT_MEMBERS[module]]
+    return {member.name: partial(_class, rt, module, member) for member in listed}
+
+
+def _class(rt: ScriptRuntime, module: str, member: Member) -> Any:
+    return _Stub(rt, module).made("", member)
 
 
 class _Stub:

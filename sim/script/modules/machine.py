@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from types import ModuleType
 
+from sim.script.modules import inert
 from sim.script.modules.peripherals import buses, clocks, pins, uart
 from sim.script.namespace import lazy_namespace
 from sim.script.runtime import ScriptRuntime
@@ -18,9 +19,12 @@ MAKERS: dict[str, Callable[[ScriptRuntime], type]] = {
     "WDT": clocks.wdt,
     "RTC": clocks.rtc,
     "I2C": buses.i2c,
+    "I2C_simulation": buses.i2c_by_pins,
     "SPI": buses.spi,
+    "SoftSPI": buses.soft_spi,
 }
 
 
 def make(rt: ScriptRuntime) -> ModuleType:
-    return lazy_namespace("machine", {name: partial(make, rt) for name, make in MAKERS.items()})
+    makers = {name: partial(make, rt) for name, make in MAKERS.items()}
+    return lazy_namespace("machine", makers | inert.makers(rt, "machine"))

@@ -8,6 +8,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
+from sim.script.modules import inert
 from sim.script.namespace import lazy_namespace
 from sim.script.runtime import ScriptRuntime
 
@@ -38,7 +39,8 @@ def make(rt: ScriptRuntime) -> ModuleType:
     if rt.module.model.has_power_down_reason:
         Power.powerDownReason = staticmethod(lambda: rt.module.power_down_reason)  # type: ignore[attr-defined]
     makers = {"PowerKey": _power_key, "ADC": _adc, "PWM": _pwm, "PWM_V2": _pwm, "USB": _usb}
-    return lazy_namespace("misc", {name: partial(make, rt) for name, make in makers.items()}, Power=Power)
+    made = {name: partial(make, rt) for name, make in makers.items()} | inert.makers(rt, "misc")
+    return lazy_namespace("misc", made, Power=Power)
 
 
 def _power_key(rt: ScriptRuntime) -> type:

@@ -1,4 +1,6 @@
-"""`machine.I2C` and `machine.SPI`. Chips on I2C are registers with bytes; on SPI nothing answers but zeros."""
+"""`machine.I2C` and `machine.SPI`, and both by plain pins. Chips on I2C are registers with bytes; on SPI nothing
+answers but zeros. The bus of an I2C by pins has the number of its clock pin.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +39,24 @@ def i2c(rt: ScriptRuntime) -> type:
             return 0
 
     return I2C
+
+
+def i2c_by_pins(rt: ScriptRuntime) -> type:
+    class I2C_simulation(i2c(rt)):  # type: ignore[misc]  # noqa: N801 - the device's name
+        def __init__(self, clock_pin: int, _data_pin: int, _hz: int = 0) -> None:
+            super().__init__(clock_pin)
+
+    return I2C_simulation
+
+
+def soft_spi(rt: ScriptRuntime) -> type:
+    class SoftSPI(spi(rt)):  # type: ignore[misc]
+        WIRE_3, WIRE_4, LOW = 3, 4, 0
+
+        def __init__(self, **_pins: Any) -> None:
+            super().__init__(0)
+
+    return SoftSPI
 
 
 def spi(rt: ScriptRuntime) -> type:
