@@ -30,7 +30,8 @@ class Hello:
     """What an MQTT client says of itself: the CONNECT packet and the TLS identity under it.
 
     `certificate`/`private_key` are PEM texts, empty for none; `tls` is what the script asked for, whatever the
-    transport really does.
+    transport really does. `papers`, in their place, gives what the cloud issued to this very device: a network that
+    shows nothing to anybody need not ask for them, since a key costs more to make than the rest of a device.
     """
 
     host: str
@@ -44,6 +45,11 @@ class Hello:
     certificate: str = ""
     private_key: str = field(default="", repr=False)
     will: Will | None = None
+    papers: Callable[[], tuple[str, str]] | None = field(default=None, repr=False, compare=False)
+
+    def shown(self) -> tuple[str, str]:
+        """Certificate and key that this client has, PEM."""
+        return (self.certificate, self.private_key) if self.papers is None else self.papers()
 
 
 @dataclass(frozen=True, slots=True)

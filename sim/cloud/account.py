@@ -42,6 +42,9 @@ TRACK_SUFFIX = "@cloud"
 SCENARIO_RULES = JobRules(quotas=RELAXED_QUOTAS, schedule_minima="relaxed")
 """A scenario names its things one by one and plays in hours what takes weeks; a served cloud asks for AWS's quotas."""
 
+URLS_KEPT = 64
+"""Signed URLs that are given again: all who ask within one second get the same."""
+
 _CHANGING = (Operation.START_NEXT, Operation.UPDATE)
 
 
@@ -76,6 +79,7 @@ class Account:
         self._held: list[Callable[[], None]] | None = None
         self._timer: tuple[int, Timer] | None = None
         self.expired: frozenset[tuple[str, str]] = frozenset()
+        self._signed: dict[tuple[S3Place, int, int, str], str] = {}
         self.orders: dict[str, int] = {}
         """How many orders were given for each job, by its id; those of scenarios, in the order of creation."""
 
@@ -284,10 +288,16 @@ class Account:
     def _presign(self, place: S3Place, expires_s: int, now_s: int) -> str:
         """A signed URL; objects under the `url_expired` fault get one whose time is already over."""
         late_s = expires_s + 1 if (place.bucket, place.key) in self.expired else 0
-        method = "PUT" if place.upload else "GET"
-        return self.artifacts.presign(
-            place.bucket, place.key, expires_s, now_s - late_s, version=place.version, method=method
-        )
+        wanted = (place, expires_s, now_s - late_s, self.artifacts.site)
+        url = self._signed.get(wanted)
+        if url is None:
+            if len(self._signed) >= URLS_KEPT:
+                self._signed.clear()
+            method = "PUT" if place.upload else "GET"
+            url = self._signed[wanted] = self.artifacts.presign(
+                place.bucket, place.key, expires_s, now_s - late_s, version=place.version, method=method
+            )
+        return url
 
 
 def job_track(job_id: str) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from base64 import b32encode, b64encode
 from collections.abc import Mapping
-from email.utils import formatdate
 from functools import partial
 from hashlib import blake2b
 from urllib.parse import quote
@@ -24,7 +23,7 @@ from sim.cloud.s3.body import payload
 from sim.cloud.s3.buckets import Buckets, Stored, check_key, etag_of
 from sim.cloud.s3.fault import Fault, bad_request, element, leaf, not_implemented
 from sim.cloud.s3.objects import Answer
-from sim.cloud.s3.request import S3Request, take_apart
+from sim.cloud.s3.request import S3Request, http_date, take_apart
 from sim.cloud.sigv4 import Canonical, Credentials, Scope
 from sim.errors import SpecError
 from sim.kernel.clock import EPOCH_S
@@ -64,6 +63,7 @@ _FOREIGN = (
     "website",
 )
 """Sub-resources of S3 that are not emulated."""
+_FOREIGN_NAMES = frozenset(name.encode() for name in _FOREIGN)
 
 
 class ArtifactStore:
@@ -141,7 +141,7 @@ class ArtifactStore:
         }
         if version is not None:
             query["versionId"] = version
-        pairs = [(name.encode(), value.encode()) for name, value in query.items()]
+        pairs = tuple([(name.encode(), value.encode()) for name, value in query.items()])
         signature = sigv4.signature(self.signer.secret, scope, stamp, Canonical(method, path, pairs, {"host": host}))
         return f"{scheme}://{host}{path}?{sigv4.canonical_query(pairs)}&X-Amz-Signature={signature}"
 
@@ -174,9 +174,9 @@ class ArtifactStore:
 
     def _perform(self, request: S3Request) -> Answer:
         seal = self._authenticate(request)
-        for name in _FOREIGN:
-            if request.has(name):
-                raise not_implemented(f"the S3 sub-resource ?{name}")
+        if not _FOREIGN_NAMES.isdisjoint(request.names):
+            name = next(name for name in _FOREIGN if request.has(name))
+            raise not_implemented(f"the S3 sub-resource ?{name}")
         if request.key:
             return self._on_object(request, seal)
         return self._on_bucket(request, seal) if request.bucket else self._on_service(request)
@@ -293,7 +293,7 @@ def _common_headers(request: HttpRequest, now_s: int) -> Mapping[str, str]:
     return {
         "x-amz-id-2": b64encode(unique[:56]).decode(),
         "x-amz-request-id": b32encode(unique[54:]).decode(),
-        "Date": formatdate(now_s, usegmt=True),
+        "Date": http_date(now_s),
         "Server": "AmazonS3",
     }
 

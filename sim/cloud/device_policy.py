@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 
 from sim.jobs.targets import Arns
 
@@ -10,6 +11,7 @@ DEVICE_POLICY = "qpyota-device"
 _OWN = "${iot:Connection.Thing.ThingName}"
 
 
+@lru_cache(maxsize=16)
 def device_document(arns: Arns) -> str:
     """The document of that policy."""
     jobs = f"$aws/things/{_OWN}/jobs/*"

@@ -56,6 +56,10 @@ class _Client:
     thing: str = ""
 
 
+_ANYBODY = _Client("\0")
+"""In place of a thing that is as good as any other."""
+
+
 class Gate:
     """The gate of one account. `logins`: by user name; none: passwords do not count."""
 
@@ -70,11 +74,14 @@ class Gate:
         self._revision = -1
         self._answers: dict[tuple[_Client, str, str], bool] = {}
         self._papers: dict[_Client, _Papers | None] = {}
+        self._plain = False
 
     def admit(self, greeting: Greeting) -> Rights | int:
         """The rights of a client that came over TLS, or the CONNACK code that refuses it."""
         if greeting.certificate is not None:
             return self._enter(_Client(greeting.client_id, sha256(greeting.certificate).hexdigest()))
+        if greeting.holder:
+            return self._enter(self._holder(greeting.client_id, greeting.holder))
         return self._by_password(greeting) if self.logins else NOT_AUTHORISED
 
     def admit_plain(self, greeting: Greeting) -> Rights | int:
@@ -101,7 +108,19 @@ class Gate:
             self._revision = self._registry.revision
             self._answers.clear()
             self._papers.clear()
+            self._plain = not self._registry.certificates.by_id and not self._registry.policies.attached
+        if self._plain and client.thing == client.client_id and resource.count(client.thing) == 1:
+            return self._usual(client, action, resource)
         question = client, action, resource
+        answer = self._answers.get(question)
+        if answer is None:
+            answer = self._answers[question] = self._decide(client, action, resource)
+        return answer
+
+    def _usual(self, client: _Client, action: str, resource: str) -> bool:
+        """The answer while there is nothing but the device policy, which treats all things alike: found once for a
+        fleet. A name that is there once stands for itself and not for a part of the policy."""
+        question = _ANYBODY, action, resource.replace(client.thing, "\0")
         answer = self._answers.get(question)
         if answer is None:
             answer = self._answers[question] = self._decide(client, action, resource)
@@ -111,6 +130,12 @@ class Gate:
         if not self.allows(client, "iot:Connect", f"client/{client.client_id}"):
             return NOT_AUTHORISED
         return _Connection(self, client)
+
+    def _holder(self, client_id: str, thing: str) -> _Client:
+        """A client that has the papers this cloud makes for a thing, made already or not."""
+        if thing in self._devices:
+            return _Client(client_id, self._devices.register(thing).fingerprint)
+        return _Client(client_id, thing=thing if thing == client_id else "")
 
     def _by_password(self, greeting: Greeting) -> Rights | int:
         if greeting.user is None:

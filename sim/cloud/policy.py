@@ -89,6 +89,11 @@ class _Pattern:
                 literal = ""
         self._parts = (*parts, (literal + text[at:], ""))
 
+    @property
+    def varies(self) -> bool:
+        """Whether it depends on who asks."""
+        return any(variable for _, variable in self._parts)
+
     def matches(self, text: str, asker: Asker) -> bool:
         if len(self._parts) == 1:
             return _fits(self._parts[0][0], text)
@@ -126,12 +131,25 @@ def decide(documents: Iterable[str], asker: Asker, action: str, resource: str) -
     """What documents together say to `action`, e.g. `iot:Publish`, on the ARN `resource`."""
     verdict, folded = Verdict.SILENT, action.casefold()
     for document in documents:
-        for statement in parse(document):
+        for statement in _about(document, folded):
             if statement.speaks_of(asker, folded, resource):
                 if not statement.allows:
                     return Verdict.DENIED
                 verdict = Verdict.ALLOWED
     return verdict
+
+
+@lru_cache(maxsize=PARSED_MAX)
+def _about(document: str, action: str) -> tuple[Statement, ...]:
+    """The statements of a document whose actions are this one, or depend on who asks."""
+    nobody = Asker("")
+    return tuple(
+        [
+            statement
+            for statement in parse(document)
+            if any(it.varies or it.matches(action, nobody) for it in statement.actions)
+        ]
+    )
 
 
 @lru_cache(maxsize=PARSED_MAX)

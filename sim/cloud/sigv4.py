@@ -27,7 +27,7 @@ _AUTHORIZATION = re.compile(
 )
 _LAST_S = 253_402_300_799  # 9999-12-31T23:59:59Z
 
-Query = list[tuple[bytes, bytes]]
+Query = tuple[tuple[bytes, bytes], ...]
 """Parameters of a URL in their order, percent-decoded."""
 
 
@@ -124,7 +124,7 @@ def split_credential(text: str) -> tuple[str, Scope | None]:
 
 def parse_query(text: str) -> Query:
     """The parameters of a raw query; a plus sign is a plus sign, as SigV4 has it."""
-    return [_pair(part) for part in text.split("&") if part]
+    return tuple([_pair(part) for part in text.split("&") if part])
 
 
 def canonical_query(query: Query) -> str:
@@ -148,6 +148,7 @@ def iso(now_s: int) -> str:
     return datetime.fromtimestamp(min(now_s, _LAST_S), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@lru_cache(maxsize=256)
 def epoch_s(stamp: str) -> int | None:
     """Unix seconds of a SigV4 date, None when it is none."""
     match = _STAMP.fullmatch(stamp)

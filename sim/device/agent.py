@@ -164,11 +164,8 @@ class Agent:
         self._inbox.clear()
         if not (yield from module.radio.wait_attached()):
             return False
-        identity = module.setting.identity
-        hello = Hello(
-            ENDPOINT, TLS_PORT, self._thing, keepalive_s=KEEPALIVE_S, tls=True,
-            certificate=identity.certificate, private_key=identity.private_key,
-        )  # fmt: skip
+        papers = module.setting.identity.issued
+        hello = Hello(ENDPOINT, TLS_PORT, self._thing, keepalive_s=KEEPALIVE_S, tls=True, papers=papers)
         self._link = link = module.radio.open_mqtt(hello, lambda arrival: self._arrive(link, arrival))
         answer = yield from self._await(lambda arrival: isinstance(arrival, Connack))
         if answer is None or answer.code != 0:

@@ -65,7 +65,7 @@ class Playback:
             apply_us += mark.value.apply_us
 
     def _end_us(self) -> int:
-        apply_us: int = sum(mark.value.apply_us for mark in self._boot.marks[:-1])
+        apply_us: int = sum([mark.value.apply_us for mark in self._boot.marks[:-1] if mark.value.apply_us])
         return self._boot.end.busy_us + apply_us
 
     def _wait_until(self, at_us: int) -> Story:

@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from urllib.parse import unquote
 
 from sim.errors import QpyotaError
@@ -45,6 +46,9 @@ Presign = Callable[[S3Place, int, int], str]
 _NAMES = "|".join(VARIABLES)
 _VARIABLE = re.compile(rf"\$\{{({_NAMES})\}}")
 _PLACEHOLDER = re.compile(rf"\$\{{((?:\$\{{(?:{_NAMES})\}}|[^}}])*)\}}")
+TEXTS_KEPT = 256
+"""Strings of documents whose placeholders are known."""
+
 _PRESIGN = re.compile(r"aws:iot:s3-presigned-url(?P<variant>-v1|-v2|-upload)?:(?P<url>.*)", re.DOTALL)
 _VIRTUAL_HOSTED = re.compile(r"https://([a-z0-9][a-z0-9.-]*)\.s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com/(.+)", re.DOTALL)
 _PATH_STYLE = re.compile(r"https://s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com/([^/]+)/(.+)", re.DOTALL)
@@ -74,15 +78,17 @@ class JobDocument:
         if expires_s is None:
             return self.value
 
-        def replacement(match: re.Match[str]) -> str:
-            found = _place_of(match[1])
-            if found is None:
-                return match[0]
-            if found.upload:
-                found = replace(found, key=_VARIABLE.sub(lambda variable: receiver[variable[1]], found.key))
-            return presign(found, expires_s, now_s)
+        def filled(text: str) -> str:
+            if "${" not in text:
+                return text
+            return "".join([piece if isinstance(piece, str) else signed(piece) for piece in _pieces(text)])
 
-        return _map_strings(self.value, lambda text: _PLACEHOLDER.sub(replacement, text))
+        def signed(place: S3Place) -> str:
+            if place.upload:
+                place = replace(place, key=_VARIABLE.sub(lambda variable: receiver[variable[1]], place.key))
+            return presign(place, expires_s, now_s)
+
+        return _map_strings(self.value, filled)
 
 
 def parse_document(text: str, presign_expires_s: int | None) -> JobDocument:
@@ -107,6 +113,19 @@ def parse_document(text: str, presign_expires_s: int | None) -> JobDocument:
     if signed and presign_expires_s is None:
         raise _invalid("presignedUrlConfig role ARN is required to generate an S3 presigned url in job document.")
     return JobDocument(text, value, presign_expires_s if signed else None)
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
+def _pieces(text: str) -> tuple[str | S3Place, ...]:
+    """A string of a document: what stays as it is, and the objects whose signed URLs stand between."""
+    pieces: list[str | S3Place] = []
+    at = 0
+    for match in _PLACEHOLDER.finditer(text):
+        place = _place_of(match[1])
+        if place is not None:
+            pieces += [text[at : match.start()], place]
+            at = match.end()
+    return (*pieces, text[at:])
 
 
 def _place_of(placeholder: str) -> S3Place | None:

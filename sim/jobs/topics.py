@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 NEXT = "$next"
 """Stands for the first pending job in a describe request."""
@@ -18,6 +19,8 @@ THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
 JOB_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 TOPIC_MAX_BYTES = 256
 """AWS IoT Core message broker limit on a topic."""
+PARSED_KEPT = 256
+"""Topics that need not be taken apart again."""
 
 _PREFIX = re.compile(r"\$aws/things/([^/]*)/jobs/(.+)")
 # What may appear in a topic we answer on: no wildcard, no control character.
@@ -87,6 +90,7 @@ def rejected(request: str) -> str:
     return f"{request}/rejected"
 
 
+@lru_cache(maxsize=PARSED_KEPT)  # a request's topic is looked at by broker, service and journal, one after the other
 def parse_request(topic: str) -> JobsRequest | None:
     """What a published topic asks. None: nothing the Jobs service may answer (foreign, or its own answers)."""
     match = _PREFIX.fullmatch(topic)

@@ -46,7 +46,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """What CONNECT and the TLS handshake under it said; `certificate` is DER."""
+    """What CONNECT and the TLS handshake under it said; `certificate` is DER. `holder`: the thing whose own papers
+    would have been shown, on a network where nothing is shown; never set by a real handshake."""
 
     client_id: str
     clean: bool = True
@@ -54,6 +55,7 @@ class Greeting:
     password: str | None = None
     will: Will | None = None
     certificate: bytes | None = None
+    holder: str = ""
 
 
 class Rights(Protocol):

@@ -67,10 +67,10 @@ class MemoryNetwork:
         )
         self._client_ca = client_ca
 
-    def mqtt(self, device: str, hello: Hello, receive: Callable[[Arrival], None]) -> MqttChannel:  # noqa: ARG002
+    def mqtt(self, device: str, hello: Hello, receive: Callable[[Arrival], None]) -> MqttChannel:
         """Open a connection; the outcome arrives as Connack or Closed."""
         channel = _Channel(self._clock, self._board, self._rules, hello, receive)
-        channel.open(self._client_ca)
+        channel.open(self._client_ca, device)
         return channel
 
     def http(
@@ -141,11 +141,12 @@ class _Channel:
         self._heard_us = clock.now_us
         self._timer: Timer | None = None
 
-    def open(self, client_ca: str) -> None:
+    def open(self, client_ca: str, device: str) -> None:
         hello, certificate = self._hello, None
         if not leads_to_cloud(hello.host):
             self._hand(Closed("dns"))
             return
+        holder = device if hello.tls and hello.papers is not None else ""
         if hello.tls and (hello.certificate or hello.private_key):
             identity = check_identity(hello.certificate, hello.private_key, client_ca)
             if isinstance(identity, TlsFailure):
@@ -155,7 +156,7 @@ class _Channel:
         if not self._fits(codec.connect_packet(hello)):
             self._hand(Closed("closed"))
             return
-        greeting = Greeting(hello.client_id, hello.clean, hello.user, hello.password, hello.will, certificate)
+        greeting = Greeting(hello.client_id, hello.clean, hello.user, hello.password, hello.will, certificate, holder)
         outcome = self._board.connect(greeting, self)
         if not isinstance(outcome, Accepted):
             self._hand(Connack(outcome))

@@ -224,7 +224,7 @@ class ReplyChannel:
 def _way(server: Remote, hello: Hello) -> Endpoint | Closed:
     if not leads_to_cloud(hello.host) and hello.host != server.name:
         return Closed("dns")
-    endpoint = server.endpoint(hello.certificate, hello.private_key)
+    endpoint = server.endpoint(*hello.shown())
     return Closed("tls") if isinstance(endpoint, TlsFailure) else endpoint
 
 

@@ -164,7 +164,7 @@ class WireNetwork:
     def _broker(self, hello: Hello) -> Endpoint | Closed:
         if not leads_to_cloud(hello.host):
             return Closed("dns")
-        tls = client_context(hello.certificate, hello.private_key) if self._addresses.tls else None
+        tls = client_context(*hello.shown()) if self._addresses.tls else None
         if isinstance(tls, TlsFailure):
             return Closed("tls")
         return Endpoint(self._addresses.host, self._addresses.mqtt_port, tls)

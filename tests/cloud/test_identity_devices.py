@@ -15,7 +15,7 @@ from sim.jobs.targets import Arns
 from sim.kernel.clock import Clock
 from sim.mqtt.switchboard import Greeting
 from sim.scenario.loader import load_scenario
-from sim.scenario.result import RunOptions
+from sim.scenario.result import RunOptions, Transport
 from sim.scenario.world import World
 from sim.trace import Trace
 
@@ -36,10 +36,10 @@ def account() -> Account:
     return Account(clock, Trace(lambda: clock.now_us), seed=5)
 
 
-def world(folder: Path) -> World:
+def world(folder: Path, transport: Transport = "memory") -> World:
     path = folder / "groups.yaml"
     path.write_text(FLEET)
-    return World(load_scenario(path), RunOptions(transport="memory"))
+    return World(load_scenario(path), RunOptions(transport=transport))
 
 
 def test_groups_of_a_scenario_are_static_groups_of_the_registry(tmp_path: Path) -> None:
@@ -51,8 +51,28 @@ def test_groups_of_a_scenario_are_static_groups_of_the_registry(tmp_path: Path) 
     made.close()
 
 
-def test_a_fleet_has_no_certificate_before_it_connects_and_then_one_each(tmp_path: Path) -> None:
+def test_in_memory_nobody_needs_a_certificate_and_none_is_made(tmp_path: Path) -> None:
     made = world(tmp_path)
+    made.start()
+    made.clock.run(300_000_000)
+    assert made.account.registry.certificates.by_id == {}
+    made.close()
+
+
+def test_in_memory_a_device_whose_certificate_was_revoked_is_refused_as_over_tls(tmp_path: Path) -> None:
+    made = world(tmp_path)
+    refused: list[str] = []
+    made.trace.observe(lambda it: refused.append(it.track) if it.data.get("code") == 5 else None)
+    identity = made.account.issue("alone")
+    made.account.registry.certificates.update(identity.fingerprint, "REVOKED", 0)
+    made.start()
+    made.clock.run(60_000_000)
+    assert set(refused) == {"alone"}
+    made.close()
+
+
+def test_a_fleet_has_no_certificate_before_it_connects_and_then_one_each(tmp_path: Path) -> None:
+    made = world(tmp_path, "virtual")
     registry = made.account.registry
     assert registry.certificates.by_id == {}
     made.start()

@@ -109,6 +109,11 @@ class Policies:
         self._attached.get(target, {}).pop(name, None)
         self.revision += 1
 
+    @property
+    def attached(self) -> bool:
+        """Whether any policy hangs on anything."""
+        return any(self._attached.values())
+
     def of(self, targets: Iterable[str]) -> list[str]:
         """Names of the policies on any of the targets, each once."""
         return list(dict.fromkeys(name for target in targets for name in self._attached.get(target, {})))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import formatdate
 from functools import lru_cache
 from urllib.parse import unquote
 
@@ -17,7 +16,7 @@ from sim.cloud import sigv4
 from sim.cloud.s3.body import CHECKSUM_PREFIX
 from sim.cloud.s3.buckets import Bucket, Buckets, Stored, etag_of
 from sim.cloud.s3.fault import Fault, bad_request, document, leaf
-from sim.cloud.s3.request import S3Request
+from sim.cloud.s3.request import S3Request, http_date
 
 DEFAULT_TYPE = "binary/octet-stream"
 METADATA_MAX_BYTES = 2048
@@ -120,7 +119,7 @@ def precondition_failed(condition: str) -> Fault:
 
 def _reader_headers(bucket: Bucket, stored: Stored) -> dict[str, str]:
     headers = {
-        "Last-Modified": formatdate(stored.modified_s, usegmt=True),
+        "Last-Modified": http_date(stored.modified_s),
         "ETag": stored.etag,
         "Accept-Ranges": "bytes",
         "Content-Type": stored.headers.get("content-type", DEFAULT_TYPE),

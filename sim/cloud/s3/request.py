@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from functools import lru_cache
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
@@ -34,11 +35,12 @@ class S3Request:
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     now_s: int
+    names: frozenset[bytes]
+    """Of the query's parameters."""
 
     def has(self, name: str) -> bool:
         """Whether the query has a parameter, with or without a value."""
-        wanted = name.encode()
-        return any(given == wanted for given, _ in self.query)
+        return name.encode() in self.names
 
     def parameter(self, name: str) -> str | None:
         """A query parameter, None when it is absent. A Fault when it is not UTF-8."""
@@ -63,14 +65,20 @@ class S3Request:
 
 def take_apart(request: HttpRequest, now_s: int) -> S3Request:
     """The request, or the Fault of a URL that cannot be read."""
-    host, path, query, bucket, key = _read_url(request.url)
+    host, path, query, bucket, key, names = _read_url(request.url)
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return S3Request(request.method.upper(), host, path, query, bucket, key, headers, request.body, now_s)
+    return S3Request(request.method.upper(), host, path, query, bucket, key, headers, request.body, now_s, names)
+
+
+@lru_cache(maxsize=256)
+def http_date(at_s: int) -> str:
+    """A time, epoch seconds, as headers have it."""
+    return formatdate(at_s, usegmt=True)
 
 
 @lru_cache(maxsize=256)  # a download asks with one URL again and again
-def _read_url(url: str) -> tuple[str, bytes, Query, str, str]:
-    """Host, path, query, bucket and key; nobody changes them."""
+def _read_url(url: str) -> tuple[str, bytes, Query, str, str, frozenset[bytes]]:
+    """Host, path, query, bucket, key, and the names in the query; nobody changes them."""
     try:
         parts = urlsplit(url)
         host = _signed_host(parts)
@@ -84,7 +92,7 @@ def _read_url(url: str) -> tuple[str, bytes, Query, str, str]:
         bucket, key = virtual["bucket"], text[1:]
     else:
         bucket, _, key = text[1:].partition("/")
-    return host, path, query, bucket, key
+    return host, path, query, bucket, key, frozenset([name for name, _ in query])
 
 
 def _signed_host(parts: SplitResult) -> str:
