@@ -46,9 +46,7 @@ def pin(rt: ScriptRuntime) -> type:
         def get_dir(self) -> int:
             return self._direction
 
-    for number in range(1, PINS):
-        setattr(Pin, f"GPIO{number}", number)
-    return Pin
+    return _numbered(Pin)
 
 
 def ext_int(rt: ScriptRuntime) -> type:
@@ -101,7 +99,14 @@ def ext_int(rt: ScriptRuntime) -> type:
                 self._counts[edge] += 1
                 rt.callback(self._callback, [self._number, edge])
 
-    return ExtInt
+    return _numbered(ExtInt)
+
+
+def _numbered(kind: type) -> type:
+    """The class with the pins as GPIO1, GPIO2, …"""
+    for number in range(1, PINS):
+        setattr(kind, f"GPIO{number}", number)
+    return kind
 
 
 def _check(number: int) -> None:
