@@ -1,9 +1,9 @@
 """Applications as people write them, run unchanged to their end: every folder of `apps` with a scenario is one.
 
 `scenario.yaml` is complete, and `qpyota run` plays it; `expect` lines judge it. `end.yaml` says what else must be true:
-`files` on the device that equal files of the folder, `gone` ones, and `records` of the device's trace, `times` so often
-or `at_least` so often. Each runs with both generations of the firmware, on a family whose `fota` blocks and on one where
-it does not; some run over sockets as well, to the same trace.
+`files` on the device that equal files of the folder, `gone` ones, and `records` of the device's trace, `times` so
+often or `at_least` so often. Each runs with both generations of the firmware, on a family whose `fota` blocks and on one
+where it does not; some run over sockets as well, to the same trace.
 """
 
 from pathlib import Path
@@ -23,12 +23,13 @@ NAMES = sorted(path.parent.name for path in APPS.glob("*/scenario.yaml"))
 FAMILIES = {
     "EG915U": ("EG915U", "EG915UEUABR03A20M08_OCPU_QPY", "EG915UEUABR03A21M08_OCPU_QPY"),
     "EC600NCNLC": ("EC600NCNLC", "EC600NCNLCR01A20M16_OCPU_QPY", "EC600NCNLCR01A21M16_OCPU_QPY"),
+    "EC800G": ("EC800G", "EC800GCNLAR01A20M08_OCPU_QPY", "EC800GCNLAR01A21M08_OCPU_QPY"),
     "EC800M": ("EC800M", "EC800MCNLAR01A20M08_OCPU_QPY", "EC800MCNLAR01A21M08_OCPU_QPY"),
 }
-"""Model, its firmware before, and after. EG915U blocks, the others do not."""
+"""Model, its firmware before, and after. EG915U and EC800G block, the others do not."""
 
 USUAL = ("EG915U", "EC600NCNLC")
-OTHERS = {"mini": ("EC600NCNLC", "EC800M")}
+OTHERS = {"mini": ("EC600NCNLC", "EC800M"), "tracker": ("EC800G", "EC800M")}
 """Applications that need what not every family has."""
 
 WIRED = ("dtu", "tracker")
