@@ -29,7 +29,8 @@ def bench(tmp_path, sample):
         (folder / "fota.json").write_text(documents[0])
         (folder / "app_fota.json").write_text(documents[1])
         values = {
-            "device": DEVICE, "old": OLD, "new": NEW, "base": OLD, "umqtt": "current", "duration": "30m",
+            "device": DEVICE, "old": OLD, "new": NEW, "base": OLD, "umqtt": "current", "generation": "G25",
+            "duration": "30m",
             "faults": "[]",
             "a_new": "def getversion():\\n    return '2.0'\\n", "b_new": "VERSION = '2.0'\\n", **fields,
         }  # fmt: skip

@@ -65,6 +65,12 @@ def test_transports_agree_for_every_client_generation(bench, umqtt):
     assert memory == wire
 
 
+def test_transports_agree_on_the_firmware_of_2021(bench):
+    runs = [bench(umqtt=2021, generation="G21", **VARIANTS[name]) for name in ("memory", "virtual over TLS")]
+    memory, wire = (tracks(one.run_until_finished()) for one in runs)
+    assert memory == wire
+
+
 @pytest.mark.parametrize("share_us", [9_000_000, 11_000_000, 60_000_000])
 def test_transports_agree_when_power_goes(bench, share_us):
     """The old connection stays open at the broker until the new one takes over; nobody is told."""

@@ -30,6 +30,12 @@ def test_the_2021_client_reconnects_at_every_odd_message_and_still_succeeds(benc
     assert len(done.kinds("mqtt.connack")) > 3
 
 
+def test_both_jobs_succeed_on_the_firmware_of_2021_too(bench):
+    """Its own client, and its interpreter lock: nothing of the script goes on while the package is downloaded."""
+    done = bench(transport="virtual", umqtt=2021, generation="G21").run_until_finished()
+    assert_upgraded(done)
+
+
 def test_plain_upstream_umqtt_never_gets_past_the_first_message_without_an_execution(bench):
     done = bench(transport="virtual", umqtt="upstream").run_until_finished()
     assert (done.status("jobfota"), done.status("jobappota")) == ("QUEUED", "QUEUED")

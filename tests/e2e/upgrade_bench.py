@@ -17,7 +17,7 @@ name: test
 seed: 7
 duration: {duration}
 fleet:
-  - {{name: {device}, model: EG915U, firmware: {old}, script: ./device, umqtt: {umqtt}}}
+  - {{name: {device}, model: EG915U, firmware: {old}, script: ./device, umqtt: {umqtt}, generation: {generation}}}
 packages:
   delta: {{method: differential, from: {base}, to: {new}}}
 cloud:

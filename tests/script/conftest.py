@@ -1,7 +1,7 @@
 """A device that runs the script of a test: `run(main_source, seconds)` gives its printed lines and its records.
 
-`model` chooses the device, `objects` fills the bucket `open`, which everybody may read, `faults` are lines of a
-scenario. Other words (`generation="G21"`) are keys of its fleet entry.
+`model` chooses the device, `objects` fills the bucket `open`, which everybody may read, `faults` and `steps` are
+lines of a scenario. Other words (`generation="G21"`) are keys of its fleet entry.
 """
 
 import textwrap
@@ -26,6 +26,7 @@ cloud:
       hello.txt: {{text: "hello from the cloud"}}
     open: {{hello.txt: {{text: "hello everybody"}}{names}}}
 faults: [{faults}]
+steps: [{steps}]
 """
 
 
@@ -60,7 +61,7 @@ class Script:
 def run(tmp_path):
     made = []
 
-    def start(main, seconds=60, files=None, objects=None, faults="", hosts="", model="EG915U", **knobs):
+    def start(main, seconds=60, files=None, objects=None, faults="", steps="", hosts="", model="EG915U", **knobs):
         folder = tmp_path / "device"
         folder.mkdir(exist_ok=True)
         for name, text in {"main.py": main, **(files or {})}.items():
@@ -72,6 +73,7 @@ def run(tmp_path):
             entry=", ".join(f"{name}: {value}" for name, value in entry.items()),
             names="".join(f", {name}: {{text: x}}" for name in objects or ()),
             faults=faults,
+            steps=steps,
         )
         text += "\nhosts:\n" + textwrap.indent(textwrap.dedent(hosts), "  ") if hosts else ""
         (tmp_path / "s.yaml").write_text(text)

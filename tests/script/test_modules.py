@@ -123,8 +123,8 @@ def test_check_net_waits_for_the_network(run):
         except OSError as e:
             print('OSError')
     """)
-    assert script.printed[:2] == ["(2, 0)", "(3, 1) True"]
-    assert script.printed[2].startswith("PROJECT_NAME")
+    assert script.printed[:2] == ["(2, 2)", "(3, 1) True"]
+    assert script.printed[3].startswith("PROJECT_NAME")
     assert script.printed[-2:] == ["(3, 1)", "OSError"]
 
 

@@ -98,7 +98,7 @@ def make(rt: ScriptRuntime) -> type:
             except UpdateFailed as failure:
                 _refused(rt, failure)
                 rt.module.enter_phase("idle")
-                tell(FAILED, failure.code if traits.blocking else n_series_code(failure))
+                tell(FAILED, int(failure.code) if traits.blocking else n_series_code(failure))
                 return -1
             finally:
                 self._busy = False

@@ -14,6 +14,10 @@ SIZE_DEFAULT = 100
 
 
 def make(rt: ScriptRuntime) -> ModuleType:
+    def room(maxsize: int) -> int:
+        """2021 calls a queue full when it holds more than its size."""
+        return maxsize + 1 if rt.profile.generation == "G21" else maxsize
+
     class Queue:
         def __init__(self, maxsize: int = SIZE_DEFAULT) -> None:
             self._items: deque[Any] = deque()
@@ -22,7 +26,7 @@ def make(rt: ScriptRuntime) -> ModuleType:
 
         def put(self, item: Any = None) -> bool:
             rt.me()
-            if len(self._items) >= self._maxsize:
+            if len(self._items) >= room(self._maxsize):
                 return False
             self._items.append(item)
             self._filled.notify()
