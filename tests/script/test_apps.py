@@ -2,8 +2,8 @@
 
 `scenario.yaml` is complete, and `qpyota run` plays it; `expect` lines judge it. `end.yaml` says what else must be true:
 `files` on the device that equal files of the folder, `gone` ones, and `records` of the device's trace, `times` so
-often or `at_least` so often. Each runs with both generations of the firmware, on a family whose `fota` blocks and on one
-where it does not; some run over sockets as well, to the same trace.
+often or `at_least` so often. Each runs with both generations of the firmware, on a family whose `fota` blocks and on
+one where it does not; some run over sockets as well, to the same trace.
 """
 
 from pathlib import Path
