@@ -44,6 +44,7 @@ _TEXTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "mini.boot": lambda data: f"runs the mini system of {data['version']}",
     "mini.staged": lambda data: f"mini system's package for {data['version']} verified, {data['bytes']} bytes",
     "mini.complete": lambda data: f"big system of {data['version']} is complete",
+    "step": lambda data: f"around it: {data['what']} {_said(data['to'])}",
     "link.lost": lambda _: "network lost",
     "update.refused": lambda data: f"package refused, code {data['code']}: {data['reason']}",
     "app.copied": lambda data: f"new {data['file']}",
@@ -75,6 +76,13 @@ def told(record: Record) -> str:
     """A record in words; empty when it is not worth a line."""
     text = _TEXTS.get(record.kind)
     return text(record.data) if text else ""
+
+
+def _said(value: Any) -> str:
+    """A step's thing, without what is inside its parts."""
+    if not isinstance(value, dict):
+        return str(value)
+    return " ".join(f"{key}={one}" for key, one in value.items() if not isinstance(one, list | dict))
 
 
 def _device(record: Record) -> str:

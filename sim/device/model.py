@@ -160,7 +160,7 @@ class ModelSpec:
     methods: frozenset[Method]
     packages: Mapping[Method, tuple[str, ...]]
     has_power_down_reason: bool
-    lacks: frozenset[str]
+    lacks: tuple[str, ...]
     secure_data: str | None
     fota: FotaTraits
     mqtt_state: bool
@@ -363,7 +363,7 @@ def _spec(
         methods=frozenset(file.methods.value),
         packages={method: tuple(names) for method, names in file.packages.value.items()},
         has_power_down_reason=variant in file.power_down_reason.value,
-        lacks=frozenset(name for name, variants in file.lacks.value.items() if variant in variants),
+        lacks=tuple(name for name, variants in file.lacks.value.items() if variant in variants),
         secure_data=file.secure_data.value,
         fota=FotaTraits(
             fota.blocking.value,

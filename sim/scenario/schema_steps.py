@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StrictBool, StrictFloat, StrictInt, model_validator
 
 from sim.device.sim_card import PIN_WANTED, STATES
-from sim.scenario.references import Finding, mappings, unknown
+from sim.scenario.references import Finding, mapping, mappings, unknown
 from sim.scenario.schema_faults import PowerLost, SignalLost
 from sim.scenario.values import DurationUs, HexBytes, Metres, Millivolts, Number, Share, Spec, exactly_one
 
@@ -274,8 +274,14 @@ class PeerSpec(Spec):
 
 
 def around_problems(data: Any, targets: Collection[str]) -> Iterator[Finding]:
-    """Names in steps and peers that mean nothing, and lines with two ends too many."""
+    """Names in steps and peers that mean nothing, and serial lines with a third end."""
     taken: set[tuple[str, int]] = set()
+    outside = {
+        (str(entry.get("name") or entry.get("group")), int(port))
+        for _, entry in mappings(data, "fleet")
+        for port in mapping(entry, "uart")
+        if port.isdigit()
+    }
     for key in ("steps", "peers"):
         for place, entry in mappings(data, key):
             yield from unknown((*place, "device"), "device or group", entry.get("device"), targets)
@@ -284,4 +290,6 @@ def around_problems(data: Any, targets: Collection[str]) -> Iterator[Finding]:
         if isinstance(device, str) and isinstance(port, int):
             if (device, port) in taken:
                 yield (*place, "port"), f"port {port} of {device} has a peer already", 0
+            elif (device, port) in outside:
+                yield (*place, "port"), f"port {port} of {device} leads outside; it cannot have a peer, too", 0
             taken.add((device, port))

@@ -149,11 +149,13 @@ def test_lines_that_nobody_reads_lose_what_does_not_fit(tmp_path: Path) -> None:
         ("{group: g, count: 2, model: EG915U, firmware: V, uart: {0: 'tcp:18001'}}", "one TCP port is for one device"),
         ("{name: g, model: EG915U, firmware: V, uart: {0: usb}}", "'usb' is not 'pty' or 'tcp:PORT'"),
         ("{name: g, model: EG915U, firmware: V, uart: {7: pty}}", "serial ports are 0 to 4"),
+        ("{name: g, model: EG915U, firmware: V, uart: {0: pty}}", "port 0 of g leads outside; it cannot have a peer"),
     ],
 )
 def test_mistakes_are_told(tmp_path: Path, line: str, said: str) -> None:
     source = tmp_path / "s.yaml"
+    peer = "peers:\n  - {device: g, port: 0, exchanges: [{expect: x}]}\n"
     line = line.replace("V,", "EG915UEUABR03A20M08_OCPU_QPY,")
-    source.write_text(f"version: 1\nname: bad\nfleet:\n  - {line}\n")
+    source.write_text(f"version: 1\nname: bad\nfleet:\n  - {line}\n{peer}")
     with pytest.raises(SpecError, match=said):
         load_scenario(source)

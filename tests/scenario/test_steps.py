@@ -8,11 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sim.errors import SpecError
+from sim.kernel.clock import Clock
 from sim.scenario.loader import load_scenario
 from sim.scenario.result import RunOptions, RunResult
 from sim.scenario.runner import run_scenario
+from sim.scenario.schema_steps import DeviceStep
+from sim.scenario.steps import Steps
+from sim.shipped import scenarios_dir
 from sim.trace import Record
 
 HEAD = """\
@@ -290,6 +296,63 @@ def test_the_trace_is_the_same_on_every_transport(around: Around, transport: str
         r.to_json() for r in memory.records if r.track == "dut"
     ]
     assert other.result.trace_hash == memory.result.trace_hash
+
+
+@pytest.mark.parametrize("transport", ["memory", "virtual"])
+def test_the_shipped_node_comes_to_what_it_expects(transport: str) -> None:
+    options = RunOptions(transport=transport, tls=False)  # type: ignore[arg-type]
+    result = run_scenario(load_scenario(scenarios_dir() / "sensor_node.yaml"), options)
+    assert result.passed, (result.expects, result.problems)
+    assert result.notes == []
+
+
+class Moved(Steps):
+    """Steps that say when they acted, in place of moving anything."""
+
+    def __init__(self, clock: Clock, module: Any, spec: DeviceStep) -> None:
+        super().__init__(clock, module, spec)
+        self.acted: list[int] = []
+
+    def _act(self, since_us: int) -> None:
+        self.acted.append(self._clock.now_us + since_us)
+
+
+class Unheard:
+    """A device of which only the trace is looked at, by nobody."""
+
+    name = "dut"
+
+    def trace(self, *_values: Any, **_words: Any) -> None:
+        pass
+
+
+@given(
+    at_s=st.integers(0, 50),
+    every_s=st.none() | st.integers(1, 20),
+    times=st.none() | st.integers(1, 5),
+    elapsed_s=st.integers(0, 100),
+    lasts=st.booleans(),
+)
+def test_a_scenario_that_goes_on_takes_the_steps_that_are_left(
+    at_s: int, every_s: int | None, times: int | None, elapsed_s: int, lasts: bool
+) -> None:
+    """What happens after the interruption is what would have happened without it; states come back at once."""
+    kind: dict[str, Any] = {"usb": "plugged"} if lasts else {"power": "on"}
+    again = {} if every_s is None else {"every": f"{every_s}s", **({} if times is None else {"times": times})}
+    spec = DeviceStep.model_validate({"device": "dut", "at": f"{at_s}s", **again, **kind})
+    end_s = 120
+
+    def acted(from_s: int) -> list[int]:
+        clock = Clock("memory")
+        steps = Moved(clock, Unheard(), spec)
+        steps.arm(from_s * 1_000_000)
+        clock.run((end_s - from_s) * 1_000_000)
+        return [at_us // 1_000_000 + from_s for at_us in steps.acted]
+
+    whole, rest = acted(0), acted(elapsed_s)
+    left = [at for at in whole if at >= elapsed_s]
+    begun = lasts and at_s < elapsed_s
+    assert rest == ([at_s] if begun else []) + left
 
 
 DOG = """

@@ -72,3 +72,24 @@ def test_the_time_server_needs_a_network(run):
         print(ntptime.settime(), ntptime.sethost('pool.ntp.org'))
     """)
     assert script.printed == ["-1", "0 0"]
+
+
+def test_patience_ends_with_the_stage_that_was_missing(run):
+    script = run(
+        """
+        import checkNet, dataCall, utime
+        for _ in range(3):
+            print(checkNet.waitNetworkReady(30))
+            utime.sleep(30)
+        print(checkNet.waitNetworkReady(30), dataCall.deactivate(1), checkNet.waitNetworkReady(30))
+    """,
+        seconds=1,
+    )
+    script.device.sim.set(0)
+    script.run(45)
+    script.device.sim.set(1)
+    script.device.radio.serve(3)
+    script.run(60)
+    script.device.radio.serve(5)
+    script.run(200)
+    assert script.printed == ["(1, 0)", "(2, 3)", "(3, 1)", "(3, 1) 0 (3, 0)"]
