@@ -32,7 +32,7 @@ USUAL = ("EG915U", "EC600NCNLC")
 OTHERS = {"mini": ("EC600NCNLC", "EC800M"), "tracker": ("EC800G", "EC800M")}
 """Applications that need what not every family has."""
 
-WIRED = ("dtu", "tracker")
+WIRED = ("dtu", "tracker", "assets", "shadow", "server")
 """Applications that run over sockets, too."""
 
 
