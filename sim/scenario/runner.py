@@ -103,7 +103,8 @@ def _notes(world: World, tally: Tally) -> Iterator[str]:
     """What serial lines had to say that nobody reckoned with."""
     for name, peer in world.peers:
         if (unmatched := tally.unmatched.get((name, peer.port))) is not None:
-            yield f"{name}, port {peer.port}: no exchange expects {unmatched.text!r} ({unmatched.count} such texts)"
+            more = f" ({unmatched.count} such texts)" if unmatched.count > 1 else ""
+            yield f"{name}, port {peer.port}: no exchange expects {unmatched.text!r}{more}"
         for number in peer.left:
             yield f"{name}, port {peer.port}: nobody asked for exchange {number}"
 

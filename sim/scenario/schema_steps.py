@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StrictBool, StrictFloat, StrictInt, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictFloat, StrictInt, model_validator
 
 from sim.device.sim_card import PIN_WANTED, STATES
+from sim.scenario.expect import suggest
 from sim.scenario.references import Finding, mapping, mappings, unknown
 from sim.scenario.schema_faults import PowerLost, SignalLost
 from sim.scenario.values import DurationUs, HexBytes, Metres, Millivolts, Number, Share, Spec, exactly_one
@@ -21,6 +22,9 @@ from sim.scenario.values import DurationUs, HexBytes, Metres, Millivolts, Number
 Level = Annotated[StrictInt, Field(ge=0, le=1)]
 Degrees = StrictFloat | StrictInt
 Port = Annotated[StrictInt, Field(ge=0, le=4)]
+
+SIM_STATUSES = range(22)
+"""`sim.getStatus()`, by the vendor's page."""
 
 NETWORK = {"none": 0, "home": 1, "searching": 2, "denied": 3, "unknown": 4, "roaming": 5}
 """Names of what the network makes of a subscriber → state."""
@@ -56,16 +60,20 @@ class BatteryStep(Spec):
         return self
 
 
-SimState = Literal[
-    "absent", "ready", "pin", "puk", "personalisation_failed", "pin2", "network_locked", "initialising", "blocked",
-    "invalid", "unknown",
-]  # fmt: skip
+def _sim_state(value: Any) -> int:
+    """A name of `STATES`, or a number as `sim.getStatus()` gives it."""
+    if isinstance(value, int) and not isinstance(value, bool) and value in SIM_STATUSES:
+        return value
+    if isinstance(value, str) and value in STATES:
+        return STATES[value]
+    hint = suggest(str(value), STATES) or f"; there are {', '.join(STATES)}, and 0 to {SIM_STATUSES[-1]}"
+    raise ValueError(f"{value!r} is not a state of a SIM card{hint}")
 
 
 class SimStep(Spec):
     """The SIM card; one in state `pin` asks for `pin` at each start until a program has it stop that."""
 
-    state: SimState
+    status: Annotated[int, BeforeValidator(_sim_state)] = Field(alias="state")
     pin: Annotated[str, Field(pattern=r"^[0-9]{4,15}$")] | None = None
 
     @model_validator(mode="after")
@@ -73,11 +81,6 @@ class SimStep(Spec):
         if self.pin is not None and self.status != PIN_WANTED:
             raise ValueError("'pin' goes with the state 'pin' only")
         return self
-
-    @property
-    def status(self) -> int:
-        """As `sim.getStatus()` has it."""
-        return STATES[self.state]
 
 
 class Waypoint(Spec):

@@ -241,6 +241,18 @@ def test_a_locked_card_asks_at_each_start(around: Around) -> None:
     ]  # fmt: skip
 
 
+def test_a_card_may_be_in_any_state(around: Around) -> None:
+    steps = "".join(f"  - {{device: dut, at: {10 + n}s, sim: {{state: {n}}}}}\n" for n in range(22))
+    ran = around(
+        "steps:\n" + steps,
+        "import sim, utime\nwhile True:\n    utime.sleep_ms(300)\n    print(sim.getStatus(), sim.getImsi() == -1)\n",
+        duration="33s",
+    )
+    said = ran.printed()
+    seen = [text for text, before in zip(said, ["", *said], strict=False) if text != before]
+    assert seen == ["1 False", *(f"{n} {n != 1}" for n in range(22))]
+
+
 def test_a_track_is_followed(around: Around) -> None:
     ran = around(
         """
@@ -406,6 +418,7 @@ steps:
   - {device: dut, at: 5s, battery: {level: 5%, to: 1%}}
   - {device: dut, at: 5s, sim: {state: ready, pin: '1234'}}
   - {device: dut, at: 5s, rtc: tomorrow}
+  - {device: dut, at: 5s, sim: {state: redy}}
 peers:
   - {device: dut, port: 0, exchanges: [{expect: '(', send: x}]}
   - {device: dut, port: 1, exchanges: [{expect: 'x*', send: x}]}
@@ -424,7 +437,7 @@ def test_every_mistake_is_told_in_its_place(tmp_path: Path) -> None:
     first = head.count("\n") + 3
     found = {problem.line - first: problem.message for problem in caught.value.problems}
     assert len(found) == len(caught.value.problems), caught.value.problems
-    assert [found[index] for index in range(16)] == [
+    assert [found[index] for index in range(17)] == [
         "unknown device or group 'dtu'; did you mean 'dut'?",
         "a duration needs a unit, e.g. 30s",
         "'pluged' is not 'plugged' or 'unplugged'; did you mean 'plugged'?",
@@ -443,11 +456,12 @@ def test_every_mistake_is_told_in_its_place(tmp_path: Path) -> None:
         "'battery' is {voltage}, {level} or {level, to, over}",
         "'pin' goes with the state 'pin' only",
         "'tomorrow' is not a date and time like 2030-01-01T08:30:00",
+        "'redy' is not a state of a SIM card; did you mean 'ready'?",
     ]
     assert found[3] == "unknown key 'fro'; did you mean 'for'?"
     assert "1" in found[4]
     assert "90" in found[10]
-    assert found[17].startswith("'(' is not a regular expression")
-    assert found[18] == "'x*' also matches nothing at all, so it would answer for ever"
-    assert found[19] == "give exactly one of expect, expect_hex"
-    assert found[20] == "port 2 of dut has a peer already"
+    assert found[18].startswith("'(' is not a regular expression")
+    assert found[19] == "'x*' also matches nothing at all, so it would answer for ever"
+    assert found[20] == "give exactly one of expect, expect_hex"
+    assert found[21] == "port 2 of dut has a peer already"

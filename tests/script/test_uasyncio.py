@@ -188,7 +188,7 @@ def test_tasks_that_only_yield_let_time_pass_for_good(run):
         """
         import uasyncio, utime
         async def spin():
-            until = utime.ticks_ms() + 12000
+            until = utime.ticks_ms() + 6000
             while utime.ticks_ms() < until:
                 await uasyncio.sleep_ms(0)
             print('through')
