@@ -12,14 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 from sim.ports import Arrival, Hello, Message, Pingresp, Puback, Suback, Will
-from sim.script.mqtt_socket import LOST, MqttSocket, Pinger
+from sim.script.mqtt_keeper import Keeper
+from sim.script.mqtt_socket import LOST, MqttSocket
 from sim.script.runtime import ScriptRuntime
 
 PLAIN_PORT, TLS_PORT = 1883, 8883
 KEEPALIVE_MINIMUM_S = 5
 ANSWER_TIMEOUT_US = 5_000_000
 ANSWER_POLL_US = {"2021": 1_000_000, "current": 500_000, "upstream": 500_000}
-LOST_PONG_TIMEOUT_US = 3_000_000
 PUBLISH_CPU_US = 5_000
 """ESTIMATE: time a publish holds the calling thread (TLS record, modem socket call)."""
 
@@ -28,10 +28,7 @@ IDLE_READ_US = 50_000
 """ESTIMATE: time of a read that finds the connection closed. Short, so that a loop around it is a busy one."""
 
 DISCONNECT_US = 500_000
-RETRY_BASE_S = 5
-NO_NETWORK_US = 5_000_000
-FAILED_PING_PAUSE_US, FAILED_READ_PAUSE_US = 2_000_000, 1_000_000
-PINGER_STACK_BYTES = 16 * 1024
+FAILED_READ_PAUSE_US = 1_000_000
 PUBLISH_OPCODE, SUBACK_OPCODE, SUBACK_REFUSED, PINGRESP_PACKET = 0x30, 0x90, 0x80, b"\xd0"
 
 _CONNECT_ERRORS = {
@@ -67,17 +64,14 @@ class MqttClient:
         self._user, self._password = user, password
         self._will: Will | None = None
         self._keepalive_s, self._tls, self._ssl_params = keepalive, ssl, ssl_params or {}
-        self._reconnects = reconn and self._vendor
-        self._spare_pings = self._most_pings = pingmaxnum
         self._callback: Callable[[bytes, bytes], object] | None = None
-        self._on_error: Callable[[str], object] | None = None
         self._topics: dict[str, int] = {}
         self._clean = True
         self._socket = MqttSocket(self._rt)
-        self._pinger = Pinger(self._rt, keepalive, self._ping_due)
-        self._pong_missing = self._reconnecting = self._sending = self._ended = self._given_up = False
+        self._keeper = keeper = Keeper(self._rt, self._socket, keepalive, pingmaxnum)
+        keeper.connect, keeper.resubscribe, keeper.reconnects = self._open, self._resubscribe, reconn and self._vendor
+        self._sending = False
         self._reading = 0
-        self._read_timeout_us: int | None = None
         self._unanswered: dict[int, None] = {}
         self._packet_id = 0
 
@@ -87,7 +81,7 @@ class MqttClient:
         self._callback = callback
 
     def error_register_cb(self, callback: Callable[[str], object]) -> None:
-        self._on_error = callback
+        self._keeper.on_error = callback
 
     def set_last_will(self, topic: Any, msg: Any, retain: bool = False, qos: int = 0) -> None:
         assert 0 <= qos <= 2
@@ -111,8 +105,8 @@ class MqttClient:
         link, self._socket.link, self._socket.state = self._socket.link, None, LOST
         if link is not None:
             link.disconnect()
-        self._ended = self._vendor
-        self._pinger.stop()
+        self._keeper.ended = self._vendor
+        self._keeper.pinger.stop()
         self._socket.arrived.notify_all()
         if self._vendor:
             self._rt.sleep_us(DISCONNECT_US)
@@ -146,10 +140,7 @@ class MqttClient:
 
     def ping(self) -> None:
         self._rt.me()
-        if self._socket.link is not None:
-            self._pinger.touch()
-            self._pong_missing = True
-            self._socket.link.ping()
+        self._keeper.ping()
 
     def wait_msg(self) -> int | bytes | None:
         """Block for one packet, and run the callback when it is a message. None at once when the server has closed."""
@@ -157,16 +148,16 @@ class MqttClient:
         rt.me()
         self._reading += 1
         try:
-            while not self._ended:
+            while not self._keeper.ended:
                 if socket.inbox:
                     return self._take(socket.inbox.popleft())
-                if self._reconnecting:
+                if self._keeper.reconnecting:
                     rt.wait(socket.arrived)
-                elif socket.link is None and socket.reason != "reset" and self._vendor and not self._given_up:
+                elif socket.link is None and socket.reason != "reset" and self._vendor and not self._keeper.given_up:
                     break
                 elif socket.link is None:
                     self._read_failed("104")
-                elif not rt.wait(socket.arrived, self._read_timeout_us):
+                elif not rt.wait(socket.arrived, self._keeper.read_timeout_us):
                     self._read_failed("110")
             rt.sleep_us(IDLE_READ_US)
             return None
@@ -192,14 +183,11 @@ class MqttClient:
 
     def _open(self) -> int | str:
         """0 when connected, a CONNACK code, or the reason why not."""
-        self._pinger.stop()
+        self._keeper.begin()
         self._unanswered.clear()
-        self._pong_missing, self._given_up, self._read_timeout_us = False, False, None
         code = self._socket.open(self._hello())
         if code == 0:
-            self._spare_pings = self._most_pings
-            if self._keepalive_s and self._vendor and not self._ended:
-                self._pinger.start()
+            self._keeper.connected(pings=self._vendor)
         return code
 
     def _hello(self) -> Hello:
@@ -224,17 +212,17 @@ class MqttClient:
         link.publish(topic, payload, qos, retain, packet_id)
         if qos == 0:
             if self._is("current"):
-                self._pinger.eager()
+                self._keeper.pinger.eager()
             return True
         answered = self._answered(packet_id)
         if answered and self._is("current"):
-            self._pinger.touch()
+            self._keeper.pinger.touch()
         return answered and qos == 1
 
     def _subscribe(self, topic: str, qos: int) -> None:
         link = self._socket.link
         if link is None:
-            if self._vendor and self._reconnects:
+            if self._vendor and self._keeper.reconnects:
                 return
             raise OSError(-1)
         packet_id = self._next_id()
@@ -245,6 +233,10 @@ class MqttClient:
         while packet_id in self._unanswered and (opcode := self.wait_msg()) is not None:
             if opcode == SUBACK_REFUSED:
                 raise MQTTException(SUBACK_REFUSED)
+
+    def _resubscribe(self) -> None:
+        for topic, qos in list(self._topics.items()):
+            self._subscribe(topic, qos)
 
     def _answered(self, packet_id: int) -> bool:
         """True when somebody read the answer within five seconds. Whoever finds no reader reads one packet himself."""
@@ -265,18 +257,18 @@ class MqttClient:
     # -- reading
 
     def _take(self, packet: Arrival) -> int | bytes | None:
-        self._read_timeout_us = None
+        self._keeper.read_timeout_us = None
         if isinstance(packet, Message):
             return self._handle(packet)
         if isinstance(packet, Pingresp):
-            self._pong_missing = False
+            self._keeper.pong_missing = False
             return PINGRESP_PACKET
         if isinstance(packet, Suback | Puback):
             self._unanswered.pop(packet.packet_id, None)
         if not isinstance(packet, Suback):
             return None
         if packet.code == SUBACK_REFUSED:
-            self._warn("subscribe topic ACK Fail")
+            self._keeper.warn("subscribe topic ACK Fail")
             return SUBACK_REFUSED
         return SUBACK_OPCODE
 
@@ -288,7 +280,7 @@ class MqttClient:
         try:
             self._callback(topic, message.payload)
         except Exception as error:
-            if not self._vendor or (not early and not self._reconnects):
+            if not self._vendor or (not early and not self._keeper.reconnects):
                 raise
             self._callback_failed(error)
         else:
@@ -302,87 +294,18 @@ class MqttClient:
 
     def _callback_failed(self, error: Exception) -> None:
         if self._is("current"):
-            self._warn(f"set_callback OSError[{error_text(error)}].")
+            self._keeper.warn(f"set_callback OSError[{error_text(error)}].")
         else:
             self._read_failed("", "wait msg, Network exception. Trying to reconnect")
 
     def _read_failed(self, number: str, text: str = "") -> None:
         """What the vendor takes for a broken connection: reconnect, or raise as this generation does."""
-        if not self._reconnects:
+        if not self._keeper.reconnects:
             self._socket.state = LOST
             raise OSError(errno.ECONNRESET if number == "104" else errno.ETIMEDOUT) if self._vendor else OSError(-1)
-        self._warn(text or f"wait msg OSError[{number}] . Trying to reconnect")
+        self._keeper.warn(text or f"wait msg OSError[{number}] . Trying to reconnect")
         self._rt.sleep_us(FAILED_READ_PAUSE_US)
-        self._reconnect()
-
-    # -- ping thread and reconnecting
-
-    def _ping_due(self) -> None:
-        """A poll of the ping thread at which the connection was idle for too long. Native: it must not block."""
-        if self._ended:
-            return
-        if self._reconnecting:
-            self._pinger.again()
-        elif self._socket.link is None:
-            self._pinger_fails("[Errno 107] ENOTCONN")
-        elif self._pong_missing and not self._reconnects:
-            self._pinger_fails("Send ping timeout.")
-        elif self._pong_missing and self._spare_pings <= 0:
-            self._warn("Send ping timeout. Trying to reconnect")
-            self._pinger.stop()
-            self._given_up, self._read_timeout_us = True, LOST_PONG_TIMEOUT_US
-            self._socket.arrived.notify_all()
-        else:
-            self._spare_pings -= self._pong_missing
-            self._pong_missing = True
-            self._socket.link.ping()
-            self._pinger.touch()
-
-    def _pinger_fails(self, text: str) -> None:
-        """The ping thread ends; what it does last takes time, so that is a thread of the script."""
-        self._pinger.stop()
-        if self._reconnects:
-            self._warn("Send ping, Network exception. Trying to reconnect")
-            self._rt.spawn(self._reconnect_from_pinger, (), "umqtt ping", PINGER_STACK_BYTES)
-        elif self._on_error is not None:
-            self._rt.spawn(self._on_error, (text,), "umqtt ping", PINGER_STACK_BYTES)
-
-    def _reconnect_from_pinger(self) -> None:
-        self._rt.sleep_us(FAILED_PING_PAUSE_US)
-        self._reconnect()
-
-    def _reconnect(self) -> None:
-        """Endless, as the vendor's client: no try without a network, and each failed one waits a second longer."""
-        if self._reconnecting:
-            return
-        self._reconnecting = True
-        self._socket.drop()
-        self._tell("reconnect_start")
-        failed = 0
-        while not self._ended and not self._try_to_reconnect():
-            if self._rt.module.radio.attached:
-                failed += 1
-                self._warn(
-                    f"The connection attempt failed and will be tried again after {RETRY_BASE_S + failed} seconds."
-                )
-                self._rt.sleep_us((RETRY_BASE_S + failed) * 1_000_000)
-            else:
-                self._rt.sleep_us(NO_NETWORK_US)
-        self._reconnecting = False
-        for topic, qos in list(self._topics.items()):
-            self._subscribe(topic, qos)
-        self._socket.arrived.notify_all()
-        self._tell("reconnect_success")
-
-    def _try_to_reconnect(self) -> bool:
-        return self._rt.module.radio.attached and self._open() == 0
-
-    def _tell(self, text: str) -> None:
-        if self._on_error is not None:
-            self._on_error(text)
-
-    def _warn(self, text: str) -> None:
-        self._rt.trace("log", level="WARNING", name="umqtt", text=text)
+        self._keeper.reconnect()
 
 
 def error_text(error: BaseException) -> str:
