@@ -276,6 +276,9 @@ class Streams(Protocol):
     def resolve(self, host: str) -> str | None:
         """The address behind a name, or None."""
 
+    def answers(self, ip: str) -> bool:
+        """Whether there is a computer at this address."""
+
     def name(self, host: str) -> str:
         """Give a host this name: the address it is reached at from now on; an address is its own name."""
 

@@ -49,6 +49,11 @@ class Book(Generic[T]):
         digest = blake2b(host.lower().encode(), digest_size=2).digest()
         return str(CLOUD[int.from_bytes(digest, "big")])
 
+    def answers(self, ip: str) -> bool:
+        """Whether there is a computer at this address: a named one, the cloud, or one that somebody listens on."""
+        named = ip in self._names.values() or any(at.ip == ip for at in self._places)
+        return named or _whole_cloud(Address(ip, 0)).ip == CLOUD_IP
+
     def enter(self, at: Address, place: T) -> bool:
         """Register; False when somebody is there."""
         if at in self._places:

@@ -65,6 +65,10 @@ class WireStreams:
         """The address behind a name, or None."""
         return self.book.resolve(host)
 
+    def answers(self, ip: str) -> bool:
+        """Whether there is a computer at this address."""
+        return self.book.answers(ip)
+
     def name(self, host: str) -> str:
         """Give a host this name; the address it is reached at from now on."""
         return self.book.name(host)

@@ -155,7 +155,7 @@ _TEXT = {
 INERT_MODULES = frozenset(
     {
         "aLiYun", "atcmd", "audio", "ble", "bt", "camera", "dlms", "esim", "ethernet", "gnss", "qrcode",
-        "Qth", "quecIot", "sms", "system", "TenCentYun", "uping", "voiceCall", "wakeup",
+        "Qth", "quecIot", "sms", "system", "TenCentYun", "voiceCall", "wakeup",
         "wifiScan",
     }
 )  # fmt: skip

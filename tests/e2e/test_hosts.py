@@ -64,6 +64,12 @@ STORIES: dict[str, tuple[str, str, str]] = {
         "    s.write('POST %s HTTP/1.0\\r\\nContent-Length: 4\\r\\n\\r\\nbody' % path)\n    until_the_end(s)\n",
         "host['web'].requests == 2 and host['web'].received == 'body'",
     ),
+    "request over TLS, to a host and to the artifact server": (
+        "web: {http: {host: a.example, port: 443, tls: true}, paths: {/a: {fill: 20KiB, framing: close, delay: 1s}}}",
+        "import request\nfor host in ('a.example', 'x.s3.us-west-2.amazonaws.com'):\n"
+        "    r = request.get('https://%s/a' % host)\n    print(r.status_code, sum(len(p) for p in r.content))\n",
+        "host['web'].requests == 1",
+    ),
     "datagrams": (
         "log: {udp: {host: a.example, port: 514}, moves: [{expect: ping}, {send: pong}]}",
         "s = usocket.socket(usocket.AF_INET, usocket.SOCK_DGRAM)\nfor n in range(20):\n"

@@ -77,14 +77,14 @@ def test_a_missing_name_is_an_attribute_error_and_a_missing_module_an_import_err
             except AttributeError as e:
                 print(e)
         try:
-            import uwebsocket
+            import upip
         except ImportError as e:
             print(e)
     """)
     assert script.printed == [
         "module 'uos' has no attribute 'VfsSd'",
         "module 'net' has no attribute 'bandRst'",
-        "no module named 'uwebsocket'",
+        "no module named 'upip'",
     ]
 
 

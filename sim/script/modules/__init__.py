@@ -41,6 +41,7 @@ FIRMWARE_MODULES = {
     "uio": "uio",
     "ujson": "ujson",
     "umqtt": "umqtt",
+    "uping": "uping",
     "uos": "uos",
     "urandom": "urandom",
     "ure": "ure",
@@ -49,6 +50,7 @@ FIRMWARE_MODULES = {
     "ustruct": "ustruct",
     "usys": "sys",
     "utime": "utime",
+    "uwebsocket": "uwebsocket",
     "uzlib": "uzlib",
     "wifilocator": "wifi_locator",
 }
