@@ -18,9 +18,11 @@ from sim.device.http_link import HttpLink
 from sim.device.identity import DeviceIdentity
 from sim.device.life import Life
 from sim.device.model import ModelSpec
+from sim.device.model_file import Generation
 from sim.device.playback import Playback
 from sim.device.radio import Radio
 from sim.device.sim_card import SimSlot, make_sim
+from sim.device.start import start_interpreter
 from sim.flash.filesystem import FileSystem
 from sim.flash.mounts import Mounts
 from sim.flash.nor import Nor
@@ -28,7 +30,6 @@ from sim.flash.recorded import Recording, recording
 from sim.kernel.clock import Clock, Story, Timer
 from sim.ports import Network
 from sim.trace import Trace
-from sim.update.app_files import apply_staged
 from sim.update.mini_system import run_mini_system
 
 RESET_US = 200_000
@@ -49,8 +50,6 @@ WATCHDOG = "watchdog"
 TEMP_POINT = "/fota"
 """Where builds that have a volume for staged application files mount it."""
 
-READ_ONLY_MOUNTS = frozenset({"/bak"})
-
 
 class Program(Protocol):
     """What runs after boot: a script runtime or a built-in agent."""
@@ -62,13 +61,14 @@ class Program(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a device is made of, apart from its flash content."""
+    """What a device is made of, apart from its flash content. `generation`: of its interpreter; None: it has none."""
 
     name: str
     model: ModelSpec
     identity: DeviceIdentity
     trust: Trust
     seed: int
+    generation: Generation | None = None
 
 
 class Module:
@@ -240,6 +240,15 @@ class Module:
         for watcher in self._op_watchers:
             watcher(kind, address)
 
+    def take_mounts(self, mounts: Mounts) -> None:
+        """The volumes are mounted; they are this life's."""
+        self._mounts = mounts
+
+    def say(self, text: str) -> None:
+        """The firmware prints on the console, if somebody looks at it."""
+        if self._console is not None:
+            self._console.write(text)
+
     def trace(self, kind: str, **data: Any) -> None:
         """Record something observable of this device."""
         self._trace.emit(self.name, kind, **data)
@@ -308,13 +317,15 @@ class Module:
             self._life.end()
         self._end_program(keep_line=True)
         self.radio.close_links()
+        self.phase, self.progress = "idle", 0.0
+        self.staging_prefix = ""
         self.state = "starting"
         self._life = Life(self.clock, self.power_cut)
         self._life.spawn(self._start_again())
 
     def _start_again(self) -> Story:
         yield self.clock.timeout(SOFT_RESET_US)
-        yield from self._boot_interpreter()
+        yield from start_interpreter(self)
         self.state = "running"
         self._run_program()
 
@@ -426,40 +437,20 @@ class Module:
         self.life.after(0, self.reset, "mini system")
 
     def _run_firmware(self, version: str) -> Story:
-        """What `_boot.py` does, in its order: volumes, application files, then the program."""
+        """The interpreter's start, then the program."""
         self.enter_phase("idle")
         self.version = version
         self.radio.power_on(self.model.timings.attach_us)
         yield self.clock.timeout(self.model.timings.boot_us)
-        yield from self._boot_interpreter()
+        yield from start_interpreter(self)
         self.boots += 1
         self.state = "running"
         self.trace("boot", version=version, boot=self.boots)
         self._run_program()
 
-    def _boot_interpreter(self) -> Story:
-        """What `_boot.py` does, in its order."""
-        self._mounts = self._mount()
-        yield from self.flash_time()
-        yield from apply_staged(self)
-        yield from self.flash_time()
-
     def _run_program(self) -> None:
         self._program = self._make_program(self)
         self._program.start()
-
-    def _mount(self) -> Mounts:
-        volumes: dict[str, FileSystem] = {}
-        for point, region in self.regions.volumes.items():
-            volume = FileSystem(region)
-            try:
-                volume.mount()
-            except OSError as error:
-                self.trace("mount.failed", point=point, errno=error.errno)
-                volume.format()
-                volume.mount()
-            volumes[point] = volume
-        return Mounts(volumes, READ_ONLY_MOUNTS)
 
     def discard(self) -> None:
         """The run is over: free what the libraries under the file systems hold."""

@@ -36,6 +36,10 @@ class Mounts:
         """Take the volume at `point` away, if there is one."""
         return self._volumes.pop(point, None)
 
+    def unlocked(self) -> Mounts:
+        """The same volumes, none of them read-only: for the firmware's own use."""
+        return Mounts(self._volumes)
+
     def open(self, path: str, mode: str = "r") -> File:
         """A file of the volume; `mode` r, r+, w, w+, a, a+ (bytes)."""
         volume, inner = self._change(path) if mode != "r" else self._find(path)

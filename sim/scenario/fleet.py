@@ -55,7 +55,9 @@ def make_devices(entry: Fleet, ground: Ground, options: RunOptions) -> dict[str,
     devices: dict[str, Module] = {}
     for name in entry.devices():
         identity = make_identity(ground.seed, name, partial(ground.wiring.identity, name))
-        setting = Setting(name, model, identity, ground.trust, ground.seed)
+        setting = Setting(
+            name, model, identity, ground.trust, ground.seed, None if entry.agent is not None else generation
+        )
         module = devices[name] = Module(ground.clock, ground.trace, network, setting, program)
         for partition, image in images.items():
             module.layout.firmware[partition].load(0, image)

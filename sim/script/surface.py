@@ -44,7 +44,7 @@ _TEXT = {
     " CamCapture(open close start callback)",
     "cellLocator": "getLocation",
     "checkNet": "waitNetworkReady CheckNetwork(poweron_print_once)",
-    "checksum": "",
+    "checksum": "retrieve update bulk_update",
     "dataCall": "setPDPContext getPDPContext setAutoActivate setAutoConnect setDNSServer setCallback activate"
     " deactivate getInfo",
     "dlms": "run stop handle_request uart_open uart_close",
@@ -57,6 +57,7 @@ _TEXT = {
     " DM9051(set_addr set_dns set_down dhcp ipconfig)"
     " CH395(set_addr set_dns set_up set_down dhcp ipconfig set_default_NIC status) YT8512H(set_addr)",
     "example": "exec",
+    "file_crc32": "calc",
     "fota": "httpDownload apn_set download_cancel write flush verify",
     "framebuf": "",
     "gc": "enable disable isenabled collect mem_alloc mem_free",

@@ -79,7 +79,7 @@ def test_files_live_on_the_flash_and_cost_time(run):
     assert script.printed[:5] == [
         "True 8192",
         "['one\\n', 'two\\n']",
-        "['data.bin', 'dir', 'main.py', 'moved.txt'] ['bak', 'usr']",
+        "['data.bin', 'dir', 'main.py', 'moved.txt', 'system_config.json'] ['bak', 'usr']",
         "/usr/missing 2",
         "/bak/x 30",
     ]

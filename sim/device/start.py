@@ -1,0 +1,112 @@
+"""What the interpreter does before main.py, in the order of the firmware's `_boot.py`.
+
+Volumes, files restored from the backup, application files, settings. A device whose program is built in has no
+interpreter: it mounts its volumes and takes application files, no more. What goes wrong is printed; the boot goes on.
+Source: QuecPython/microPython (2021, G21) and QuecPython/micropython (2025, G25) on GitHub, _boot.py.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sim.device.radio import NO_CONTEXT
+from sim.flash.filesystem import FileSystem
+from sim.flash.mounts import Mounts
+from sim.kernel.clock import Story
+from sim.update.app_files import apply_staged
+from sim.update.backup import restore, update_checksum
+
+if TYPE_CHECKING:
+    from sim.device.module import Module
+
+READ_ONLY_MOUNTS = frozenset({"/bak"})
+
+CONFIG_FILE = "/usr/system_config.json"
+CONFIG = {"replFlag": 0}
+"""What a new module writes there. `datacallFlag` 0 turns the data call at boot off; `replFlag` 1 asks for a password at
+the prompt, which is not emulated."""
+
+BOOT_ERROR = "error ocurs in boot step."
+"""The firmware's words, as it spells them."""
+
+
+def start_interpreter(module: Module) -> Story:
+    """The steps. Volumes that could be mounted are the module's `mounts` from the first of them on."""
+    formats = module.setting.generation != "G21"
+    mounts, whole = _mount(module, formats=formats)
+    module.take_mounts(mounts)
+    yield from module.flash_time()
+    if module.setting.generation is None:
+        yield from apply_staged(module)
+        yield from module.flash_time()
+        return
+    if not formats and whole:
+        module.say("mount.\n")
+    if whole:
+        yield from _restore(module)
+        yield from apply_staged(module, lambda name: update_checksum(module.mounts, name))
+        yield from module.flash_time()
+    else:
+        module.say(BOOT_ERROR + "\n")
+        module.trace("boot.step_failed")
+    yield from _settings(module)
+
+
+def _mount(module: Module, *, formats: bool) -> tuple[Mounts, bool]:
+    """The volumes, and whether all of them are there. One that cannot be mounted is made anew, or ends the mounting."""
+    volumes: dict[str, FileSystem] = {}
+    whole = True
+    for point, region in module.regions.volumes.items():
+        volume = FileSystem(region)
+        try:
+            volume.mount()
+        except OSError as error:
+            module.trace("mount.failed", point=point, errno=error.errno)
+            if not formats:
+                whole = False
+                break
+            volume.format()
+            volume.mount()
+        volumes[point] = volume
+    return Mounts(volumes, READ_ONLY_MOUNTS), whole
+
+
+def _restore(module: Module) -> Story:
+    """The reads are part of the model's boot time; what is written takes its own."""
+    before = module.nor.ops
+    told = restore(module.mounts)
+    for line in told:
+        module.say(line + "\n")
+        if line.startswith("- restoring "):
+            module.trace("backup.restored", file=line.removeprefix("- restoring "))
+    yield from _pass_time(module, before)
+
+
+def _settings(module: Module) -> Story:
+    before = module.nor.ops
+    config = _read_config(module)
+    if config.get("datacallFlag", 1) == 0:
+        module.radio.hinder(NO_CONTEXT)
+    yield from _pass_time(module, before)
+
+
+def _read_config(module: Module) -> dict[str, Any]:
+    mounts = module.mounts
+    try:
+        if mounts.exists(CONFIG_FILE):
+            config = json.loads(mounts.read(CONFIG_FILE))
+            return config if isinstance(config, dict) else {}
+        mounts.write(CONFIG_FILE, json.dumps(CONFIG).encode())
+    except (OSError, ValueError) as error:
+        kind = "OSError" if isinstance(error, OSError) else "ValueError"
+        module.say(f"{kind}: {CONFIG_FILE}\n")
+        module.trace("boot.settings_failed", error=kind)
+    return {}
+
+
+def _pass_time(module: Module, ops_before: int) -> Story:
+    """Reads alone take no time of their own: the time to boot was measured with them."""
+    if module.nor.ops == ops_before:
+        module.take_flash_time_us()
+    yield from module.flash_time()
