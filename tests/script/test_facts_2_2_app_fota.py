@@ -1,9 +1,12 @@
 """What the facts say of `app_fota`, section 2.2, one surprise a test."""
 
+import gzip
+import io
 import json
+import tarfile
 
 import pytest
-from script_rig import OPEN, slow
+from script_rig import FIRMWARE, OPEN, slow
 
 from sim.device.peek import read_file
 
@@ -465,6 +468,63 @@ misc.Power.powerRestart()
     stat = [{"url": "none", "name": "/usr/mine.py", "total_size": 5}]
     assert script.printed == [f"/usr/.updater/update.flag {stat}"]
     assert script.device.mounts.read("/usr/mine.py") == b"x = 1"
+
+
+UNPACK = """
+import app_fota, app_fota_download as d, uos, ql_fs, uzlib, misc
+if misc.Power.powerOnReason() == 1:
+    app_fota.new()
+    with open('/usr/new.tar.gz', 'rb') as packed:
+        packed.seek(10)
+        tar = uzlib.DecompIO(packed, -15, 1)
+        while True:
+            head = tar.read(512)
+            name = head[:100].decode('ascii').rstrip('\\0')
+            if not name:
+                break
+            size = int(head[124:135].decode('ascii').rstrip('\\0'), 8)
+            path = d.get_updater_dir() + '/usr/' + name
+            ql_fs.mkdirs(ql_fs.path_dirname(path))
+            with open(path, 'wb') as f:
+                f.write(tar.read(size))
+            tar.read(-size % 512)
+            d.update_download_stat('', '/usr/' + name, size)
+    print(ql_fs.path_dirname(path), [item['name'] for item in d.get_download_stat()])
+    d.set_update_flag()
+    misc.Power.powerRestart()
+"""
+
+
+@pytest.mark.parametrize(
+    ("firmware", "folder"), [(FIRMWARE["EG915U"], "/usr/.updater/usr/lib"), (R05, "/fota/usr/.updater/usr/lib")]
+)
+def test_2_2_an_archive_is_unpacked_into_the_updaters_folder_and_copied_at_the_next_boot(run, firmware, folder):
+    content = {"a.py": b"VERSION = '2.0'\n", "lib/b.py": b"x = 1\n" * 200}
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, data in content.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    packed = gzip.compress(archive.getvalue(), mtime=0)
+    script = run(UNPACK, files={"new.tar.gz": packed}, firmware=firmware)
+    assert script.printed == [f"{folder} ['/usr/a.py', '/usr/lib/b.py']"]
+    assert {name: script.device.mounts.read(f"/usr/{name}") for name in content} == content
+    assert script.device.mounts.listdir("/usr") == ["a.py", "lib", "main.py", "new.tar.gz"]
+
+
+def test_2_2_the_folder_that_one_application_writes_into_is_there_on_r05_builds_only(run):
+    main = """
+        import app_fota, ql_fs
+        app_fota.new()
+        try:
+            ql_fs.mkdirs('/fota/usr/.updater')
+            print('made')
+        except OSError as e:
+            print('OSError', e.args[0])
+    """
+    assert run(main, firmware=R05).printed == ["made"]
+    assert run(main).printed == ["OSError 2"]
 
 
 def test_2_2_a_file_that_was_deleted_from_the_list_stays_staged_and_null_is_written_for_an_empty_one(run):
