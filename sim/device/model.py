@@ -137,9 +137,9 @@ class ModelSpec:
     `series`: its row of the support table in the table's own words; `file_systems`: mount point → partition;
     `image_bytes`: image partition, the minimal system's too → size of the synthetic image; `packages`: method → file
     names of a package, `*` stands for any; `secure_data`: partition at whose end `SecureData` keeps its records, None
-    where there is none; `lacks`: modules, and names as `module.name`, that scripts do not find; `version_pattern`: what
-    a whole version string of this variant matches; `mqtt_state`: scripts have `get_mqttsta`; `sources`: key in the
-    model file → where the figure comes from.
+    where there is none; `lacks`: modules, and names as `module.name`, that scripts do not find; `power_key_press`:
+    programs are told of a pressed key; `version_pattern`: what a whole version string of this variant matches;
+    `mqtt_state`: scripts have `get_mqttsta`; `sources`: key in the model file → where the figure comes from.
     """
 
     variant: str
@@ -161,6 +161,7 @@ class ModelSpec:
     packages: Mapping[Method, tuple[str, ...]]
     has_power_down_reason: bool
     lacks: tuple[str, ...]
+    power_key_press: bool
     secure_data: str | None
     fota: FotaTraits
     mqtt_state: bool
@@ -364,6 +365,7 @@ def _spec(
         packages={method: tuple(names) for method, names in file.packages.value.items()},
         has_power_down_reason=variant in file.power_down_reason.value,
         lacks=tuple(name for name, variants in file.lacks.value.items() if variant in variants),
+        power_key_press=file.power_key_press.value,
         secure_data=file.secure_data.value,
         fota=FotaTraits(
             fota.blocking.value,

@@ -167,6 +167,7 @@ class FamilyFile(_Keys):
     packages: Figure[dict[Method, list[str]]]
     power_down_reason: Figure[list[str]]
     lacks: Figure[dict[str, list[str]]]
+    power_key_press: Figure[bool]
     secure_data: Figure[str | None]
     fota: FotaKeys
     mqtt_state: Figure[bool]

@@ -141,7 +141,6 @@ def test_a_script_is_told_of_everything_that_happens_around_it(around: Around) -
         "b''",
         "b'ERROR\\r\\n'",
         "b''",
-        "key 1",
         "key 0",
         "card 2 0 -1",
         *[text for text in said if text.startswith("card 1 1 ")],

@@ -211,3 +211,22 @@ def test_a_phone_book_keeps_names(run):
         "0 0", "(1, [(1, 'Ann', '123')]) (2, [(1, 'Ann', '123'), (2, 'Bob', '45')]) (0, [])",
     ]  # fmt: skip
     assert script.tracebacks == [("main", "AttributeError", "module 'sim' has no attribute 'switchCard'")]
+
+
+def test_models_differ_in_what_they_tell_of_the_power_key(run):
+    program = """
+        from misc import PowerKey
+        import utime
+        print(PowerKey().powerKeyEventRegister(lambda down: print('key', down)), PowerKey().powerKeyEventRegister(1))
+        utime.sleep(100)
+    """
+    heard = {}
+    for model in ("EG915U", "EC600NCNLC"):
+        script = run(program, seconds=30, model=model)
+        for seconds in (0, 1):
+            script.device.board.press_key(True)
+            script.run(seconds)
+            script.device.board.press_key(False)
+            script.run(1)
+        heard[model] = script.printed
+    assert heard == {"EG915U": ["0 -1", "key 0"], "EC600NCNLC": ["0 -1", "key 1", "key 0", "key 1", "key 0"]}

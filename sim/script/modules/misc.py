@@ -12,6 +12,9 @@ from sim.script.modules import inert
 from sim.script.namespace import lazy_namespace
 from sim.script.runtime import ScriptRuntime
 
+KEY_HELD_US = 500_000
+"""The shortest press that models tell which only tell the release; the vendor's page of misc.PowerKey."""
+
 CHANNELS = 4
 """ADC0 to ADC3 and PWM0 to PWM3, the most that any of these modules has."""
 
@@ -46,11 +49,24 @@ def make(rt: ScriptRuntime) -> ModuleType:
 def _power_key(rt: ScriptRuntime) -> type:
     class PowerKey:
         def powerKeyEventRegister(self, callback: Callable[[int], object]) -> int:  # noqa: N802 - the device's name
-            """`callback(1)` when the key is pressed, `callback(0)` when it is released."""
+            """`callback(1)` when the key is pressed, `callback(0)` when it is released.
+
+            Some models are silent about the press, and about a key that was released too soon.
+            """
             rt.me()
             if not callable(callback):
                 return -1
-            rt.module.board.on_key = lambda down: rt.callback(callback, down)
+            tells_press = rt.module.model.power_key_press
+            pressed = {"at_us": rt.now_us}
+
+            def moved(down: int) -> None:
+                if down:
+                    pressed["at_us"] = rt.now_us
+                held_us = rt.now_us - pressed["at_us"]
+                if tells_press or (not down and held_us >= KEY_HELD_US):
+                    rt.callback(callback, down)
+
+            rt.module.board.on_key = moved
             return 0
 
     return PowerKey
