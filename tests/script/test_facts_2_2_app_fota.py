@@ -324,6 +324,18 @@ def test_2_2_whoever_protects_files_is_told_of_each_copy_in_order(run):
     assert told == [("/usr/a.py", b"new", True), ("/usr/b.py", b"new", True)]
 
 
+def test_2_2_a_script_may_have_the_copy_made_without_a_restart(run):
+    script = run(
+        staging("""
+print(a.update(), a.download(OPEN + 'a.py', '/usr/a.py'), a.set_update_flag(), a.update(), a.update())
+import usr.a
+print(usr.a.VERSION)
+"""),
+        objects=FILES,
+    )
+    assert script.printed == ["-1 0 None 0 -1", "2.0"]
+
+
 LONG = "x" * 1500
 MANY = 12
 

@@ -10,6 +10,7 @@ from sim.script.modules import app_fota_download
 from sim.script.namespace import namespace
 from sim.script.runtime import ScriptRuntime
 from sim.update.app_files import apply_staged
+from sim.update.backup import update_checksum
 
 
 def make(rt: ScriptRuntime) -> ModuleType:
@@ -33,6 +34,7 @@ def make(rt: ScriptRuntime) -> ModuleType:
 
         def update(self) -> int:
             """What the firmware does at boot."""
-            return int(rt.run(apply_staged(rt.module)))
+            mounts = rt.module.mounts
+            return int(rt.run(apply_staged(rt.module, lambda name: update_checksum(mounts, name))))
 
     return namespace("app_fota", new=new)
