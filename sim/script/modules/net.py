@@ -7,6 +7,7 @@ no neighbour; what the vendor's page gives for unknown figures stands for those 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -110,7 +111,7 @@ def _registration(rt: ScriptRuntime, radio: Radio) -> dict[str, Callable[..., An
 
 
 def _cells(rt: ScriptRuntime, radio: Radio) -> dict[str, Callable[..., Any]]:
-    draws = radio.stream("cells")
+    draws = cache(lambda: radio.stream("cells"))  # made when it is needed: a stream costs kilobytes
 
     def cells() -> Any:
         """Cells of GSM, UMTS, LTE; the search takes its time."""
@@ -118,7 +119,7 @@ def _cells(rt: ScriptRuntime, radio: Radio) -> dict[str, Callable[..., Any]]:
         if not radio.on:
             return -1
         shortest_us, longest_us = CELL_SEARCH_US
-        rt.sleep_us(shortest_us + draws.randrange(longest_us - shortest_us))
+        rt.sleep_us(shortest_us + draws().randrange(longest_us - shortest_us))
         if not radio.registered:
             return [], [], []
         rssi = rssi_dbm(radio.csq)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from functools import cache
 from types import ModuleType
 
 from sim.kernel.seeds import stream
@@ -16,7 +17,8 @@ NAME_LIMIT = 255
 
 def make(rt: ScriptRuntime) -> ModuleType:
     cwd = {"path": "/"}
-    draws = stream(rt.module.setting.seed, rt.module.name, "urandom bytes")
+    setting = rt.module.setting
+    draws = cache(lambda: stream(setting.seed, setting.name, "urandom bytes"))
 
     def full(path: str) -> str:
         return path if path.startswith("/") else cwd["path"].rstrip("/") + "/" + path
@@ -62,7 +64,7 @@ def make(rt: ScriptRuntime) -> ModuleType:
         rmdir=lambda path: rt.flash(rt.module.mounts.remove, full(path)),
         remove=lambda path: rt.flash(rt.module.mounts.remove, full(path)),
         rename=rename,
-        urandom=lambda size: draws.randbytes(size),
+        urandom=lambda size: draws().randbytes(size),
         uname=uname,
         uname2=lambda: namespace("uname", **_names(rt)),
     )
