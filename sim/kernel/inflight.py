@@ -60,6 +60,7 @@ class InFlight:
         self._dialled: set[object] = set()
         self._closing: dict[Connection, None] = {}
         self._external: set[Connection] = set()
+        self._datagrams = 0
 
     def dialled(self, key: object) -> None:
         """A socket of this process is connecting; its transport comes later, or `dropped`."""
@@ -134,6 +135,11 @@ class InFlight:
         if all(other not in self._by_end for other in connection.ends):
             self._forget(connection)
 
+    def datagrams(self, change: int) -> None:
+        """So many more datagrams are on their way between two sockets of this process; negative: so many fewer."""
+        self.touched += 1
+        self._datagrams += change
+
     def busy(self, now_s: float) -> bool:
         """True while something between two sockets of this process is still on its way."""
         for connection, since_s in list(self._half.items()):
@@ -143,7 +149,7 @@ class InFlight:
         for connection in list(self._closing):
             if connection.settled:
                 self._settle(connection)
-        if self._half or any(self._counts(c) for c in self._closing):
+        if self._datagrams or self._half or any(self._counts(c) for c in self._closing):
             return True
         return self._bytes != 0 and any(self._counts(c) and c.balance for c in self._by_key.values())
 
@@ -158,6 +164,9 @@ class InFlight:
         for connection in stuck:
             self._settle(connection)
             self._external.add(connection)
+        if self._datagrams:
+            names.append(f"UDP: {self._datagrams} datagrams never arrived")
+            self._datagrams = 0
         return names
 
     def _count(self, connection: Connection, count: int) -> None:

@@ -35,7 +35,6 @@ BACKLOG = 512
 PATIENCE_S = 7 * 86_400.0
 """Simulation time that a server waits for a handshake: when a client wraps its socket is the script's affair."""
 
-DATAGRAM_BYTES = 65_535
 MARK = b"\x16"
 """Stands for a handshake where the transport has none; the first byte of a real one."""
 
@@ -344,6 +343,7 @@ class _Port(asyncio.DatagramProtocol):
         self._streams, self._owner, self._at, self._take = streams, owner, at, take
         self._transport: asyncio.BaseTransport | None = None
         self._closed = False
+        self._due = 0  # datagrams of ours that are on their way to it
         self._sock: socket.socket
 
     def open(self) -> None:
@@ -367,12 +367,18 @@ class _Port(asyncio.DatagramProtocol):
     def send(self, to: Address, data: bytes) -> None:
         found = self._streams.ports.find(to)
         if found is not None and not self._closed:
-            self._streams.clock.loop.in_flight.touched += 1
             with suppress(OSError):  # lost, as datagrams may be
-                self._sock.sendto(data[:DATAGRAM_BYTES], found._sock.getsockname())
+                self._sock.sendto(data, found._sock.getsockname())
+                found._expect(1)
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
+        if self._due:
+            self._expect(-1)
         self._streams.arrived(self, self._arrive, self._streams.bound.get(addr[:2], OUTSIDE), data)
+
+    def _expect(self, more: int) -> None:
+        self._due += more
+        self._streams.clock.loop.in_flight.datagrams(more)
 
     def error_received(self, exc: Exception) -> None:
         """Nobody is there any more."""
@@ -384,6 +390,7 @@ class _Port(asyncio.DatagramProtocol):
     def close(self) -> None:
         if not self._closed:
             self._closed = True
+            self._expect(-self._due)
             self._streams.ports.leave(self._at, self)
             self._streams.bound.pop(self._sock.getsockname()[:2], None)
             if self._transport is not None:

@@ -58,8 +58,9 @@ class Host:
         talk = self._conversations[-1].received if self._conversations else b""
         return (self.received or bytes(talk)).decode(errors="replace")
 
-    def open(self, streams: Streams, devices: Mapping[str, Module], targets: tuple[str, ...]) -> None:
-        """Listen, or get ready to dial the `targets`. SpecError when its place is taken."""
+    def open(self, streams: Streams, devices: Mapping[str, Module], targets: tuple[str, ...], elapsed_us: int) -> None:
+        """Listen, or get ready to dial the `targets`, unless that was in the time before this run began (`elapsed_us`)
+        and is not tried again. SpecError when its place is taken."""
         self._device_at = {device.radio.address: name for name, device in devices.items()}
         spec = self.spec
         done: object = True
@@ -71,9 +72,10 @@ class Host:
             datagrams = _Datagrams(self, self._moves)
             done = datagrams.port = streams.udp(self.name, Address(self.ip, spec.udp.port), datagrams)
         elif spec.dial is not None:
-            for target in targets:
+            over = spec.dial.at_us < elapsed_us and spec.dial.every_us is None
+            for target in () if over else targets:
                 call = partial(self._dial, streams, spec.dial, devices[target])
-                self._clock.after(spec.dial.at_us, call)
+                self._clock.after(max(0, spec.dial.at_us - elapsed_us), call)
         if done is None:
             raise SpecError(f"host {self.name}: its address is taken already")
 
@@ -173,15 +175,15 @@ class _Datagrams:
 
 
 def open_hosts(
-    scenario: Scenario, streams: Streams, trace: Trace, clock: Clock, devices: dict[str, Module]
+    scenario: Scenario, streams: Streams, trace: Trace, clock: Clock, devices: dict[str, Module], elapsed_us: int = 0
 ) -> list[Host]:
-    """The hosts of a scenario, at their places."""
+    """The hosts of a scenario, at their places, in a run that goes on `elapsed_us` after the scenario began."""
     hosts = []
     for name, spec in scenario.hosts.items():
         place = spec.place
         made = Host(name, spec, streams.name(place.host if place is not None else f"{name}.host"), trace, clock)
         targets = scenario.things(spec.dial.device) if spec.dial is not None else ()
-        made.open(streams, devices, targets)
+        made.open(streams, devices, targets, elapsed_us)
         hosts.append(made)
     return hosts
 

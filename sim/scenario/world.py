@@ -80,7 +80,8 @@ class World:
                 self.faults = list(device_faults(scenario, self.clock, self.devices))
             self.steps = list(device_steps(scenario, self.clock, self.devices))
             self.peers = list(device_peers(scenario, self.clock, self.devices))
-            self.hosts = open_hosts(scenario, self._wiring.network.streams, self.trace, self.clock, self.devices)
+            streams = self._wiring.network.streams
+            self.hosts = open_hosts(scenario, streams, self.trace, self.clock, self.devices, self._elapsed_us)
         except BaseException:
             self.close()
             raise

@@ -32,6 +32,9 @@ CONNECT_US = 75_000_000
 """ESTIMATE: how long a connection attempt takes without a time-out of its own; BSD stacks give up after 75 s."""
 
 BACKLOG = 5
+DATAGRAM_BYTES = 65_507
+"""Most that an IPv4 packet takes besides its headers."""
+
 DATAGRAMS = 32
 """ESTIMATE: datagrams that wait to be read; more are lost. lwIP builds keep 6 to 64."""
 
@@ -232,6 +235,8 @@ class ScriptSocket:
         if self._stream:
             return self.send(payload)
         to = self._address(address)
+        if len(payload) > DATAGRAM_BYTES:
+            raise OSError(errno.EMSGSIZE)
         if not self._rt.module.radio.attached:
             raise OSError(errno.EHOSTUNREACH)
         self._open_udp().send(to, payload)

@@ -114,6 +114,57 @@ def test_every_transport_tells_the_same(tmp_path: Path, story: str) -> None:
     assert len(hashes) == 1
 
 
+FLEET = """\
+version: 1
+name: fleet
+seed: 3
+duration: 60s
+fleet:
+  - {group: m, count: 12, model: EG915U, firmware: EG915UEUABR03A20M08_OCPU_QPY, script: ./device}
+hosts:
+  echo: {tcp: {host: a.example, port: 7, tls: true}, moves: [{then: echo}]}
+  log: {udp: {host: l.example, port: 9}, moves: [{then: echo}]}
+  poll: {dial: {device: m, port: 99, at: 9s, every: 7s}, moves: [{send: "x"}, {expect: "y"}, {then: close}]}
+faults:
+  - power_cut: {device: m, when: {at: 8s}, off_for: 5s}
+expect:
+  - host['poll'].connections == 12 and host['poll'].unmet == 0
+"""
+MEMBER = """\
+import usocket, ussl, checkNet, _thread
+checkNet.waitNetworkReady(60)
+def serve():
+    a = usocket.socket()
+    a.bind(('', 99))
+    a.listen(1)
+    c, ip, port = a.accept()
+    print(c.recv(1), c.send('y'), c.recv(1))
+_thread.start_new_thread(serve, ())
+u = usocket.socket(usocket.AF_INET, usocket.SOCK_DGRAM)
+for n in range(3):
+    s = usocket.socket()
+    s.connect(usocket.getaddrinfo('a.example', 7)[0][-1])
+    s = ussl.wrap_socket(s)
+    s.write(b'z' * 9000)
+    print(len(s.read(9000)))
+    s.close()
+    u.sendto('p', usocket.getaddrinfo('l.example', 9)[0][-1])
+    print(u.recvfrom(5))
+"""
+
+
+def test_many_devices_at_the_same_hosts_in_the_same_instants(tmp_path: Path) -> None:
+    (tmp_path / "device").mkdir()
+    (tmp_path / "device" / "main.py").write_text(MEMBER)
+    (tmp_path / "s.yaml").write_text(FLEET)
+    hashes = []
+    for way in [*WAYS[:3], {"transport": "paced", "speed": 60.0}]:
+        result = run_scenario(load_scenario(tmp_path / "s.yaml"), RunOptions(**way))
+        assert result.passed, (result.expects, result.problems)
+        hashes.append(result.trace_hash)
+    assert len(set(hashes)) == 1
+
+
 @pytest.mark.parametrize("story", STORIES)
 def test_the_story_comes_to_an_end(tmp_path: Path, story: str) -> None:
     _, records = play(tmp_path, story, RunOptions(transport="memory"))

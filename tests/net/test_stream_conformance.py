@@ -389,3 +389,21 @@ def test_an_outside_client_is_one_of_unknown_address(world: Any) -> None:
         world.run()
         assert [source for source, _ in world.accepted] == [OUTSIDE]
         assert world.accepted[0][1].bytes == b"from outside"
+
+
+def test_datagrams_under_way_are_waited_for_and_lost_ones_are_named(world: Any) -> None:
+    if world.kind == "memory":
+        pytest.skip("no sockets")
+    ledger = world.clock.loop.in_flight
+    sender = world.port.udp("a", NEAR, lambda *_: None)
+    receiver = world.port.udp("b", SERVER, lambda *_: None)
+    sender.send(SERVER, b"x")
+    assert ledger.busy(0.0)
+    world.run()
+    assert not ledger.busy(0.0)
+    sender.send(SERVER, b"x")
+    receiver.close()
+    assert not ledger.busy(0.0)
+    ledger.datagrams(1)
+    assert ledger.give_up() == ["UDP: 1 datagrams never arrived"]
+    assert not ledger.busy(0.0)

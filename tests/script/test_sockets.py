@@ -361,6 +361,7 @@ def test_datagrams_go_there_and_back_or_get_lost(run):
         print(s.recvfrom(100), s.recv(2))
         s.settimeout(2)
         fails(s.recvfrom, 100)
+        fails(s.sendto, bytes(65508), to)
         s.connect(to)
         print(s.send(b'ping'), s.recv(100))
         s.close()
@@ -373,6 +374,7 @@ def test_datagrams_go_there_and_back_or_get_lost(run):
         "17 4",
         "(b'pong', ('198.18.0.1', 514)) b'ag'",
         "[Errno 110] ETIMEDOUT 2",
+        "90 0",
         "4 b'pong'",
         "[Errno 9] EBADF 0",
     ]
