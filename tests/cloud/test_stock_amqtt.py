@@ -12,7 +12,7 @@ from typing import Any
 
 import broker_stories as stories
 import pytest
-from other_brokers import mosquitto, ours, play, stock, stock_with_access_list
+from other_brokers import mosquitto, ours, ours_with_access_list, play, stock, stock_with_access_list
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_stock_amqtt_with_an_access_list_loses_acknowledged_messages_and_ours_no
     a_few = partial(stories.loss_while_others_subscribe, count=300)
     assert play(a_few, stock_with_access_list, tmp_path) > 0
     assert play(a_few, stock, tmp_path) == 0
-    assert play(stories.loss_while_others_subscribe, ours, tmp_path) == 0
+    assert play(stories.loss_while_others_subscribe, ours_with_access_list, tmp_path) == 0
 
 
 @pytest.mark.parametrize(
