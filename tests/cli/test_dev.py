@@ -269,3 +269,30 @@ def test_a_dump_leaves_equal_rows_out() -> None:
         "*",
         "000050  62                                               b",
     ]
+
+
+def test_what_comes_in_is_in_the_trace(dev: Call) -> None:
+    dev("exec", "bench-1", "print('seen')")
+    dev("battery", "bench-1", "3600")
+    lines = [json.loads(line) for line in dev("logs", "bench-1", "--json").splitlines()]
+    assert any(line["kind"] == "console.in" and "print('seen')" in line["text"] for line in lines)
+    assert any(line["kind"] == "bench" and line.get("millivolts") == 3600 for line in lines)
+    assert any(line["kind"] == "print" and line["text"] == "seen" for line in lines)
+
+
+def test_a_scenarios_devices_are_on_the_bench_too(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "main.py").write_text("print('of the scenario')\n")
+    (tmp_path / "s.yaml").write_text(
+        "version: 1\nname: s\nfleet:\n"
+        f"  - {{name: scripted, model: EG915U, firmware: {VERSION}, script: ./app}}\n"
+        f"  - {{name: modelled, model: EG915U, firmware: {VERSION}, agent: modelled}}\n"
+    )
+    with Up(tmp_path, str(tmp_path / "s.yaml"), "--speed", "60") as up:
+        up.start()
+        dev = caller(up.data.path, capfd)
+        assert dev("exec", "scripted", "import usys; print(usys.platform)") == "quectel\n"
+        assert dev("cat", "modelled:/usr/none", code=Exit.USAGE)
+        assert "built-in application, which has no prompt" in dev("exec", "modelled", "1", code=Exit.USAGE)
+        dev("new", "third")
+        assert dev("exec", "third", "print(3)") == "3\n"

@@ -5,6 +5,7 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from script_rig import OPEN
 
 from sim.device.model import load_model
 from sim.device.secure_store import SIZES, SecureStore
@@ -47,6 +48,22 @@ def test_it_survives_a_wiped_file_system_and_a_power_cut(run):
     script.run(20)
     assert not device.mounts.exists("/usr/main.py")
     assert SecureStore(device.regions.secure).read(1) == b"first"
+
+
+def test_it_survives_a_firmware_upgrade(run, upgrade):
+    (package,), version = upgrade("EG915U")
+    main = f"""\
+import SecureData, fota, modem, utime
+if modem.getDevFwVersion() != '{version}':
+    utime.sleep(15)
+    print(SecureData.Store(9, 'kept', 4))
+    print(fota().httpDownload(url1='{OPEN}a.pack'))
+else:
+    buffer = bytearray(4)
+    print(SecureData.Read(9, buffer, 4), buffer)
+"""
+    printed = run(main, seconds=900, objects={"a.pack": package}).printed
+    assert printed == ["0", "0", "4 bytearray(b'kept')"]
 
 
 @given(st.lists(st.tuples(st.sampled_from(sorted(SIZES)), st.binary(max_size=52)), max_size=12))
