@@ -84,12 +84,12 @@ def test_a_scripted_cloud_answers_and_calls_back(tmp_path: Path) -> None:
 def test_a_module_that_is_missing_can_be_given(tmp_path: Path) -> None:
     found = ran(
         tmp_path,
-        "uwebsocket: {Client.connect: {returns: [1, 2]}}\n",
+        "example: {exec: {returns: [1, 2]}}\n",
         """
-        import uwebsocket
-        first = uwebsocket.Client.connect('wss://x')
+        import example
+        first = example.exec('wss://x')
         first.append(3)
-        print(uwebsocket.Client.connect('wss://x'))
+        print(example.exec('wss://x'))
         try:
             import qrcode, lvgl
         except ImportError as e:
