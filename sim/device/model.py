@@ -165,6 +165,7 @@ class ModelSpec:
     secure_data: str | None
     fota: FotaTraits
     mqtt_state: bool
+    mqtt_ping_stack_bytes: int
     timings: Timings
     radio: RadioSpec
     version_pattern: str
@@ -377,6 +378,7 @@ def _spec(
             dict(fota.local.value),
         ),
         mqtt_state=file.mqtt_state.value,
+        mqtt_ping_stack_bytes=file.mqtt_ping_stack.value,
         timings=Timings(timings.bootloader.value, timings.boot.value, timings.attach.value),
         radio=RadioSpec(radio.category.value, radio.rtt.value, radio.jitter.value, radio.down.value, radio.up.value),
         version_pattern=file.version_pattern.value.replace("{variant}", re.escape(variant)),

@@ -171,6 +171,7 @@ class FamilyFile(_Keys):
     secure_data: Figure[str | None]
     fota: FotaKeys
     mqtt_state: Figure[bool]
+    mqtt_ping_stack: Figure[Size]
     timings: TimingKeys
     radio: RadioKeys
 

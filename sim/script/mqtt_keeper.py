@@ -14,7 +14,6 @@ LOST_PONG_TIMEOUT_US = 3_000_000
 RETRY_BASE_S = 5
 NO_NETWORK_US = 5_000_000
 FAILED_PING_PAUSE_US = 2_000_000
-PINGER_STACK_BYTES = 16 * 1024
 
 
 class Keeper:
@@ -106,11 +105,12 @@ class Keeper:
     def _fail(self, text: str) -> None:
         """The ping thread ends."""
         self.pinger.stop()
+        stack_bytes = self._rt.module.model.mqtt_ping_stack_bytes
         if self.reconnects:
             self.warn("Send ping, Network exception. Trying to reconnect")
-            self._rt.spawn(self._reconnect_later, (), "umqtt ping", PINGER_STACK_BYTES)
+            self._rt.spawn(self._reconnect_later, (), "umqtt ping", stack_bytes)
         elif self.on_error is not None:
-            self._rt.spawn(self.on_error, (text,), "umqtt ping", PINGER_STACK_BYTES)
+            self._rt.spawn(self.on_error, (text,), "umqtt ping", stack_bytes)
 
     def _reconnect_later(self) -> None:
         self._rt.sleep_us(FAILED_PING_PAUSE_US)

@@ -273,6 +273,20 @@ def test_2_3_without_reconn_the_ping_thread_ends_and_tells_the_error_callback(ru
     assert connects(script) == 1
 
 
+@pytest.mark.parametrize(("model", "error"), [("EG915U", []), ("EC800E", ["RuntimeError"])])
+def test_2_3_the_ping_thread_has_half_the_stack_on_ec600e_and_ec800e(run, model, error):
+    """The error callback runs on it, and goes fifty calls deep."""
+    deep = "def deep(n):\n    return deep(n - 1) if n else 'told'\n"
+    main = client("", keepalive=30, ctor=", reconn=False", reader=False).replace(
+        "lambda text: print('told', text)", "lambda text: print(deep(50))"
+    )
+    script = run(deep + main + "utime.sleep(400)\n", 25, model=model)
+    script.device.radio.lose_signal(400_000_000)
+    script.run(120)
+    assert [kind for _, kind, _ in script.tracebacks] == error
+    assert ("told" in script.printed) is not bool(error)
+
+
 # -- subscribe and publish
 
 
