@@ -116,6 +116,7 @@ class Bench:
         if order.get("hard"):
             module.reset("RESET pin")
         elif module.state == "running":
+            module.console.raw = False  # whoever left the raw prompt behind is gone; main.py is to run
             module.soft_reset()
         else:
             raise Refusal(f"{module.name} has no interpreter now ({module.state}); --hard pulls the RESET pin")

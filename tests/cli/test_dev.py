@@ -175,6 +175,22 @@ def test_one_terminal_at_a_time(dev: Call, up: Up) -> None:
     assert dev("exec", "bench-1", "print(1)") == "1\n"
 
 
+def test_a_reset_runs_main_even_when_a_tool_died_at_the_raw_prompt(dev: Call, up: Up, tmp_path: Path) -> None:
+    from sim.serve.bench_client import CTRL_A, RAW_PROMPT, console
+
+    dev("new", "left")
+    (tmp_path / "main.py").write_text("started = True\n")
+    dev("cp", tmp_path / "main.py", "left:/usr/")
+    running = up.data.running()
+    assert running is not None
+    line = console(running, "left")
+    line.send(b"\r" + CTRL_A)
+    line.until(RAW_PROMPT)
+    line.line.close()
+    dev("reset", "left")
+    assert dev("exec", "left", "print(started)") == "True\n"
+
+
 def test_a_stranger_gets_nothing(up: Up) -> None:
     from dataclasses import replace
 

@@ -145,3 +145,75 @@ def test_a_killed_story_runs_its_finally(clock):
     clock.after(1, fiber.kill)
     clock.run(10)
     assert seen == ["closed"]
+
+
+def interrupted(clock, rest, at_us=40):
+    """Times at which a fiber was interrupted and woke later, when it rests as `rest` does and is interrupted once."""
+    seen = []
+
+    def body():
+        try:
+            rest()
+        except KeyboardInterrupt:
+            seen.append(("interrupted", clock.now_us))
+        current().sleep(500)
+        seen.append(("woke", clock.now_us))
+
+    fiber = start(clock, body)
+    clock.after(at_us, fiber.interrupt, KeyboardInterrupt())
+    clock.run(2000)
+    return seen
+
+
+def test_an_interrupt_ends_a_sleep_whose_end_then_wakes_nobody(clock):
+    assert interrupted(clock, lambda: current().sleep(100)) == [("interrupted", 40), ("woke", 540)]
+
+
+def test_an_interrupt_ends_a_wait_whose_signal_and_limit_then_wake_nobody(clock):
+    signal = Signal(clock)
+    clock.after(60, signal.notify)
+    assert interrupted(clock, lambda: current().wait(signal, 80)) == [("interrupted", 40), ("woke", 540)]
+    assert not signal.notify()
+
+
+def test_an_interrupt_waits_for_the_end_of_a_story(clock):
+    def story():
+        yield clock.timeout(100)
+
+    def rest():
+        current().run(story())
+        current().check()
+
+    assert interrupted(clock, rest) == [("interrupted", 100), ("woke", 600)]
+
+
+def test_an_interrupt_of_a_busy_fiber_comes_with_its_next_check_unless_it_is_taken_back(clock):
+    seen = []
+
+    def body():
+        me = current()
+        me.interrupt(KeyboardInterrupt())
+        me.calm()
+        me.check()
+        me.interrupt(KeyboardInterrupt())
+        try:
+            me.sleep(10)
+        except KeyboardInterrupt:
+            seen.append(clock.now_us)
+
+    start(clock, body)
+    clock.run(100)
+    assert seen == [0]
+
+
+def test_an_interrupt_of_an_ended_or_dead_fiber_does_nothing(clock):
+    ends = []
+    fiber = start(clock, lambda: None, ends)
+    other = start(clock, lambda: current().sleep(50), ends)
+    clock.after(5, other.kill)
+    clock.after(10, fiber.interrupt, KeyboardInterrupt())
+    clock.after(10, other.interrupt, KeyboardInterrupt())
+    clock.run(100)
+    assert ends[0] is None
+    assert isinstance(ends[1], PowerLoss)
+    assert len(ends) == 2
