@@ -17,17 +17,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from sim.errors import MachineError
 from sim.kernel.clock import Clock
 from sim.kernel.simloop import HANDSHAKE_S
 from sim.net.book import Book
 from sim.net.stream_end import StreamEnd, nobody
 from sim.net.tls import TlsFailure, client_context
+from sim.net.wire_datagrams import OUTSIDE, DatagramPort, bound_socket
 from sim.ports import Accept, Address, Data, Ended, Gone, Opened, Secured, TakeDatagram, TcpArrival, TcpChannel
-
-LOOPBACK = "127.0.0.1"
-FIRST_PORT, LAST_PORT = 30_000, 32_767
-"""Where ports of the machine are taken from: below those that the system hands out by itself."""
 
 BACKLOG = 512
 """Connections that may wait to be accepted, which takes no simulation time."""
@@ -38,7 +34,6 @@ PATIENCE_S = 7 * 86_400.0
 MARK = b"\x16"
 """Stands for a handshake where the transport has none; the first byte of a real one."""
 
-OUTSIDE = Address("192.0.2.1", 0)
 _RST = struct.pack("ii", 1, 0)
 
 
@@ -49,13 +44,13 @@ class WireStreams:
         self.clock = clock
         self.server_tls = server_tls
         self.book: Book[_Listener] = Book()
-        self.ports: Book[_Port] = Book()
+        self.ports: Book[DatagramPort] = Book()
         self.dialled: dict[tuple[str, int], _End] = {}
         """Ends of ours by the machine's address of their socket, while it is open."""
         self.on_listen: Callable[[str, Address, tuple[str, int]], object] | None = None
         """Told who begins to listen where, and where that is on this machine."""
         self.bound: dict[tuple[str, int], Address] = {}
-        self._inbox: list[tuple[_End | _Port, int, Callable[..., None], tuple[Any, ...]]] = []
+        self._inbox: list[tuple[_End | DatagramPort, int, Callable[..., None], tuple[Any, ...]]] = []
         self._numbers = itertools.count()
         self._opened: dict[str, int] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -94,9 +89,9 @@ class WireStreams:
             self.on_listen(owner, at, listener.real)
         return listener
 
-    def udp(self, owner: str, at: Address, take: TakeDatagram) -> _Port | None:
+    def udp(self, owner: str, at: Address, take: TakeDatagram) -> DatagramPort | None:
         """Bind this address; None when somebody has already."""
-        port = _Port(self, owner, at, take)
+        port = DatagramPort(self, owner, at, take)
         if not self.ports.enter(at, port):
             return None
         port.open()
@@ -107,7 +102,7 @@ class WireStreams:
         for listener in self.book:
             yield listener.owner, listener.at, listener.real
 
-    def arrived(self, at: _End | _Port, fn: Callable[..., None], *args: Any) -> None:
+    def arrived(self, at: _End | DatagramPort, fn: Callable[..., None], *args: Any) -> None:
         """Keep until quiescence."""
         self._inbox.append((at, next(self._numbers), fn, args))
 
@@ -145,7 +140,7 @@ class _Listener:
 
     def open(self) -> None:
         """The socket listens when this returns; connections are taken as soon as the loop runs."""
-        sock = _bound(socket.SOCK_STREAM)
+        sock = bound_socket(socket.SOCK_STREAM)
         sock.listen(BACKLOG)
         self.real = sock.getsockname()[:2]
         self._streams.start(self._serve(sock))
@@ -334,78 +329,3 @@ class _End(StreamEnd, asyncio.Protocol):
             return
         self._transport = secured
         self._hand(Secured())
-
-
-class _Port(asyncio.DatagramProtocol):
-    """A bound UDP port."""
-
-    def __init__(self, streams: WireStreams, owner: str, at: Address, take: TakeDatagram) -> None:
-        self._streams, self._owner, self._at, self._take = streams, owner, at, take
-        self._transport: asyncio.BaseTransport | None = None
-        self._closed = False
-        self._due = 0  # datagrams of ours that are on their way to it
-        self._sock: socket.socket
-
-    def open(self) -> None:
-        self._sock = _bound(socket.SOCK_DGRAM)
-        self._sock.setblocking(False)
-        self._streams.bound[self._sock.getsockname()[:2]] = self._at
-        self._streams.start(self._serve())
-
-    async def _serve(self) -> None:
-        self._transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=self._sock)
-        if self._closed:
-            self._transport.close()
-
-    def rank(self) -> tuple[str, int, str, int]:
-        """Its place in the order of arrivals."""
-        return (self._owner, 2, *self._at)
-
-    def find_other(self) -> None:
-        """There is none."""
-
-    def send(self, to: Address, data: bytes) -> None:
-        found = self._streams.ports.find(to)
-        if found is not None and not self._closed:
-            with suppress(OSError):  # lost, as datagrams may be
-                self._sock.sendto(data, found._sock.getsockname())
-                found._expect(1)
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        if self._due:
-            self._expect(-1)
-        self._streams.arrived(self, self._arrive, self._streams.bound.get(addr[:2], OUTSIDE), data)
-
-    def _expect(self, more: int) -> None:
-        self._due += more
-        self._streams.clock.loop.in_flight.datagrams(more)
-
-    def error_received(self, exc: Exception) -> None:
-        """Nobody is there any more."""
-
-    def _arrive(self, source: Address, data: bytes) -> None:
-        if not self._closed:
-            self._take(source, data)
-
-    def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._expect(-self._due)
-            self._streams.ports.leave(self._at, self)
-            self._streams.bound.pop(self._sock.getsockname()[:2], None)
-            if self._transport is not None:
-                self._transport.close()
-
-
-def _bound(kind: socket.SocketKind) -> socket.socket:
-    """A socket bound to the first free port of ours; MachineError when there is none."""
-    for port in range(FIRST_PORT, LAST_PORT):
-        sock = socket.socket(socket.AF_INET, kind)
-        try:
-            sock.bind((LOOPBACK, port))
-        except OSError:
-            sock.close()
-            continue
-        sock.setblocking(False)
-        return sock
-    raise MachineError(f"no free port between {FIRST_PORT} and {LAST_PORT} on this machine")
