@@ -11,10 +11,10 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-YOUNG_OBJECTS = 50_000
+YOUNG_OBJECTS = 100_000
 """Net allocations between two collections of the youngest; Python's own is 700."""
 
-MIDDLE_EACH, OLD_EACH = 10, 10
+MIDDLE_EACH, OLD_EACH = 2, 2
 """So many collections of a generation make one of the next."""
 
 

@@ -35,7 +35,7 @@ def run_scenario(scenario: Scenario, options: RunOptions, observers: Sequence[Ob
     try:
         for observer in observers:
             world.trace.observe(observer)
-        world.trace.observe(lambda record: _end_when_finished(world, record))
+        world.trace.observe(lambda record: end_when_finished(world, record))
         tally, watch = Tally(world.devices), Watch(world.devices)
         world.trace.observe(tally)
         world.trace.observe(watch)
@@ -47,7 +47,8 @@ def run_scenario(scenario: Scenario, options: RunOptions, observers: Sequence[Ob
         world.close()
 
 
-def _end_when_finished(world: World, record: Record) -> None:
+def end_when_finished(world: World, record: Record) -> None:
+    """To be told every record: once nothing is left to do, the run ends a little later."""
     may_end = record.kind == "step" or record.track.endswith(TRACK_SUFFIX)
     if may_end and not world.ending and world.finished:
         world.ending = True

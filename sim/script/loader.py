@@ -41,6 +41,11 @@ def compile_script(path: str, source: bytes) -> CodeType:
     return code
 
 
+def compiled_files() -> int:
+    """How many different script files this process has compiled, whatever the number of devices that run them."""
+    return len(_cache)
+
+
 def compile_text(text: str | bytes, mode: Mode) -> CodeType:
     """Code of a text that a script made."""
     return _compile(TEXT_PATH, text, mode)

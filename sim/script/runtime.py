@@ -13,6 +13,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from sim.device.model_file import Generation
@@ -127,9 +128,19 @@ class ScriptRuntime:
     def kill(self) -> None:
         """Power is gone."""
         self._dead = True
+        scripts = self.imports.script_modules()  # one whose import does not end leaves the table when it is killed
         for fiber in list(self.threads.values()):
             fiber.kill()
         self.threads.clear()
+        self._callbacks.clear()
+        self._forget(scripts)
+
+    def _forget(self, scripts: list[ModuleType]) -> None:
+        """Functions and their modules hold one another; let go here, they need no collector."""
+        for module in scripts:
+            vars(module).clear()
+        self.terminal.names.clear()
+        self.imports.modules.clear()
         for end in self.at_end:
             end()
 

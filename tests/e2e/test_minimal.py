@@ -6,7 +6,7 @@ from sim.device.peek import installed_version
 from sim.scenario.loader import load_scenario
 from sim.scenario.packages import build, firmware
 from sim.scenario.result import RunOptions
-from sim.scenario.runner import _end_when_finished
+from sim.scenario.runner import end_when_finished
 from sim.scenario.world import World
 
 OLD, NEW = "EC800NCNLAR01A01M08_OCPU_QPY", "EC800NCNLAR01A02M08_OCPU_QPY"
@@ -49,7 +49,7 @@ class Bench:
         self.device = world.devices[DEVICE]
 
     def run(self):
-        self.world.trace.observe(lambda record: _end_when_finished(self.world, record))
+        self.world.trace.observe(lambda record: end_when_finished(self.world, record))
         self.world.start()
         self.world.clock.run(self.world.scenario.duration_us)
         return self

@@ -14,7 +14,7 @@ from sim.scenario import packages
 from sim.scenario.loader import load_scenario
 from sim.scenario.packages import firmware
 from sim.scenario.result import RunOptions
-from sim.scenario.runner import _end_when_finished
+from sim.scenario.runner import end_when_finished
 from sim.scenario.world import World
 from sim.update.methods import METHODS
 
@@ -61,7 +61,7 @@ def run(tmp_path):
         made.append(world)
         world.records = []
         world.trace.observe(world.records.append)
-        world.trace.observe(lambda record: _end_when_finished(world, record))
+        world.trace.observe(lambda record: end_when_finished(world, record))
         world.start()
         world.clock.run(world.scenario.duration_us)
         return world

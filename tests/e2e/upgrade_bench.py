@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sim.scenario.runner import _end_when_finished
+from sim.scenario.runner import end_when_finished
 from sim.scenario.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ class Bench:
 
     def run_until_finished(self):
         """As `qpyota run`: to the end of the last execution and a little more, or to the scenario's end."""
-        self.world.trace.observe(lambda record: _end_when_finished(self.world, record))
+        self.world.trace.observe(lambda record: end_when_finished(self.world, record))
         self.world.clock.run(self.scenario.duration_us)
         return self
 

@@ -7,7 +7,7 @@ import pytest
 from sim.device.model import load_model
 from sim.scenario.loader import load_scenario
 from sim.scenario.result import RunOptions
-from sim.scenario.runner import _end_when_finished
+from sim.scenario.runner import end_when_finished
 from sim.scenario.world import World
 
 DEMO = Path(__file__).parents[2] / "scenarios" / "apps" / "aws_ota"
@@ -47,7 +47,7 @@ class Upgrade:
         self.device = self.world.devices[THING]
         self.records = []
         self.world.trace.observe(self.records.append)
-        self.world.trace.observe(lambda record: _end_when_finished(self.world, record))
+        self.world.trace.observe(lambda record: end_when_finished(self.world, record))
         self.world.start()
 
     def run(self):

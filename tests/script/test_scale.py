@@ -1,0 +1,103 @@
+"""What a fleet that runs one script costs, as counts: what is shared, what goes when a boot is over, bytes a device."""
+
+import gc
+import tracemalloc
+from contextlib import contextmanager
+
+import pytest
+import yaml
+
+from sim.scenario.loader import find_scenario, load_scenario
+from sim.scenario.result import RunOptions
+from sim.scenario.world import World
+from sim.script import loader
+from sim.script.runtime import ScriptRuntime
+from sim.shipped import scenarios_dir
+
+MOST_BYTES_A_DEVICE = 140_000
+"""Python objects of a device at the end of both upgrades; 90,000 to 130,000 when this was written."""
+
+
+@pytest.fixture
+def fleet(tmp_path):
+    """Factory: the first upgrade on so many devices that run naive_ota, played to its end inside the block."""
+    document = yaml.safe_load(find_scenario("first_upgrade").read_text())
+    (entry,) = document["fleet"]
+    name = entry.pop("name")
+    for job in document["jobs"]:
+        job["targets"] = ["fleet"]
+    for part in ("apps", "first_upgrade"):
+        (tmp_path / part).symlink_to(scenarios_dir() / part)
+
+    @contextmanager
+    def play(count):
+        entry.update(group="fleet", count=count, script="apps/naive_ota", alias=name)
+        (tmp_path / "fleet.yaml").write_text(yaml.safe_dump({**document, "fleet": [entry], "expect": []}))
+        world = World(load_scenario(tmp_path / "fleet.yaml"), RunOptions(transport="memory"))
+        try:
+            world.start()
+            world.clock.run(180_000_000)
+            assert world.account.jobs.all_terminal()
+            yield world
+        finally:
+            world.close()
+
+    return play
+
+
+def test_a_script_is_compiled_once_whatever_the_number_of_devices(fleet, monkeypatch):
+    compiled = []
+    inner = loader._compile
+    monkeypatch.setattr(loader, "_compile", lambda path, *rest: compiled.append(path) or inner(path, *rest))
+    monkeypatch.setattr(loader, "_cache", {})
+    with fleet(1):
+        one = sorted(compiled)
+    assert one == ["/usr/a.py", "/usr/a.py", "/usr/main.py", "/usr/ota.py"]  # a.py of before and after
+    with fleet(30):
+        assert sorted(compiled) == one
+    assert loader.compiled_files() == len(one)
+
+
+def test_what_equal_devices_have_in_flash_is_there_once(fleet):
+    with fleet(20) as world:
+        for partition in ("APP", "APPIMG"):
+            seen = set()
+            for device in world.devices.values():
+                region = device.layout.images[partition]
+                seen |= {id(sector) for sector in device.nor.sectors(region.start, region.size_bytes)}
+            assert len(seen) <= region.size_bytes // 4096
+
+
+def test_nothing_holds_on_to_a_boot_that_is_over(fleet):
+    gc.collect()
+    before = {id(thing) for thing in gc.get_objects() if isinstance(thing, ScriptRuntime)}
+    with fleet(10) as world:
+        assert {device.boots for device in world.devices.values()} == {3}
+        gc.collect()
+        alive = [thing for thing in gc.get_objects() if isinstance(thing, ScriptRuntime) and id(thing) not in before]
+        assert len(alive) == 10
+
+
+def test_a_boot_that_is_over_frees_its_script_without_the_collector(fleet):
+    with fleet(2) as world:
+        program = world.devices["fleet-00001"].program
+        scripts = [vars(module) for module in program.imports.script_modules()]
+        assert [names["__file__"] for names in scripts] == ["/usr/ota.py", "/usr/a.py"]
+        world.devices["fleet-00001"].power_cut()
+        assert scripts == [{}, {}]
+        assert program.imports.modules == {}
+
+
+def test_bytes_of_a_device(fleet):
+    def bytes_of(count):
+        gc.collect()
+        tracemalloc.start(1)
+        try:
+            with fleet(count):
+                gc.collect()
+                return tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+
+    bytes_of(2)  # what is there once
+    assert (bytes_of(24) - bytes_of(8)) / 16 < MOST_BYTES_A_DEVICE
