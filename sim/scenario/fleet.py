@@ -1,4 +1,4 @@
-"""Devices of one fleet entry, with their factory content: firmware, /usr with the script folder, an empty /bak."""
+"""Devices of one fleet entry, with their factory content: firmware, the script folder in /usr, the backup in /bak."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def make_devices(entry: Fleet, ground: Ground, options: RunOptions) -> dict[str,
     """The entry's devices by name, switched off. SpecError for an unknown model or files that do not fit."""
     model = load_model(entry.model)
     images = firmware(model, entry.firmware).images
-    files = _script_files(entry.script)
+    files = {"/usr": _files_of(entry.script), "/bak": _files_of(entry.backup)}
     generation = options.generation or entry.generation or model.generation
     profile = ScriptProfile(generation, options.umqtt or entry.umqtt, stubs=stubs_of(entry.stubs))
     network = ground.wiring.network
@@ -62,7 +62,7 @@ def make_devices(entry: Fleet, ground: Ground, options: RunOptions) -> dict[str,
         for partition, image in images.items():
             module.layout.firmware[partition].load(0, image)
         for point, region in module.regions.volumes.items():
-            region.load(0, _volume(region.size_bytes, files if point == "/usr" else {}, f"{name}: {point}"))
+            region.load(0, _volume(region.size_bytes, files.get(point, {}), f"{name}: {point}"))
         if module.regions.temp is not None and model.has_temp(entry.firmware):
             module.regions.temp.load(0, _volume(module.regions.temp.size_bytes, {}, f"{name}: {TEMP_POINT}"))
     return devices
@@ -77,12 +77,12 @@ def _volume(size_bytes: int, files: dict[str, bytes], what: str) -> bytes:
         have = sum(map(len, files.values()))
         raise SpecError(
             f"{what} holds {format_size(size_bytes)}, less than its files need ({format_size(have)} in {len(files)} "
-            "files, each in whole blocks of 4 KiB); take some out of the script folder"
+            "files, each in whole blocks of 4 KiB); take some out of the folder"
         ) from None
 
 
-def _script_files(folder: Path | None) -> dict[str, bytes]:
-    """Files of a script folder by their path on /usr."""
+def _files_of(folder: Path | None) -> dict[str, bytes]:
+    """Files of a folder by their path on its volume."""
     if folder is None:
         return {}
     return {"/" + str(path.relative_to(folder)): path.read_bytes() for path in _files(folder)}

@@ -46,11 +46,12 @@ UART_PORTS = range(5)
 class Fleet(Spec):
     """Devices of one kind: one by `name`, or `count` of them in a `group`.
 
-    `script` is a folder copied to /usr, whose main.py runs on boot; `agent: modelled` is the built-in application
-    in its place. `stubs` are answers of modules that are not emulated. `uart` leads serial ports out of a paced run: to
-    a `pty`, or to `tcp:PORT` of this machine. The network is the one of the model. `generation` is the firmware that a
-    script sees, the model's own when it is left out; `umqtt` another MQTT client than the generation's. `alias` is the
-    thing name that stands in the script, in whose place each device's own name goes over the network.
+    `script` is a folder copied to /usr, whose main.py runs on boot, `backup` one for /bak; `agent: modelled` is the
+    built-in application in its place. `stubs` are answers of modules that are not emulated. `uart` leads serial ports
+    out of a paced run: to a `pty`, or to `tcp:PORT` of this machine. The network is the one of the model. `generation`
+    is the firmware that a script sees, the model's own when it is left out; `umqtt` another MQTT client than the
+    generation's. `alias` is the thing name that stands in the script, in whose place each device's own name goes over
+    the network.
     """
 
     name: ThingName | None = None
@@ -59,6 +60,7 @@ class Fleet(Spec):
     model: str
     firmware: str
     script: FolderPath | None = None
+    backup: FolderPath | None = None
     agent: Literal["modelled"] | None = None
     generation: Generation | None = None
     umqtt: UmqttProfile | None = None

@@ -201,3 +201,11 @@ def test_a_target_is_a_device_or_all_of_a_group(tmp_path: Path) -> None:
 def test_a_scenario_cannot_be_changed(tmp_path: Path) -> None:
     with pytest.raises(ValidationError):
         scenario(tmp_path).seed = 2  # type: ignore[misc]
+
+
+def test_a_backup_is_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    entry = {"name": "dev", **FLEET, "backup": "kept"}
+    assert scenario(tmp_path, fleet=[entry]).fleet[0].backup == tmp_path / "kept"
+    with pytest.raises(ValidationError, match="there is no 'gone' beside the scenario"):
+        scenario(tmp_path, fleet=[{**entry, "backup": "gone"}])
