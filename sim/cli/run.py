@@ -46,6 +46,7 @@ class _Show:
 @click.option("--plain/--tls", default=False, help="MQTT and HTTP without or with TLS.  [default: tls]")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="MQTT port.  [default: any free one]")
 @click.option("--umqtt", type=click.Choice(["current", "2021", "upstream"]), help="MQTT client of all devices.")
+@click.option("--runtime", type=click.Choice(["greenlet", "micropython"]), help="What interprets the scripts.")
 @click.option("--generation", type=click.Choice(["G21", "G25"]), help="Firmware generation of all devices.")
 @click.option("--trace", type=click.Path(dir_okay=False, path_type=Path), help="Write the trace as JSON lines.")
 @click.option("--quiet", "-q", is_flag=True, help="Print the verdict only.")
@@ -68,6 +69,7 @@ def run(scenario: str | None, cut: str | None, **values: Any) -> Exit:
         speed=values["speed"],
         port=values["port"],
         umqtt=values["umqtt"],
+        runtime=values["runtime"],
         generation=values["generation"],
     )
     show = _Show(values["as_json"], values["quiet"], values["trace"])

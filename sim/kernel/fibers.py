@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import simpy
 from greenlet import getcurrent, greenlet
@@ -154,7 +154,7 @@ class Fiber:
         finally:
             story.close()
 
-    def park(self) -> None:
+    def park(self) -> NoReturn:
         """Never go on."""
         while True:
             self._park()

@@ -22,7 +22,8 @@ from sim.scenario.result import RunOptions
 from sim.scenario.schema import Fleet
 from sim.scenario.schema_stubs import stubs_of
 from sim.scenario.stage import Wired
-from sim.script.runtime import ScriptProfile, ScriptRuntime
+from sim.script.runtime import ScriptProfile
+from sim.script.runtimes import runtime_class
 from sim.trace import Trace
 from sim.units import format_size
 
@@ -49,8 +50,10 @@ def make_devices(entry: Fleet, ground: Ground, options: RunOptions) -> dict[str,
     if entry.alias is not None:
         network = AliasNetwork(network, entry.alias)
 
+    runtime = runtime_class("greenlet" if entry.agent is not None else options.runtime or entry.runtime)
+
     def program(module: Module) -> Program:
-        return Agent(module) if entry.agent is not None else ScriptRuntime(module, profile)
+        return Agent(module) if entry.agent is not None else runtime(module, profile)
 
     devices: dict[str, Module] = {}
     for name in entry.devices():

@@ -17,7 +17,7 @@ class RunOptions:
     """How to run a scenario. What is None is taken from the scenario.
 
     `speed` is simulated seconds per wall second, for `paced` only. `tls` and `port` concern the transports with
-    sockets; port 0 lets the system choose. `generation` and `umqtt` override those of every device.
+    sockets; port 0 lets the system choose. `generation`, `umqtt` and `runtime` override those of every device.
     """
 
     seed: int | None = None
@@ -26,6 +26,7 @@ class RunOptions:
     speed: float | None = None
     port: int = 0
     umqtt: Literal["current", "2021", "upstream"] | None = None
+    runtime: Literal["greenlet", "micropython"] | None = None
     generation: Literal["G21", "G25"] | None = None
 
     def replay(self, scenario: str, seed: int) -> str:
@@ -37,6 +38,8 @@ class RunOptions:
             words += ["--speed", f"{self.speed:g}"]
         if self.umqtt is not None:
             words += ["--umqtt", self.umqtt]
+        if self.runtime is not None:
+            words += ["--runtime", self.runtime]
         if self.generation is not None:
             words += ["--generation", self.generation]
         return shlex.join(words)

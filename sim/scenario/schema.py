@@ -30,6 +30,7 @@ from sim.scenario.values import (
     Generation,
     LineEnd,
     Number,
+    RuntimeName,
     Spec,
     ThingName,
     UmqttProfile,
@@ -51,7 +52,7 @@ class Fleet(Spec):
     out of a paced run: to a `pty`, or to `tcp:PORT` of this machine. The network is the one of the model. `generation`
     is the firmware that a script sees, the model's own when it is left out; `umqtt` another MQTT client than the
     generation's. `alias` is the thing name that stands in the script, in whose place each device's own name goes over
-    the network.
+    the network. `runtime` is what interprets the script.
     """
 
     name: ThingName | None = None
@@ -67,6 +68,7 @@ class Fleet(Spec):
     alias: ThingName | None = None
     uart: dict[Number, Annotated[LineEnd, BeforeValidator(parse_line_end)]] = Field(default_factory=dict)
     stubs: StubsSpec = Field(default_factory=dict)
+    runtime: RuntimeName = "greenlet"
 
     @model_validator(mode="after")
     def _named(self) -> Fleet:

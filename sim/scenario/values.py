@@ -170,6 +170,7 @@ JobId = Annotated[str, AfterValidator(matching(JOB_PATTERN, "a job id"))]
 BucketName = Annotated[str, AfterValidator(matching(BUCKET_PATTERN, "a bucket name"))]
 S3Url = Annotated[S3Object, BeforeValidator(parse_s3_url)]
 JobDocument = Annotated[str, BeforeValidator(_document)]
+RuntimeName = Literal["greenlet", "micropython"]
 Generation = Literal["G21", "G25"]
 UmqttProfile = Annotated[Literal["current", "2021", "upstream"], BeforeValidator(_text)]
 

@@ -1,7 +1,7 @@
 """What stands behind the names that `dialect_rewrite` calls, and builtins that answer as the device's do.
 
 Nothing here has state, so all boots share it. Words of errors are MicroPython's where scripts are known to read
-them: KeyError, OSError, recursion; other words are CPython's.
+them (`dialect_words`); other words are CPython's.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from sim.script import dialect_rewrite as names
 from sim.script.coroutines import scripted
 from sim.script.dialect import NUMBERS_LACK, ONLY_STEP_ONE, TEXT_LACKS
+from sim.script.dialect_words import device_words
 from sim.script.loader import compile_text
 
 ERRNO_NAMES = {
@@ -73,6 +74,11 @@ def as_device(error: BaseException) -> BaseException:
     elif kind is UnboundLocalError:
         made = NameError("local variable referenced before assignment")
     else:
+        words = device_words(error)
+        if words is not None:
+            error.args = (words,)
+            if isinstance(error, ImportError):
+                error.msg = words
         return error
     return made.with_traceback(error.__traceback__)
 
@@ -93,8 +99,8 @@ def _lacks(value: Any, name: str) -> bool:
 
 def _attribute(value: Any, name: str) -> Any:
     if _lacks(value, name):
-        kind = value if isinstance(value, type) else type(value)
-        raise AttributeError(f"'{kind.__name__}' object has no attribute '{name}'")
+        owner = f"type object '{value.__name__}'" if isinstance(value, type) else f"'{type(value).__name__}' object"
+        raise AttributeError(f"{owner} has no attribute '{name}'")
     return getattr(value, name)
 
 
@@ -143,7 +149,7 @@ def _exec(source: Any, scope: dict[str, Any] | None = None, inner: Any = None) -
 
 def _eval(source: Any, scope: dict[str, Any] | None = None, inner: Any = None) -> Any:
     scope, inner = _scope(sys._getframe(1), scope, inner)
-    return eval(compile_text(source.lstrip(), "eval") if isinstance(source, str | bytes) else source, scope, inner)
+    return eval(compile_text(source, "eval") if isinstance(source, str | bytes) else source, scope, inner)
 
 
 def _scope(caller: FrameType, scope: dict[str, Any] | None, inner: Any) -> tuple[dict[str, Any], Any]:

@@ -61,7 +61,8 @@ class ImportTable:
 
     def script_modules(self) -> list[ModuleType]:
         """Modules of the application that are loaded now."""
-        return [module for module in self.modules.values() if hasattr(module, "__file__")]
+        found = [module for module in self.modules.values() if isinstance(module, ModuleType)]
+        return [module for module in found if hasattr(module, "__file__")]
 
     def _load(self, name: str) -> Any:
         lacks = self._runtime.module.model.lacks
@@ -88,18 +89,18 @@ class ImportTable:
         """The module or package at this path, without its suffix; None when there is none."""
         mounts = self._runtime.module.mounts
         if mounts.exists(path + ".py"):
-            module = self.modules[name] = ModuleType(name)
+            module = self.modules[name] = self._runtime.new_module(name)
             try:
-                self._runtime.run_file(path + ".py", name, module.__dict__)
+                self._runtime.run_file(path + ".py", name, module)
             except BaseException:
                 self.modules.pop(name, None)
                 raise
             return module
         if mounts.exists(path) and mounts.stat(path)[0]:
-            package = self.modules[name] = ModuleType(name)
+            package = self.modules[name] = self._runtime.new_module(name)
             package.__path__ = [path]
             if mounts.exists(path + "/__init__.py"):
-                self._runtime.run_file(path + "/__init__.py", name, package.__dict__)
+                self._runtime.run_file(path + "/__init__.py", name, package)
             return package
         return None
 

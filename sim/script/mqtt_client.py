@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sim.ports import Arrival, Hello, Message, Pingresp, Puback, Suback, Will
+from sim.script.dialect_names import as_device
 from sim.script.mqtt_keeper import Keeper
 from sim.script.mqtt_socket import LOST, MqttSocket
 from sim.script.runtime import ScriptRuntime
@@ -309,8 +310,8 @@ class MqttClient:
 
 
 def error_text(error: BaseException) -> str:
-    """`str(error)` as MicroPython has it: a KeyError without quotes."""
-    return str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    """`str(error)` as MicroPython has it."""
+    return str(as_device(error))
 
 
 def _text(value: Any) -> str:

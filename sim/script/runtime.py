@@ -27,7 +27,7 @@ from sim.script.dialect_names import as_device
 from sim.script.dialect_rewrite import TICK
 from sim.script.imports import ImportTable
 from sim.script.limits import INLINED, MAIN_STACK_BYTES, Limits
-from sim.script.loader import DISPLAY, compile_script
+from sim.script.loader import DISPLAY, compile_script, compile_typed
 from sim.script.stubs import Stubs
 from sim.script.terminal import Terminal
 
@@ -116,6 +116,7 @@ class ScriptRuntime:
             TICK: self._tick,
             DISPLAY: self.terminal.display,
         }
+        self._main_names: dict[str, Any] = {"__name__": "__main__", "__builtins__": self.builtins}
 
     # -- life
 
@@ -139,7 +140,7 @@ class ScriptRuntime:
         """Functions and their modules hold one another; let go here, they need no collector."""
         for module in scripts:
             vars(module).clear()
-        self.terminal.names.clear()
+        self._main_names.clear()
         self.imports.modules.clear()
         for end in self.at_end:
             end()
@@ -254,13 +255,26 @@ class ScriptRuntime:
         """Record something this script did."""
         self.module.trace(kind, **data)
 
-    def run_file(self, path: str, name: str, into: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Execute a script file in a fresh or given namespace; OSError when it is missing."""
+    def new_module(self, name: str) -> ModuleType:
+        """An empty module of the script."""
+        return ModuleType(name)
+
+    def run_file(self, path: str, name: str, into: ModuleType | None = None) -> None:
+        """Execute a script file in a fresh namespace or as a module; OSError when it is missing."""
+        self._execute(path, name, {} if into is None else vars(into))
+
+    def run_main(self, path: str) -> None:
+        """Execute main.py where the prompt will be."""
+        self._execute(path, "__main__", self._main_names)
+
+    def run_typed(self, path: str, source: bytes) -> None:
+        """Execute what somebody typed."""
+        exec(compile_typed(path, source), self._main_names)
+
+    def _execute(self, path: str, name: str, names: dict[str, Any]) -> None:
         source = self.flash(self.module.mounts.read, path)
-        names = into if into is not None else {}
         names.update({"__name__": name, "__file__": path, "__builtins__": self.builtins})
         exec(compile_script(path, source), names)
-        return names
 
     def _defect(self, error: BaseException) -> Defect:
         """End the run at this instant, whatever the script catches."""
@@ -303,10 +317,14 @@ class ScriptRuntime:
     def report(self, error: BaseException, thread: str) -> None:
         """Print a traceback on the console, device frames only."""
         error = as_device(error)
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.name not in INLINED]
+        frames = [frame for frame in self.frames(error) if frame.name not in INLINED]
         where = [f"{f.filename}:{f.lineno} in {f.name}" for f in frames if self._is_device_path(f.filename)]
         self.trace("traceback", thread=thread, error=type(error).__name__, text=str(error), where=where)
         self.terminal.show(error, frames)
+
+    def frames(self, error: BaseException) -> list[traceback.FrameSummary]:
+        """Where an error comes from, outermost call first."""
+        return list(traceback.extract_tb(error.__traceback__))
 
     def _is_device_path(self, path: str) -> bool:
         return path.startswith(("/usr/", "/bak/"))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sim.errors import Defect
 from sim.kernel.fibers import Signal
 from sim.kernel.power import PowerLoss
-from sim.script.loader import TEXT_PATH, TYPED, compile_typed
+from sim.script.loader import TEXT_PATH, TYPED
 from sim.script.repl import Repl
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ class Terminal:
         self._console = runtime.module.console
         self._typed = Signal(runtime.clock)
         self.write = self._console.write
-        self.names: dict[str, Any] = {"__name__": "__main__"}
-        """The namespace of main.py, and of the prompt after it."""
 
     @property
     def raw(self) -> bool:
@@ -52,14 +50,13 @@ class Terminal:
 
     def open(self) -> None:
         """From now on somebody listens to what is typed."""
-        self.names["__builtins__"] = self._runtime.builtins
         self._console.on_input = self._on_input
 
     def main(self, path: str) -> None:
         """The main thread: main.py, then the prompt when somebody is there. At a raw prompt main.py does not run."""
         if not self.raw:
             if self._runtime.module.mounts.exists(path):
-                self._run(lambda: self._runtime.run_file(path, "__main__", self.names), self._leave)
+                self._run(lambda: self._runtime.run_main(path), self._leave)
             else:
                 self._runtime.trace("console", text=f"no {path}")
         if self._console.peer is not None or self._console.received:
@@ -76,7 +73,7 @@ class Terminal:
 
     def run(self, source: bytes, path: str, before_error: Callable[[], object] = lambda: None) -> None:
         """Run what was typed at the prompt. `before_error` comes between its output and a traceback."""
-        self._run(lambda: exec(compile_typed(path, source), self.names), self.soft_reset, before_error)
+        self._run(lambda: self._runtime.run_typed(path, source), self.soft_reset, before_error)
 
     def soft_reset(self) -> None:
         """Start the interpreter again; nothing after it runs."""

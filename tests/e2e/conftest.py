@@ -12,7 +12,7 @@ def bench(tmp_path, sample):
     """Factory: `bench(transport=…, umqtt=…, faults=…)`; every world is taken down at the end."""
     made = []
 
-    def make(transport="memory", files=None, tls=True, speed=None, seed=None, path=None, **fields):
+    def make(transport="memory", files=None, tls=True, speed=None, seed=None, path=None, runtime=None, **fields):
         folder = path or tmp_path
         scripts, documents = sample
         device = folder / "device"
@@ -37,7 +37,7 @@ def bench(tmp_path, sample):
         source = folder / "scenario.yaml"
         source.write_text(SCENARIO.format(**values))
         scenario = load_scenario(source)
-        made.append(Bench(scenario, RunOptions(transport=transport, tls=tls, speed=speed, seed=seed)))
+        made.append(Bench(scenario, RunOptions(transport=transport, tls=tls, speed=speed, seed=seed, runtime=runtime)))
         return made[-1]
 
     yield make

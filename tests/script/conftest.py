@@ -1,17 +1,28 @@
 """A device that runs the script of a test: `run(main_source, seconds)` gives its printed lines and its records.
 
 `model` chooses the device, `objects` fills the bucket `open`, which everybody may read, `faults` and `steps` are
-lines of a scenario. Other words (`generation="G21"`) are keys of its fleet entry.
+lines of a scenario. Other words (`generation="G21"`) are keys of its fleet entry. The tests of the modules in `TWICE`
+run in both runtimes; where these differ, `runtime_differences.py` says so, and the test must fail in MicroPython.
 """
 
 import textwrap
 
 import pytest
+from runtime_differences import DIFFERENT
 from script_rig import FIRMWARE
 
 from sim.scenario.loader import load_scenario
 from sim.scenario.result import RunOptions
 from sim.scenario.world import World
+from sim.script.micropython import interpreter
+
+TWICE = frozenset(
+    {
+        "test_runtime", "test_modules", "test_data_modules", "test_network_modules", "test_peripherals", "test_dialect",
+        "test_generation", "test_dialect_words",
+    }
+)  # fmt: skip
+
 
 SCENARIO = """\
 version: 1
@@ -57,8 +68,34 @@ class Script:
         return [(data["thread"], data["error"], data["text"]) for data in self.kinds("traceback")]
 
 
+def pytest_generate_tests(metafunc):
+    if "run" in metafunc.fixturenames and metafunc.module.__name__.rpartition(".")[2] in TWICE:
+        metafunc.parametrize("runtime", ["greenlet", "micropython"], indirect=True)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if callspec is not None and callspec.params.get("runtime") == "micropython":
+            case = callspec.id.replace("micropython", "").strip("-")
+            name = item.originalname
+            reason = DIFFERENT.get(name, DIFFERENT.get(f"{name}[{case}]"))
+            if reason is not None:
+                item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+
+
 @pytest.fixture
-def run(tmp_path):
+def runtime(request, monkeypatch):
+    """What interprets the script."""
+    name = getattr(request, "param", None)
+    if name == "micropython":
+        request.getfixturevalue("micropython")
+        monkeypatch.setattr(interpreter, "GUARD_S", 0.3)
+    return name
+
+
+@pytest.fixture
+def run(tmp_path, runtime):
     made = []
 
     def start(main, seconds=60, files=None, objects=None, faults="", steps="", hosts="", model="EG915U", **knobs):
@@ -77,7 +114,7 @@ def run(tmp_path):
         )
         text += "\nhosts:\n" + textwrap.indent(textwrap.dedent(hosts), "  ") if hosts else ""
         (tmp_path / "s.yaml").write_text(text)
-        world = World(load_scenario(tmp_path / "s.yaml"), RunOptions(transport="memory"))
+        world = World(load_scenario(tmp_path / "s.yaml"), RunOptions(transport="memory", runtime=runtime))
         made.append(world)
         for name, data in (objects or {}).items():
             world.account.artifacts.put("open", name, data)

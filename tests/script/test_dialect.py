@@ -74,11 +74,9 @@ def test_a_module_that_is_refused_fails_at_its_import_alone(run):
 
 def test_text_that_a_script_evaluates_is_held_to_the_same_language(run):
     assert _lines(
-        run, "try:\n    eval(\"f'{1}'\")\nexcept SyntaxError as e:\n    print('no')\nprint(eval(' 1 + 1'))"
-    ) == [
-        "no",
-        "2",
-    ]
+        run, "try:\n    eval(\"f'{1}'\")\nexcept SyntaxError as e:\n    print('no')\nprint(eval('1 + 1'))"
+    ) == ["no", "2"]
+    assert _caught(run, "eval(' 1 + 1')").startswith("IndentationError | ")
 
 
 def test_syntax_errors_have_the_devices_words_on_every_python(run):
@@ -128,7 +126,7 @@ def test_loading_changes_neither_text_nor_lines(run):
         ("ujson.loads('{bad')", "ValueError | syntax error in JSON"),
         ("ujson.loads('NaN')", "ValueError | syntax error in JSON"),
         ("b'\\xff'.decode()", "UnicodeError | "),
-        ("[1].index(2) if False else 1 // 0", "ZeroDivisionError | integer division or modulo by zero"),
+        ("[1].index(2) if False else 1 // 0", "ZeroDivisionError | divide by zero"),
     ],
 )
 def test_errors_read_as_on_the_device(run, statement, seen):
@@ -185,7 +183,7 @@ def test_raising_again_keeps_the_place_of_the_error(run):
 
 def test_the_name_of_a_caught_error_is_gone_after_its_handler(run):
     script = run("try:\n    {}['k']\nexcept KeyError as e:\n    pass\nprint(e)\n")
-    assert script.tracebacks == [("main", "NameError", "name 'e' is not defined")]
+    assert script.tracebacks == [("main", "NameError", "name 'e' isn't defined")]
 
 
 # -- methods, arguments, attributes
@@ -197,7 +195,7 @@ def test_the_name_of_a_caught_error_is_gone_after_its_handler(run):
      "'ab'.removeprefix('a')", "b'a'.hex()", "bytes.fromhex('00')", "str.zfill('1', 2)", "(5).bit_length()"],
 )  # fmt: skip
 def test_methods_that_the_device_lacks_are_attribute_errors(run, call):
-    assert _caught(run, call).startswith("AttributeError | '")
+    assert "has no attribute '" in _caught(run, call)
 
 
 def test_asking_for_a_missing_method_says_no(run):

@@ -48,7 +48,7 @@ def test_a_deque_has_a_size(run):
     """)
     assert script.printed == [
         "2 1 2 False", "IndexError empty", "IndexError full", "ValueError ",
-        "TypeError 'deque' object is not subscriptable", "2 Point(x=1, y=2) ['b', 'a']",
+        "TypeError 'deque' object isn't subscriptable", "2 Point(x=1, y=2) ['b', 'a']",
     ]  # fmt: skip
 
 
