@@ -7,7 +7,6 @@ vendor's sample it compares versions after every boot and reports a failed updat
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,10 +38,11 @@ PROGRESS_STEP_PERCENT = 25
 class Agent:
     """A program for `Module`: one MQTT connection, one job at a time."""
 
+    __slots__ = ("_arrived", "_inbox", "_link", "_module", "_resting")
+
     def __init__(self, module: Module) -> None:
         self._module = module
-        self._thing = module.name
-        self._inbox: deque[Arrival] = deque()
+        self._inbox: list[Arrival] = []
         self._arrived: Any = None
         self._link: MqttLink | None = None
         self._resting = False
@@ -69,10 +69,10 @@ class Agent:
     def _serve(self, *, new: bool) -> Story:
         """Do jobs. True when there is nothing to do but to wait, False when the connection is gone."""
         if new:
-            self._link_or_fail.subscribe(1, topics.notify_next(self._thing), 0)
+            self._link_or_fail.subscribe(1, topics.notify_next(self._module.name), 0)
             yield from self._await(lambda arrival: isinstance(arrival, Suback))
         while self._link is not None:
-            self._publish(topics.describe(self._thing, topics.NEXT), {})
+            self._publish(topics.describe(self._module.name, topics.NEXT), {})
             answer = yield from self._await(self._is_execution)
             if answer is None:
                 self._drop()
@@ -83,6 +83,7 @@ class Agent:
                     return True
             elif not self._told_already() and self._link is not None:
                 self._resting = True
+                self._module.doze()
                 self._link.rest(KEEPALIVE_S * US_PER_S, ANSWER_TIMEOUT_US, self._silent)
                 return True
         return False
@@ -164,9 +165,9 @@ class Agent:
         self._inbox.clear()
         if not (yield from module.radio.wait_attached()):
             return False
-        papers = module.setting.identity.issued
-        hello = Hello(ENDPOINT, TLS_PORT, self._thing, keepalive_s=KEEPALIVE_S, tls=True, papers=papers)
-        self._link = link = module.radio.open_mqtt(hello, lambda arrival: self._arrive(link, arrival))
+        papers = module.setting.identity.papers
+        hello = Hello(ENDPOINT, TLS_PORT, self._module.name, keepalive_s=KEEPALIVE_S, tls=True, papers=papers)
+        self._link = module.radio.open_mqtt(hello, self._arrive)
         answer = yield from self._await(lambda arrival: isinstance(arrival, Connack))
         if answer is None or answer.code != 0:
             self._drop()
@@ -181,23 +182,23 @@ class Agent:
     def _report(self, job_id: str, report: Report) -> Story:
         """Update the execution and wait for the answer, whatever it is."""
         self._send(job_id, report)
-        topic = topics.update(self._thing, job_id)
+        topic = topics.update(self._module.name, job_id)
         yield from self._await(lambda arrival: isinstance(arrival, Message) and arrival.topic.startswith(topic))
 
     def _send(self, job_id: str, report: Report) -> None:
         body = {"status": report.status.value, "statusDetails": dict(report.details)}
-        self._publish(topics.update(self._thing, job_id), body)
+        self._publish(topics.update(self._module.name, job_id), body)
 
     def _publish(self, topic: str, body: dict[str, Any]) -> None:
         if self._link is not None:
             self._link.publish(topic, json.dumps(body).encode())
 
     def _is_execution(self, arrival: Arrival) -> bool:
-        return isinstance(arrival, Message) and arrival.topic.startswith(topics.describe(self._thing, topics.NEXT))
+        return isinstance(arrival, Message) and arrival.topic.startswith(
+            topics.describe(self._module.name, topics.NEXT)
+        )
 
-    def _arrive(self, link: MqttLink, arrival: Arrival) -> None:
-        if link is not self._link:
-            return
+    def _arrive(self, arrival: Arrival) -> None:
         if isinstance(arrival, Closed):
             self._link = None
         if self._resting:
@@ -215,7 +216,7 @@ class Agent:
         until_us = clock.now_us + timeout_us
         while True:
             while self._inbox:
-                arrival = self._inbox.popleft()
+                arrival = self._inbox.pop(0)
                 if wanted(arrival):
                     return arrival
                 if isinstance(arrival, Closed):

@@ -58,7 +58,7 @@ class HttpLink(Link):
         """The socket's time-out tells the device, later."""
         super().lose()
         if self._waiting is not None:
-            self._timers[self.radio.clock.after(SOCKET_TIMEOUT_US, self._give_up, self._waiting)] = None
+            self.keep(self.radio.clock.after(SOCKET_TIMEOUT_US, self._give_up, self._waiting))
 
     def _give_up(self, answer: simpy.Event, reason: str = "reset") -> None:
         if not answer.triggered:

@@ -11,36 +11,48 @@ TYPE_ALLOCATION = "86234506"
 """First eight digits of every emulated IMEI; shaped like a Quectel one, not taken from a real module."""
 
 
-Issued = Callable[[], tuple[str, str]]
+Issue = Callable[[str], tuple[str, str]]
+"""Certificate and private key of the thing of this name, PEM, empty for none."""
+
+
+def _nothing(_name: str) -> tuple[str, str]:
+    return "", ""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceIdentity:
-    """IMEI and serial number, and how to come by what the cloud issued to the device.
+    """Who the device `name` is: the same for the same root seed, with a valid IMEI check digit.
 
-    `issued` gives certificate and private key, PEM, empty for none. It is called when one is needed, because a key
+    Nothing of it is kept: it is found when somebody asks, and `issue` is called when papers are needed, because a key
     costs more to make than the rest of a device.
     """
 
-    imei: str
-    serial: str
-    issued: Issued = field(default=lambda: ("", ""), repr=False)
+    seed: int
+    name: str
+    issue: Issue = field(default=_nothing, repr=False)
+
+    @property
+    def imei(self) -> str:
+        body = TYPE_ALLOCATION + f"{stream(self.seed, self.name, 'identity').randrange(10**6):06d}"
+        return body + _luhn_digit(body)
+
+    @property
+    def serial(self) -> str:
+        draws = stream(self.seed, self.name, "identity")
+        draws.randrange(10**6)
+        return "MPA23" + "".join(draws.choice("0123456789ABCDEFGHJKLMNPQRSTUVWXYZ") for _ in range(10))
+
+    def papers(self) -> tuple[str, str]:
+        """Certificate and private key, PEM, that the cloud issued to it; empty for none."""
+        return self.issue(self.name)
 
     @property
     def certificate(self) -> str:
-        return self.issued()[0]
+        return self.papers()[0]
 
     @property
     def private_key(self) -> str:
-        return self.issued()[1]
-
-
-def make_identity(seed: int, name: str, issued: Issued = lambda: ("", "")) -> DeviceIdentity:
-    """The identity of device `name`: the same for the same root seed, with a valid IMEI check digit."""
-    draws = stream(seed, name, "identity")
-    body = TYPE_ALLOCATION + f"{draws.randrange(10**6):06d}"
-    serial = "MPA23" + "".join(draws.choice("0123456789ABCDEFGHJKLMNPQRSTUVWXYZ") for _ in range(10))
-    return DeviceIdentity(body + _luhn_digit(body), serial, issued)
+        return self.papers()[1]
 
 
 def _luhn_digit(body: str) -> str:

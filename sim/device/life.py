@@ -20,26 +20,27 @@ PRUNE_AT = 32
 class Life:
     """`on_power_loss` is called, at the same instant, when a story of this life lost power under its hands."""
 
+    __slots__ = ("_clock", "_on_power_loss", "_stories", "_timers", "alive")
+
     def __init__(self, clock: Clock, on_power_loss: Callable[[], None]) -> None:
         self._clock = clock
         self._on_power_loss = on_power_loss
-        self._stories: dict[int, Generator[Any, Any, None]] = {}
-        self._timers: list[Timer] = []
-        self._started = 0
+        self._stories: tuple[Generator[Any, Any, None], ...] = ()
+        self._timers: tuple[Timer, ...] = ()
         self.alive = True
 
     def spawn(self, story: Story) -> None:
         """Run a story as a process of this life."""
-        self._started += 1
-        guarded = self._stories[self._started] = self._guard(self._started, story)
+        guarded = self._guard(story)
+        self._stories = (*self._stories, guarded)
         self._clock.env.process(guarded)
 
     def after(self, delay_us: int, fn: Callable[..., object], *args: Any) -> Timer:
         """Call `fn` later, unless this life is over by then."""
         timer = self._clock.after(delay_us, self._if_alive, fn, args)
         if len(self._timers) >= PRUNE_AT:
-            self._timers = [known for known in self._timers if known.pending]
-        self._timers.append(timer)
+            self._timers = tuple([known for known in self._timers if known.pending])
+        self._timers = (*self._timers, timer)
         return timer
 
     def end(self) -> None:
@@ -47,9 +48,9 @@ class Life:
         self.alive = False
         for timer in self._timers:
             timer.cancel()
-        self._timers.clear()
-        stories, self._stories = self._stories, {}
-        for story in stories.values():
+        self._timers = ()
+        stories, self._stories = self._stories, ()
+        for story in stories:
             if inspect.getgeneratorstate(story) != inspect.GEN_RUNNING:
                 story.close()
 
@@ -58,7 +59,7 @@ class Life:
         if self.alive:
             self._clock.after(0, self._if_alive, self._on_power_loss, ())
 
-    def _guard(self, number: int, story: Story) -> Generator[Any, Any, None]:
+    def _guard(self, story: Story) -> Generator[Any, Any, None]:
         value = None
         try:
             while self.alive:
@@ -69,7 +70,8 @@ class Life:
             self.power_lost()
         finally:
             story.close()
-            self._stories.pop(number, None)
+            # All but this one, which is the one that runs.
+            self._stories = tuple([it for it in self._stories if inspect.getgeneratorstate(it) != inspect.GEN_RUNNING])
 
     def _if_alive(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
         if self.alive:

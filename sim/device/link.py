@@ -26,9 +26,11 @@ PACKET_OVERHEAD_BYTES = 60
 class Link:
     """One connection's two directions, each in order. Ends with `vanish`."""
 
+    __slots__ = ("_down_us", "_draws", "_timers", "_up_us", "alive", "radio")
+
     def __init__(self, radio: Radio) -> None:
         self.radio = radio
-        self._timers: dict[Timer, None] = {}
+        self._timers: dict[Timer, None] | None = None
         self._up_us = 0
         self._down_us = 0
         self.alive = True
@@ -67,9 +69,9 @@ class Link:
     def vanish(self) -> None:
         """Nothing on its way arrives any more."""
         self.alive = False
-        for timer in self._timers:
+        for timer in self._timers or ():
             timer.cancel()
-        self._timers.clear()
+        self._timers = None
 
     def lose(self) -> None:
         """The signal is gone: this connection stays open and silent."""
@@ -99,8 +101,17 @@ class Link:
     def _at(self, at_us: int, fn: Callable[..., object], *args: Any) -> None:
         timer = self.radio.clock.after(at_us - self.radio.clock.now_us, self._run, fn, args)
         timer.args = (timer, fn, args)
+        self.keep(timer)
+
+    def keep(self, timer: Timer) -> None:
+        """It ends with the connection."""
+        if self._timers is None:
+            self._timers = {}
         self._timers[timer] = None
 
     def _run(self, timer: Timer, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
-        self._timers.pop(timer, None)
+        if self._timers is not None:
+            self._timers.pop(timer, None)
+            if not self._timers:
+                self._timers = None  # a dict that was used keeps its size
         fn(*args)

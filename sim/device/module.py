@@ -17,12 +17,12 @@ from sim.device.console import Console
 from sim.device.http_link import HttpLink
 from sim.device.identity import DeviceIdentity
 from sim.device.life import Life
-from sim.device.model import ModelSpec
+from sim.device.model import ModelSpec, Regions
 from sim.device.model_file import Generation
 from sim.device.playback import Playback
 from sim.device.radio import Radio
 from sim.device.sim_card import SimSlot, make_sim
-from sim.device.start import start_interpreter
+from sim.device.start import mount_again, start_interpreter
 from sim.flash.filesystem import FileSystem
 from sim.flash.mounts import Mounts
 from sim.flash.nor import Nor
@@ -74,19 +74,22 @@ class Setting:
 class Module:
     """A device named `setting.name`. `program` makes what runs at each boot."""
 
+    __slots__ = (
+        "_alarm", "_board", "_console", "_flash_us", "_life", "_make_program", "_mounts", "_nor", "_op_watchers",
+        "_phase_watchers", "_playback", "_program", "_regions", "_sim", "_trace", "boots", "clock", "phase",
+        "power_down_reason", "power_on_reason", "power_returns_us", "progress", "radio", "resets", "setting",
+        "staging_prefix", "state", "version",
+    )  # fmt: skip
+
     def __init__(
         self, clock: Clock, trace: Trace, network: Network, setting: Setting, program: Callable[[Module], Program]
     ) -> None:
         self.clock = clock
         self.setting = setting
-        self.name = setting.name
-        self.model = setting.model
         self._trace = trace
-        self.trust = setting.trust
         self._nor = Nor(setting.model.part)
         self._playback: Playback | None = None
-        self.regions = setting.model.regions(self._nor)
-        self.layout: BootLayout = self.regions.boot_layout
+        self._regions: Regions | None = None
         self.radio = Radio(clock, setting.model.radio, network, setting.name, setting.seed, self.trace)
         self._board: Board | None = None
         self._console: Console | None = None
@@ -99,8 +102,8 @@ class Module:
         self.version = ""
         self.power_on_reason = REASON_POWER_KEY
         self.power_down_reason = DOWN_UNKNOWN
-        self._phase_watchers: list[Callable[[str, float], None]] = []
-        self._op_watchers: list[Callable[[str, int], None]] = []
+        self._phase_watchers: tuple[Callable[[str, float], None], ...] = ()
+        self._op_watchers: tuple[Callable[[str, int], None], ...] = ()
         self.power_returns_us: int | None = None
         self._make_program = program
         self._program: Program | None = None
@@ -119,13 +122,48 @@ class Module:
 
     @nor.setter
     def nor(self, nor: Nor) -> None:
-        self._nor = nor
+        self._nor, self._regions = nor, None
+
+    @property
+    def name(self) -> str:
+        return self.setting.name
+
+    @property
+    def model(self) -> ModelSpec:
+        return self.setting.model
+
+    @property
+    def trust(self) -> Trust:
+        return self.setting.trust
+
+    @property
+    def regions(self) -> Regions:
+        """The windows onto its flash."""
+        if self._regions is None:
+            self._regions = self.model.regions(self._nor)
+        return self._regions
+
+    @property
+    def layout(self) -> BootLayout:
+        """What the bootloader may touch."""
+        return self.regions.boot_layout
+
+    def doze(self) -> None:
+        """Its program waits, with no file open: what can be had again from flash is given back. It costs no time, then
+        or later, and nobody can tell."""
+        self._regions = None
+        if self._mounts is not None:
+            for volume in self._mounts.volumes():
+                volume.abandon()
+            self._mounts = None
 
     # -- what updates and programs see of the device
 
     @property
     def mounts(self) -> Mounts:
-        assert self._mounts is not None, "no file system before boot"
+        if self._mounts is None:
+            assert self.state == "running", "no file system before boot"
+            self._mounts = mount_again(self)
         return self._mounts
 
     @property
@@ -229,11 +267,11 @@ class Module:
 
     def watch_phases(self, watcher: Callable[[str, float], None]) -> None:
         """Call `watcher(phase, progress)` whenever an update says where it stands."""
-        self._phase_watchers.append(watcher)
+        self._phase_watchers = (*self._phase_watchers, watcher)
 
     def watch_ops(self, watcher: Callable[[str, int], None]) -> None:
         """Call `watcher(kind, address)` before each flash operation; it may arm a cut on that very operation."""
-        self._op_watchers.append(watcher)
+        self._op_watchers = (*self._op_watchers, watcher)
         self._nor.on_op = self._before_op
 
     def _before_op(self, kind: str, address: int) -> None:

@@ -8,7 +8,7 @@ order is kept. When power goes, everything on its way is gone, and the other sid
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import simpy
 
@@ -33,6 +33,8 @@ from sim.ports import (
     Pingresp,
     TcpArrival,
 )
+
+T = TypeVar("T")
 
 ATTACH_JITTER_US = 500_000
 """ESTIMATE: cell search and registration vary by a few tenths of a second from boot to boot."""
@@ -64,6 +66,12 @@ DNS_PATIENCE_US = 25_000_000
 class Radio:
     """One device's modem for one run; `power_on` and `power_off` bracket each life."""
 
+    __slots__ = (
+        "_attach_event", "_attach_timer", "_draws", "_hindrances", "_links", "_opened", "_own_ports", "_ports",
+        "_search_is_over", "_seed", "_signal_back", "attached", "clock", "csq", "device", "network", "on", "on_attach",
+        "on_change", "registered_as", "spec", "trace",
+    )  # fmt: skip
+
     def __init__(
         self, clock: Clock, spec: RadioSpec, network: Network, device: str, seed: int, trace: Callable[..., None]
     ) -> None:
@@ -81,25 +89,29 @@ class Radio:
         self.csq = CSQ_GOOD
         self.on = False
         """Whether the module has its radio on."""
-        self._hindrances: dict[str, None] = {}
+        self._hindrances: tuple[str, ...] = ()
         self._search_is_over = False
         self._signal_back: Timer | None = None
         self._seed = seed
         self._draws = self.stream("attach")
         self._opened = 0
-        self._links: list[Link] = []
-        self._ports: list[TcpPort] = []
+        self._links: tuple[Link, ...] = ()
+        self._ports: tuple[TcpPort, ...] = ()
         self._own_ports = 0
-        self.address = make_sim(seed, device).address
-        """Of the data connection, while there is one."""
         self._attach_timer: Timer | None = None
-        self._attach_event: simpy.Event = clock.env.event()
+        self._attach_event: simpy.Event | None = None
+        """Made when a story waits for the network."""
+
+    @property
+    def address(self) -> str:
+        """Of the data connection, while there is one."""
+        return make_sim(self._seed, self.device).address
 
     def power_on(self, attach_us: int) -> None:
         """Start to look for the network; attached in about `attach_us`."""
         self.on = True
-        self._hindrances.pop(NO_CONTEXT, None)
-        self._attach_event = self.clock.env.event()
+        self._hindrances = _without(self._hindrances, NO_CONTEXT)
+        self._attach_event = None
         self._search(attach_us + self._draws.randrange(ATTACH_JITTER_US))
 
     def power_off(self) -> None:
@@ -109,9 +121,9 @@ class Radio:
         if self._attach_timer is not None:
             self._attach_timer.cancel()
             self._attach_timer = None
-        for link in list(self._links):
+        for link in self._links:
             link.vanish()
-        self._links.clear()
+        self._links = ()
         self._close_ports()
 
     @property
@@ -128,7 +140,7 @@ class Radio:
 
     def close_links(self) -> None:
         """Every socket of the program is closed, as the interpreter does when it starts again."""
-        for link in list(self._links):
+        for link in self._links:
             link.abort()
         self._close_ports()
 
@@ -142,17 +154,17 @@ class Radio:
 
     def hinder(self, reason: str) -> None:
         """Something keeps the module off the network, until it is freed of it."""
-        self._hindrances[reason] = None
+        self._hindrances = (*_without(self._hindrances, reason), reason)
         if self.attached:
-            self._attach_event = self.clock.env.event()
+            self._attach_event = None
             self._detach()
-        for link in list(self._links):
+        for link in self._links:
             link.lose()
 
     def free(self, reason: str, search_us: int = REATTACH_US) -> None:
         """That is over; if it was the last, the module is attached again in `search_us`."""
         if reason in self._hindrances:
-            del self._hindrances[reason]
+            self._hindrances = _without(self._hindrances, reason)
             if not self._hindrances and self.on and not self.attached and self._search_is_over:
                 self._search(search_us) if search_us else self._attach()
 
@@ -182,8 +194,9 @@ class Radio:
         """Story: True when attached, False when the patience of name resolution is over."""
         if self.attached:
             return True
-        timer = self.clock.timeout(DNS_PATIENCE_US)
-        yield self._attach_event | timer
+        if self._attach_event is None:
+            self._attach_event = self.clock.env.event()
+        yield self._attach_event | self.clock.timeout(DNS_PATIENCE_US)
         return self.attached
 
     def open_mqtt(self, hello: Hello, receive: Callable[[Arrival], None]) -> MqttLink:
@@ -212,13 +225,12 @@ class Radio:
         made = TcpPort(self, Address(self.address, port), accept, on_close)
         if not made.listen():
             return None
-        self._ports.append(made)
+        self._ports = (*self._ports, made)
         return made
 
     def forget_port(self, port: TcpPort) -> None:
         """It listens no more."""
-        if port in self._ports:
-            self._ports.remove(port)
+        self._ports = _without(self._ports, port)
 
     def stream(self, purpose: str) -> Draws:
         """A random stream of this device's radio."""
@@ -227,13 +239,12 @@ class Radio:
     def admit(self, link: Link) -> Draws:
         """Register a new connection; its jitter has a stream of its own, so connections do not disturb each other."""
         self._opened += 1
-        self._links.append(link)
+        self._links = (*self._links, link)
         return self.stream(f"link {self._opened}")
 
     def forget(self, link: Link) -> None:
         """The connection is over."""
-        if link in self._links:
-            self._links.remove(link)
+        self._links = _without(self._links, link)
 
     def _search(self, for_us: int) -> None:
         if self._attach_timer is not None:
@@ -242,7 +253,7 @@ class Radio:
         self._attach_timer = self.clock.after(for_us, self._attach)
 
     def _close_ports(self) -> None:
-        for port in list(self._ports):
+        for port in self._ports:
             port.close()
 
     def _attach(self) -> None:
@@ -250,7 +261,9 @@ class Radio:
         if self._hindrances or not self.on:
             return
         self.attached = True
-        self._attach_event.succeed()
+        if self._attach_event is not None:
+            self._attach_event.succeed()
+            self._attach_event = None
         for port in self._ports:
             port.listen()
         self.on_attach.notify_all()
@@ -265,8 +278,15 @@ class Radio:
             self.on_change(False)
 
 
+def _without(things: tuple[T, ...], gone: T) -> tuple[T, ...]:
+    """Most devices have none or one of them, and an empty tuple costs nothing."""
+    return tuple([it for it in things if it != gone])
+
+
 class MqttLink(Link):
     """An MQTT connection as the device sees it: every call takes its time on the air."""
+
+    __slots__ = ("_channel", "_receive", "_rest")
 
     def __init__(self, radio: Radio, hello: Hello, receive: Callable[[Arrival], None]) -> None:
         super().__init__(radio)

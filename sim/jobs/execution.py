@@ -107,7 +107,7 @@ class JobExecution:
         return replace(
             self,
             status=status,
-            details=self.details if details is None else dict(details),
+            details=self.details if details is None else details,
             version=self.version + 1,
             last_updated_at_s=now_s,
             started_at_s=started_at_s,

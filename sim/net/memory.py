@@ -70,7 +70,7 @@ class MemoryNetwork:
     def mqtt(self, device: str, hello: Hello, receive: Callable[[Arrival], None]) -> MqttChannel:
         """Open a connection; the outcome arrives as Connack or Closed."""
         channel = _Channel(self._clock, self._board, self._rules, hello, receive)
-        channel.open(self._client_ca, device)
+        channel.open(hello, self._client_ca, device)
         return channel
 
     def http(
@@ -121,7 +121,17 @@ class MemoryNetwork:
 class _Channel:
     """Both ends of one connection: an MqttChannel for the device, a Line for the switchboard."""
 
-    __slots__ = ("_board", "_clock", "_connection", "_heard_us", "_hello", "_quiet", "_receive", "_rules", "_timer")
+    __slots__ = (
+        "_board",
+        "_clock",
+        "_connection",
+        "_heard_us",
+        "_keepalive_s",
+        "_quiet",
+        "_receive",
+        "_rules",
+        "_timer",
+    )
 
     def __init__(
         self,
@@ -134,15 +144,15 @@ class _Channel:
         self._clock = clock
         self._board = board
         self._rules = rules
-        self._hello = hello
+        self._keepalive_s = hello.keepalive_s
         self._receive = receive
         self._connection = ""  # empty: the broker does not know this connection (any more)
         self._quiet = False  # the device ended it: nothing is handed over any more
         self._heard_us = clock.now_us
         self._timer: Timer | None = None
 
-    def open(self, client_ca: str, device: str) -> None:
-        hello, certificate = self._hello, None
+    def open(self, hello: Hello, client_ca: str, device: str) -> None:
+        certificate = None
         if not leads_to_cloud(hello.host):
             self._hand(Closed("dns"))
             return
@@ -189,7 +199,7 @@ class _Channel:
     def rest(self, silence_us: int) -> bool:
         if self._quiet or not self._connection:
             return False
-        patience_us = self._rules.patience_us(self._hello.keepalive_s)
+        patience_us = self._rules.patience_us(self._keepalive_s)
         if patience_us and self._clock.now_us - self._heard_us + silence_us >= patience_us:
             return False
         self._stop_watch()
@@ -244,7 +254,7 @@ class _Channel:
         return True
 
     def _watch(self) -> None:
-        patience_us = self._rules.patience_us(self._hello.keepalive_s)
+        patience_us = self._rules.patience_us(self._keepalive_s)
         if not patience_us:
             return
         left_us = self._heard_us + patience_us - self._clock.now_us

@@ -5,16 +5,16 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from sim.boot.bootloader import Trust
 from sim.device.agent import Agent
-from sim.device.identity import make_identity
+from sim.device.identity import DeviceIdentity
 from sim.device.model import load_model
 from sim.device.module import TEMP_POINT, Module, Program, Setting
 from sim.errors import SpecError
 from sim.flash.filesystem import build_volume
+from sim.flash.nor import NorSnapshot
 from sim.kernel.clock import Clock
 from sim.net.alias import AliasNetwork
 from sim.scenario.packages import firmware
@@ -42,7 +42,6 @@ class Ground:
 def make_devices(entry: Fleet, ground: Ground, options: RunOptions) -> dict[str, Module]:
     """The entry's devices by name, switched off. SpecError for an unknown model or files that do not fit."""
     model = load_model(entry.model)
-    images = firmware(model, entry.firmware).images
     files = {"/usr": _files_of(entry.script), "/bak": _files_of(entry.backup)}
     generation = options.generation or entry.generation or model.generation
     profile = ScriptProfile(generation, options.umqtt or entry.umqtt, stubs=stubs_of(entry.stubs))
@@ -55,20 +54,29 @@ def make_devices(entry: Fleet, ground: Ground, options: RunOptions) -> dict[str,
     def program(module: Module) -> Program:
         return Agent(module) if entry.agent is not None else runtime(module, profile)
 
+    issue, factory = ground.wiring.identity, None
+    firmware_as = None if entry.agent is not None else generation
     devices: dict[str, Module] = {}
     for name in entry.devices():
-        identity = make_identity(ground.seed, name, partial(ground.wiring.identity, name))
-        setting = Setting(
-            name, model, identity, ground.trust, ground.seed, None if entry.agent is not None else generation
-        )
+        identity = DeviceIdentity(ground.seed, name, issue)
+        setting = Setting(name, model, identity, ground.trust, ground.seed, firmware_as)
         module = devices[name] = Module(ground.clock, ground.trace, network, setting, program)
-        for partition, image in images.items():
-            module.layout.firmware[partition].load(0, image)
-        for point, region in module.regions.volumes.items():
-            region.load(0, _volume(region.size_bytes, files.get(point, {}), f"{name}: {point}"))
-        if module.regions.temp is not None and model.has_temp(entry.firmware):
-            module.regions.temp.load(0, _volume(module.regions.temp.size_bytes, {}, f"{name}: {TEMP_POINT}"))
+        if factory is None:
+            factory = _factory(module, entry, files)
+        module.nor.restore(factory)
     return devices
+
+
+def _factory(module: Module, entry: Fleet, files: dict[str, dict[str, bytes]]) -> NorSnapshot:
+    """The flash that the factory gives every device of an entry, made on the first of them."""
+    regions, name = module.regions, module.name
+    for partition, image in firmware(module.model, entry.firmware).images.items():
+        regions.boot_layout.firmware[partition].load(0, image)
+    for point, region in regions.volumes.items():
+        region.load(0, _volume(region.size_bytes, files.get(point, {}), f"{name}: {point}"))
+    if regions.temp is not None and module.model.has_temp(entry.firmware):
+        regions.temp.load(0, _volume(regions.temp.size_bytes, {}, f"{name}: {TEMP_POINT}"))
+    return module.nor.snapshot()
 
 
 def _volume(size_bytes: int, files: dict[str, bytes], what: str) -> bytes:

@@ -70,6 +70,8 @@ class Fleet(Spec):
     stubs: StubsSpec = Field(default_factory=dict)
     runtime: RuntimeName = "greenlet"
 
+    _devices: tuple[str, ...] | None = PrivateAttr(default=None)
+
     @model_validator(mode="after")
     def _named(self) -> Fleet:
         if self.name is None and self.group is None:
@@ -88,9 +90,10 @@ class Fleet(Spec):
 
     def devices(self) -> tuple[str, ...]:
         """Names of the devices, which are also their thing names: `NAME`, or `GROUP-00001` and on."""
-        if self.name is not None:
-            return (self.name,)
-        return tuple(f"{self.group}-{index:05}" for index in range(1, self.count + 1))
+        if self._devices is None:
+            named = tuple([f"{self.group}-{index:05}" for index in range(1, self.count + 1)])
+            self._devices = named if self.name is None else (self.name,)
+        return self._devices
 
 
 class Package(Spec):

@@ -88,7 +88,7 @@ def page() -> str:
 
 def _runtime() -> ScriptRuntime:
     clock = Clock("memory")
-    identity = DeviceIdentity(imei="0" * 15, serial="0")
+    identity = DeviceIdentity(0, "api")
     setting = Setting("api", load_model(MODEL), identity, Trust(DEVELOPMENT_PUBLIC_KEY), seed=0)
     nowhere = cast(Network, None)
     module = Module(clock, Trace(lambda: 0), nowhere, setting, lambda module: ScriptRuntime(module, ScriptProfile()))

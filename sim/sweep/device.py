@@ -310,6 +310,4 @@ def _swap_flash(module: Module) -> WatchedNor:
     nor = WatchedNor(module.nor.part)
     nor.restore(module.nor.snapshot())
     module.nor = nor
-    module.regions = module.model.regions(nor)
-    module.layout = module.regions.boot_layout
     return nor

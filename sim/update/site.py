@@ -16,8 +16,13 @@ class Site(Protocol):
     """One device during one power-on life."""
 
     clock: Clock
-    layout: BootLayout
-    trust: Trust
+
+    @property
+    def layout(self) -> BootLayout:
+        """What of its flash the bootloader may touch."""
+
+    @property
+    def trust(self) -> Trust: ...
 
     @property
     def methods(self) -> Mapping[str, int | None]:

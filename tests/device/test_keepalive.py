@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.device.model import load_model
-from sim.device.radio import Radio
+from sim.device.radio import MqttLink, Radio
 from sim.kernel.clock import Clock
 from sim.mqtt.rules import AWS, RELAXED
 from sim.mqtt.switchboard import EVERYTHING
@@ -17,6 +17,12 @@ MINUTE = 60_000_000
 PERIOD_US = 20 * MINUTE
 PATIENCE_US = 20_000_000
 HOST = "x.iot.us-west-2.amazonaws.com"
+
+
+class Watched(MqttLink):
+    def ping(self):
+        self.told()
+        super().ping()
 
 
 class Stage:
@@ -36,13 +42,12 @@ class Stage:
         self.clock.run(2_000_000)
         self.observer.subscribe(1, "$aws/events/presence/disconnected/dev", 0)
         self.observer.subscribe(2, "up", 0)
-        self.link = self.radio.open_mqtt(Hello(HOST, 8883, "dev", keepalive_s=keepalive_s), self.arrive)
+        self.pings_sent_us = []
+        self.link = Watched(self.radio, Hello(HOST, 8883, "dev", keepalive_s=keepalive_s), self.arrive)
+        self.link.told = lambda: self.pings_sent_us.append(self.clock.now_us)
         self.clock.run(10_000_000)
         self.link.subscribe(1, "down", 0)
         self.clock.run(20_000_000)
-        self.pings_sent_us = []
-        ping = self.link.ping
-        self.link.ping = lambda: (self.pings_sent_us.append(self.clock.now_us), ping())
         self.link.rest(period_us, PATIENCE_US, lambda: self.note("silent", None))
 
     def note(self, what, data):

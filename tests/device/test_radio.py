@@ -18,12 +18,16 @@ def clock():
     return Clock()
 
 
+class RadioWithUrl(Radio):
+    """A radio, and the address of something to fetch with it."""
+
+
 @pytest.fixture
 def radio(clock):
     store = ArtifactStore()
     store.put("files", "k", b"x" * 16_000)
     network = MemoryNetwork(clock, store.respond, lambda _: None, lambda _: EVERYTHING)
-    made = Radio(clock, load_model("EG915U").radio, network, "dut", 1, lambda *_args, **_data: None)
+    made = RadioWithUrl(clock, load_model("EG915U").radio, network, "dut", 1, lambda *_args, **_data: None)
     made.url = store.presign("files", "k", 3600, clock.epoch_s)
     return made
 
