@@ -13,6 +13,7 @@ from typing import Any
 from littlefs import lfs
 
 from sim.errors import FlashError
+from sim.flash.nor import Nor
 from sim.flash.partition import Region
 
 PAGE_BYTES = 256
@@ -28,15 +29,17 @@ class Blocks:
 
     def __init__(self, region: Region) -> None:
         self._region = region
-        self._nor, self._start = region.nor, region.start
+        self._first = region.start // region.nor.part.sector_bytes
+        self._within = region.nor.read_within if type(region.nor) is Nor else None
         self._block_bytes = region.nor.part.sector_bytes
         self.failure: BaseException | None = None
 
     def read(self, _config: object, block: int, offset: int, size: int) -> bytes:
         if self.failure is None:
             try:
-                # littlefs keeps within its blocks, so the window need not be asked; this is the hottest call of all
-                return self._nor.read(self._start + block * self._block_bytes + offset, size)
+                if self._within is not None:  # the hottest call of all; littlefs keeps within its blocks
+                    return self._within(self._first + block, offset, size)
+                return self._region.read(block * self._block_bytes + offset, size)
             except BaseException as failure:  # noqa: BLE001  C cannot be told
                 self.failure = failure
         return b"\xff" * size

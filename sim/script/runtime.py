@@ -142,6 +142,7 @@ class ScriptRuntime:
             vars(module).clear()
         self._main_names.clear()
         self.imports.modules.clear()
+        self.builtins.clear()
         for end in self.at_end:
             end()
 

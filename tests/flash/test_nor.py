@@ -463,3 +463,16 @@ class NorAgainstBytearray(RuleBasedStateMachine):
 
 NorAgainstBytearray.TestCase.settings = settings(deadline=None, max_examples=60, stateful_step_count=30)
 test_nor_against_a_bytearray = NorAgainstBytearray.TestCase
+
+
+def test_a_read_within_a_sector_is_a_read():
+    one, other = Nor(PART), Nor(PART)
+    for nor in (one, other):
+        nor.program(PART.sector_bytes * 3 + 100, b"abc")
+    sector_bytes = PART.sector_bytes
+    for sector, offset, length in [(3, 0, sector_bytes), (3, 99, 5), (0, 7, 1), (PART.sectors - 1, 0, 256)]:
+        assert one.read_within(sector, offset, length) == other.read(sector * sector_bytes + offset, length)
+        assert one.busy_us == other.busy_us
+    one.dead = True
+    with pytest.raises(PowerLoss):
+        one.read_within(0, 0, 1)
