@@ -111,7 +111,7 @@ def test_an_application_that_gives_up_is_no_trap(changed):
     ("main", "said"),
     [
         ("import sys\nsys.exit()\n", "its application called sys.exit(), and nothing restarts it"),
-        ("1 / 0\n", "its application stopped at /usr/main.py:1 with ZeroDivisionError (division by zero)"),
+        ("1 / 0\n", "its application stopped at /usr/main.py:1 with ZeroDivisionError (divide by zero)"),
         ("import usr.gone.deep\n", "because there is no /usr/gone.py on it"),
     ],
 )
