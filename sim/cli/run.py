@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +52,10 @@ class _Show:
 @click.option("--generation", type=click.Choice(["G21", "G25"]), help="Firmware generation of all devices.")
 @click.option("--trace", type=click.Path(dir_okay=False, path_type=Path), help="Write the trace as JSON lines.")
 @click.option("--quiet", "-q", is_flag=True, help="Print the verdict only.")
+@click.option("--set", "settings", metavar="WAY=VALUE", multiple=True, help="Another value, e.g. fleet.0.count=200.")
+@click.option("--repeat", type=click.IntRange(1), help="So many runs, each with a seed of its own.")
+@click.option("--matrix", metavar="WAY=V,V", multiple=True, help="A run for each value; of several, all combinations.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes of many runs.  [default: one a processor]")
 @click.option("--replay", "cut", metavar="ID", help="Instead: one power cut of `qpyota sweep`, by its name.")
 @json_option
 def run(scenario: str | None, cut: str | None, **values: Any) -> Exit:
@@ -60,9 +66,22 @@ def run(scenario: str | None, cut: str | None, **values: Any) -> Exit:
         from sim.cli.sweep import replay
 
         return replay(str(cut), values["as_json"])
+    options = _options(values)
+    show = _Show(values["as_json"], values["quiet"], values["trace"])
+    if values["repeat"] is not None or values["matrix"]:
+        return _repeat(scenario, options, show, values)
+    result = _run(scenario, options, show, values["settings"])
+    if show.as_json:
+        print_json(result.to_json())
+    else:
+        print_verdict(result)
+    return exit_of(result)
+
+
+def _options(values: dict[str, Any]) -> RunOptions:
     if values["speed"] is not None and values["transport"] != "paced":
         raise click.UsageError("--speed needs --transport paced; the others run as fast as they can")
-    options = RunOptions(
+    return RunOptions(
         seed=values["seed"],
         transport=values["transport"],
         tls=not values["plain"],
@@ -72,20 +91,30 @@ def run(scenario: str | None, cut: str | None, **values: Any) -> Exit:
         runtime=values["runtime"],
         generation=values["generation"],
     )
-    show = _Show(values["as_json"], values["quiet"], values["trace"])
-    result = _run(scenario, options, show)
-    if show.as_json:
-        print_json(result.to_json())
-    else:
-        print_verdict(result)
-    return exit_of(result)
 
 
-def _run(name: str, options: RunOptions, show: _Show) -> RunResult:
+def _repeat(name: str, options: RunOptions, show: _Show, values: dict[str, Any]) -> Exit:
+    from sim.cli.repeat import repeat
+    from sim.lab.runs import Plan
+    from sim.scenario.loader import find_scenario, load_scenario
+    from sim.scenario.settings import combinations, parse_choice, parse_setting
+
+    if show.trace is not None or options.port:
+        raise click.UsageError("--trace and --port are for one run; the replay line of each of many takes them")
+    path = find_scenario(name)
+    settings = tuple(map(parse_setting, values["settings"]))
+    cells = combinations([parse_choice(word, "--matrix") for word in values["matrix"]], "--matrix")
+    root = options.seed if options.seed is not None else load_scenario(path, (*settings, *cells[0])).seed
+    plan = Plan(path, settings, tuple(cells), root, values["repeat"] or 1, options)
+    return repeat(plan, values["jobs"] or os.cpu_count() or 1, as_json=show.as_json, quiet=show.quiet)
+
+
+def _run(name: str, options: RunOptions, show: _Show, settings: Sequence[str]) -> RunResult:
     from sim.scenario.loader import find_scenario, load_scenario
     from sim.scenario.runner import run_scenario
+    from sim.scenario.settings import parse_setting
 
-    scenario = load_scenario(find_scenario(name))
+    scenario = load_scenario(find_scenario(name), [parse_setting(word) for word in settings])
     with ExitStack() as stack:
         observers: list[Observer] = [_tell_way_in]
         if show.trace is not None:

@@ -8,13 +8,16 @@ because PyYAML's own constructor lets duplicate keys pass and reads `on`, `yes` 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from sim.errors import Problem
+
+if TYPE_CHECKING:
+    from sim.scenario.settings import Setting
 
 NODES = 100_000  # with aliases followed, so that a small file cannot become a huge one
 
@@ -52,6 +55,8 @@ class Document:
     what: str = "a scenario is a mapping of keys, e.g. 'version: 1'"
     problems: list[Problem] = field(default_factory=list, init=False)
     unreadable: bool = field(default=False, init=False)
+    settings: Mapping[Place, Setting] = field(default_factory=dict, init=False)
+    """What has been put in place of the text's own values; a problem there is the setting's."""
     _marks: dict[Place, yaml.Node] = field(default_factory=dict, init=False)
     _keys: dict[Place, yaml.Node] = field(default_factory=dict, init=False)
     _count: int = field(default=0, init=False)
@@ -81,6 +86,10 @@ class Document:
 
         `offset` is a character inside the scalar at `path`.
         """
+        for place, setting in self.settings.items():
+            if path[: len(place)] == place:
+                self.problems.append(setting.problem(message, ".".join(map(str, path))))
+                return
         while path not in self._marks and path:
             path, on_key = path[:-1], True
         node = self._marks[path]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
@@ -28,6 +28,7 @@ from sim.scenario.schema_outside import outside_problems
 from sim.scenario.schema_steps import around_problems
 from sim.scenario.schema_stubs import stub_problems
 from sim.scenario.schema_users import USERS, User
+from sim.scenario.settings import Setting, applied
 from sim.scenario.values import DOCUMENT_CHARS, S3Object, parse_s3_url
 from sim.shipped import scenarios_dir
 from sim.update.methods import METHODS, MINI_SUFFIXES
@@ -52,14 +53,15 @@ def find_scenario(name: str) -> Path:
     raise SpecError(f"there is no scenario {name!r}{hint}\nscenarios that ship with qpyota: {', '.join(shipped)}")
 
 
-def load_scenario(path: Path) -> Scenario:
-    """The scenario in `path`, fully checked; SpecError holds every problem found."""
+def load_scenario(path: Path, settings: Sequence[Setting] = ()) -> Scenario:
+    """The scenario in `path` with these settings, fully checked; SpecError holds every problem found."""
     document = Document(str(path), _text(path))
     data = document.read()
     scenario: Scenario | None = None
     if not document.unreadable:
+        data, document.settings = applied(data, settings)
         try:
-            scenario = Scenario.model_validate(data, context={"source": path})
+            scenario = Scenario.model_validate(data, context={"source": path, "settings": tuple(map(str, settings))})
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 _report_invalid(document, detail)

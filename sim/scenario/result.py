@@ -6,6 +6,7 @@ The JSON form is a public interface: keys are added, never renamed or dropped.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -29,8 +30,8 @@ class RunOptions:
     runtime: Literal["greenlet", "micropython"] | None = None
     generation: Literal["G21", "G25"] | None = None
 
-    def replay(self, scenario: str, seed: int) -> str:
-        """The command that repeats this run; `scenario` as the user named it, `seed` as it was used."""
+    def replay(self, scenario: str, seed: int, settings: Sequence[str] = ()) -> str:
+        """The command that repeats this run; `scenario` as the user named it, `seed` and `settings` as used."""
         words = ["qpyota", "run", scenario, "--seed", str(seed), "--transport", self.transport]
         if self.transport != "memory" and not self.tls:
             words.append("--plain")
@@ -42,6 +43,8 @@ class RunOptions:
             words += ["--runtime", self.runtime]
         if self.generation is not None:
             words += ["--generation", self.generation]
+        for setting in settings:
+            words += ["--set", setting]
         return shlex.join(words)
 
 

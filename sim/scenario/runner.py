@@ -68,7 +68,7 @@ def _result(world: World, tally: Tally, watch: Watch, wall_s: float) -> RunResul
         virtual_s=world.clock.now_us / 1_000_000,
         wall_s=round(wall_s, 3),
         trace_hash=world.trace.digest(),
-        replay=world.options.replay(_named(scenario), world.seed),
+        replay=world.options.replay(_named(scenario), world.seed, scenario.settings),
         problems=list(_problems(world)),
         costs=[asdict(cost) for cost in tally.costs],
         notes=list(_notes(world, tally)),

@@ -179,16 +179,23 @@ class Scenario(Spec):
     hosts: Hosts = Field(default_factory=dict)
     expect: tuple[str, ...] = ()
     _source: Path = PrivateAttr(default=Path())
+    _settings: tuple[str, ...] = PrivateAttr(default=())
 
     def model_post_init(self, context: Any) -> None:
-        """Remember which file this is."""
+        """Remember which file this is, and what was set besides."""
         if context:
             self._source = context["source"]
+            self._settings = context.get("settings", ())
 
     @property
     def source(self) -> Path:
         """The file it was read from."""
         return self._source
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """What the command line put in place of the file's values, as `WAY=VALUE`."""
+        return self._settings
 
     def things(self, target: str) -> tuple[str, ...]:
         """Device names behind a job's target: the device itself, or the members of the group."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, StrictBool, StrictInt, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool, StrictInt, model_validator
 
 from sim.cloud.inputs import JobOperation
 from sim.jobs import spec
@@ -19,7 +19,7 @@ from sim.jobs.documents import JobError
 from sim.jobs.targets import Arns
 from sim.kernel.clock import EPOCH_S
 from sim.scenario.values import AwsSpec, DurationUs, JobDocument, JobId, S3Url, Spec, exactly_one
-from sim.units import US_PER_S, parse_duration_us
+from sim.units import US_PER_S, parse_duration_us, parse_share
 
 PRESIGN_ROLE = "arn:aws:iam::123456789012:role/qpyota-presign"
 """Role that signs URLs for a job which names none."""
@@ -85,12 +85,17 @@ class RolloutConfig(AwsSpec):
     exponential_rate: ExponentialRate | None = None
 
 
+def _percentage(value: Any) -> Any:
+    """AWS's plain number, or `5%`."""
+    return parse_share(value) * 100 if isinstance(value, str) and value.endswith("%") else value
+
+
 class AbortCriterion(AwsSpec):
-    """One of abortConfig's criteria."""
+    """One of abortConfig's criteria; `thresholdPercentage` may be written `5%`, too."""
 
     failure_type: Literal["FAILED", "REJECTED", "TIMED_OUT", "ALL"]
     action: Literal["CANCEL"] = "CANCEL"
-    threshold_percentage: float
+    threshold_percentage: Annotated[float, BeforeValidator(_percentage)]
     min_number_of_executed_things: StrictInt
 
 

@@ -17,10 +17,10 @@ from sim.errors import SpecError
 from sim.flash.torn import Torn
 from sim.pack.firmware import Firmware
 from sim.scenario.packages import build, firmware
+from sim.scenario.processes import in_processes
 from sim.sweep.app_flow import APP, AppFlow
 from sim.sweep.flow import FirmwareFlow, Flow, Judgement, Upgrade
 from sim.sweep.merge import MergeSweep, spread
-from sim.sweep.processes import in_processes
 from sim.sweep.result import Cut, SweepResult, merged
 from sim.sweep.slow import try_cuts
 from sim.sweep.watched import WatchedNor

@@ -21,12 +21,12 @@ from sim.kernel.seeds import stream
 from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY
 from sim.scenario.loader import load_scenario
 from sim.scenario.packages import firmware, object_bytes, stand_ins
+from sim.scenario.processes import in_processes
 from sim.scenario.schema import Scenario
 from sim.scenario.values import parse_s3_url
 from sim.sweep.device import CleanRun, Trial, Window, clean_run, subject_of, try_cut
 from sim.sweep.flow import FirmwareFlow, Judgement, Steps, Upgrade
 from sim.sweep.merge import MergeSweep, spread
-from sim.sweep.processes import in_processes
 from sim.sweep.result import Cut, CutKind, Failure, SweepResult, Verdict, merged
 from sim.sweep.watched import WatchedNor
 
