@@ -1,7 +1,8 @@
 """Values that a command line puts in place of a scenario's own: `jobs.0.at=5s` is a way to a value, and the value.
 
-A way is the keys and list indexes from the top, joined by dots; a key may have dots in itself, and the longest that fits counts. It leads to a value that
-is there, or to a new key of a mapping that is there; so a slip of the pen is told and not added. The value is YAML.
+A way is the keys and list indexes from the top, joined by dots; a key may have dots in itself, and the longest that
+fits counts. It leads to a value that is there, or to a new key of a mapping that is there; so a slip of the pen is told
+and not added. The value is YAML.
 """
 
 from __future__ import annotations
