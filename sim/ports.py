@@ -309,3 +309,7 @@ class Network(Protocol):
     def http(self, device: str, request: HttpRequest, receive: Callable[[HttpArrival], None]) -> None:
         """Send one request; exactly one answer arrives, unless the device loses power first and drops it. Before the
         answer of a slow server come HttpParts, one for each instant in which something of it arrived."""
+
+    def foresee(self, device: str, request: HttpRequest, at_us: int) -> HttpResponse | None:
+        """What `http` would hand over in the very instant `at_us`, which is to come, if it is certain already and the
+        request changes nothing; None, as on every real wire: send it then and see."""

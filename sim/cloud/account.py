@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
-from sim.cloud.api.router import Router, may_change
+from sim.cloud.api.router import Plane, Router, may_change, plane_of
 from sim.cloud.api.services import Services
 from sim.cloud.artifacts import ArtifactStore
 from sim.cloud.device_policy import DEVICE_POLICY, device_document
@@ -170,6 +170,13 @@ class Account:
         for act in held:
             act()
         return answer
+
+    def foresee(self, request: HttpRequest, now_s: int) -> HttpResponse | None:
+        """What `respond` will say at a later second of this run, to a reader of an object: nobody but a client changes
+        objects. None when a fault has a say in it, which may strike only so often."""
+        if self.artifacts.faults or plane_of(request) is not Plane.S3:
+            return None
+        return self.artifacts.respond(request, now_s)
 
     # What is kept
 

@@ -17,6 +17,9 @@ from sim.ports import HttpArrival, HttpFailure, HttpPart, HttpRequest, HttpRespo
 if TYPE_CHECKING:
     from sim.device.radio import Radio
 
+HEADER_BYTES = 400
+"""Of an answer: status line and headers, as object stores send them."""
+
 SOCKET_TIMEOUT_US = 20_000_000
 """Socket time-out of the vendor's clients: how long a server may be silent in the middle of an answer."""
 
@@ -46,13 +49,22 @@ class HttpLink(Link):
             tls = request.url.startswith("https:")
             trips = DNS_ROUND_TRIPS + TCP_ROUND_TRIPS + (TLS_ROUND_TRIPS if tls else 0)
         size = len(request.url) + sum(len(k) + len(v) + 4 for k, v in request.headers.items()) + 80
-        self.up(size, self._send, request, answer, extra_us=self.round_trips_us(trips))
+        self._ask(request, answer, self.radio.clock.now_us + self.round_trips_us(trips) + self.up_us(size))
         result = yield answer
         self._waiting = None
         self._hush()
         self._connected = isinstance(result, HttpResponse) and not result.broken
         self._tell(request, result)
         return result
+
+    def _ask(self, request: HttpRequest, answer: simpy.Event, reached_us: int) -> None:
+        """The request reaches the server then. Where the network knows the answer already, nothing happens but that
+        it has come in."""
+        known = self.radio.network.foresee(self.radio.device, request, reached_us)
+        if known is None:
+            self.up_at(reached_us, self._send, request, answer)
+        else:
+            self.down_at(reached_us + self.down_us(_size(known)), self._finish, known, answer)
 
     def lose(self) -> None:
         """The socket's time-out tells the device, later."""
@@ -88,7 +100,7 @@ class HttpLink(Link):
             transfer_us = new_bytes * 1_000_000 // self.radio.spec.down_bytes_per_s
             self._busy_until_us = self.radio.clock.now_us + lag_us + transfer_us
             return
-        size = len(arrival.body) - self._received_bytes + 400 if isinstance(arrival, HttpResponse) else 0
+        size = _size(arrival) - self._received_bytes if isinstance(arrival, HttpResponse) else 0
         self.down(size, self._finish, arrival, answer, extra_us=lag_us)
 
     def _hear(self, answer: simpy.Event) -> None:
@@ -109,3 +121,8 @@ class HttpLink(Link):
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
+
+
+def _size(answer: HttpResponse) -> int:
+    """What the air carries of a whole answer."""
+    return len(answer.body) + HEADER_BYTES

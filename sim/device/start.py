@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from sim.device.radio import NO_CONTEXT
 from sim.flash.filesystem import FileSystem
 from sim.flash.mounts import Mounts
+from sim.flash.nor import Nor
+from sim.flash.remembered import remembered
 from sim.kernel.clock import Story
-from sim.update.app_files import apply_staged
+from sim.update.app_files import FLAG_FILE, apply_staged
 from sim.update.backup import restore, update_checksum
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ BOOT_ERROR = "error ocurs in boot step."
 
 def start_interpreter(module: Module) -> Story:
     """The steps. Volumes that could be mounted are the module's `mounts` from the first of them on."""
+    if module.setting.generation is None and _nothing_to_do(module):
+        yield from module.flash_time()
+        return
     formats = module.setting.generation != "G21"
     mounts, whole = _mount(module, formats=formats)
     module.take_mounts(mounts)
@@ -51,6 +56,40 @@ def start_interpreter(module: Module) -> Story:
         module.say(BOOT_ERROR + "\n")
         module.trace("boot.step_failed")
     yield from _settings(module)
+
+
+def _nothing_to_do(module: Module) -> bool:
+    """Whether all volumes are whole and no application files wait, which takes the time to find out. Then the volumes
+    need not be mounted before somebody asks for a file: a fleet boots on equal flash again and again."""
+    if module.model.has_temp(module.version):
+        return False
+    before_us = module.nor.busy_us
+    stretches = [(region, region.size_bytes) for region in module.regions.volumes.values()]
+    if remembered("nothing staged", stretches, lambda: _is_idle(module)):
+        return True
+    module.nor.busy_us = before_us
+    return False
+
+
+def _is_idle(module: Module) -> bool:
+    nor = module.nor
+    if type(nor) is not Nor or nor.on_op is not None or nor.cut_armed:
+        return False
+    trial = Nor(nor.part)
+    trial.restore(nor.snapshot())
+    volumes: dict[str, FileSystem] = {}
+    try:
+        for point, region in module.model.regions(trial).volumes.items():
+            volumes[point] = FileSystem(region)
+            volumes[point].mount()
+        idle = trial.ops == nor.ops and not Mounts(volumes).exists(FLAG_FILE)
+    except OSError:
+        return False
+    finally:
+        for volume in volumes.values():
+            volume.abandon()
+    nor.busy_us = trial.busy_us
+    return idle
 
 
 def mount_again(module: Module) -> Mounts:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from sim.ports import Arrival, Hello, HttpArrival, HttpRequest, Message, MqttChannel, Network
+from sim.ports import Arrival, Hello, HttpArrival, HttpRequest, HttpResponse, Message, MqttChannel, Network
 
 
 class AliasNetwork:
@@ -33,6 +33,10 @@ class AliasNetwork:
 
         channel = self._network.mqtt(device, replace(hello, client_id=client_id, will=will), receive_renamed)
         return _AliasChannel(channel, alias, device)
+
+    def foresee(self, device: str, request: HttpRequest, at_us: int) -> HttpResponse | None:
+        """As the network's own."""
+        return self._network.foresee(device, request, at_us)
 
     def http(self, device: str, request: HttpRequest, receive: Callable[[HttpArrival], None]) -> None:
         """As the network's own."""

@@ -45,7 +45,8 @@ class MemoryNetwork:
     """A Network for devices, and towards the cloud what AwsBroker offers.
 
     `on_request` is called at the end of the instant of the request, in the simulation phase. `client_ca` (PEM)
-    is the CA that device certificates must come from; empty: any. Names lead where they lead on the wire.
+    is the CA that device certificates must come from; empty: any. Names lead where they lead on the wire. `foresee` is
+    what `respond` will say at a later second to a request that changes nothing, None when that is not certain.
     """
 
     def __init__(
@@ -57,8 +58,10 @@ class MemoryNetwork:
         *,
         client_ca: str = "",
         rules: BrokerRules = AWS,
+        foresee: Callable[[HttpRequest, int], HttpResponse | None] = lambda *_: None,
     ) -> None:
         self._clock = clock
+        self._foresee = foresee
         self.streams = MemoryStreams(clock)
         self._respond = respond
         self._rules = rules
@@ -90,6 +93,20 @@ class MemoryNetwork:
         headers = {"Host": host, **request.headers}
         asked = HttpRequest(request.method, f"https://{host}{target}", headers)
         self._answer(receive, request.method, self._respond(asked, self._clock.epoch_s))
+
+    def foresee(self, device: str, request: HttpRequest, at_us: int) -> HttpResponse | None:  # noqa: ARG002
+        """A request of the cloud that only reads, answered now as it will be then."""
+        if request.method != "GET":
+            return None
+        try:
+            host, target = split_url(request.url)
+        except ValueError:
+            return None
+        if not leads_to_cloud(host):
+            return None
+        asked = HttpRequest("GET", f"https://{host}{target}", {"Host": host, **request.headers})
+        answer = self._foresee(asked, self._clock.start_s + at_us // 1_000_000)
+        return None if answer is None or answer.manner is not None else _as_it_comes("GET", answer)
 
     def _answer(self, receive: Callable[[HttpArrival], None], method: str, answer: HttpResponse) -> None:
         """Hand an answer over in its own manner: what came by the end of an instant is told at that instant."""

@@ -25,6 +25,7 @@ from sim.ports import (
     HttpArrival,
     HttpFailure,
     HttpRequest,
+    HttpResponse,
     Message,
     MqttChannel,
     Suback,
@@ -96,6 +97,10 @@ class BrokerNetwork:
         channel.open(lambda arrive: self._wire.dial(device, said, arrive, _way(self._broker, hello)))
         return channel
 
+    def foresee(self, device: str, request: HttpRequest, at_us: int) -> HttpResponse | None:  # noqa: ARG002
+        """A real wire foresees nothing."""
+        return None
+
     def http(self, device: str, request: HttpRequest, receive: Callable[[HttpArrival], None]) -> None:
         """Send one request to the embedded cloud."""
         self._wire.http(device, request, receive)
@@ -124,6 +129,10 @@ class AwsNetwork:
     def mqtt(self, device: str, hello: Hello, receive: Callable[[Arrival], None]) -> MqttChannel:
         """Open a connection; the outcome arrives as Connack or Closed."""
         return self._wire.dial(device, _in_wall_seconds(hello, self._clock), receive, _way(self._endpoint, hello))
+
+    def foresee(self, device: str, request: HttpRequest, at_us: int) -> HttpResponse | None:  # noqa: ARG002
+        """A real wire foresees nothing."""
+        return None
 
     def http(self, device: str, request: HttpRequest, receive: Callable[[HttpArrival], None]) -> None:
         """Send one request. As a module's client, it checks nothing about the server."""

@@ -117,6 +117,10 @@ class WireNetwork:
         """Open a connection whose owner takes its arrivals in the network phase; `name` is for people."""
         self._start(self._open(name, connection, broker))
 
+    def foresee(self, device: str, request: HttpRequest, at_us: int) -> HttpResponse | None:  # noqa: ARG002
+        """A real wire foresees nothing."""
+        return None
+
     def http(self, device: str, request: HttpRequest, receive: Callable[[HttpArrival], None]) -> None:
         """Send one request to the artifact server that its host leads to."""
         self.ask(device, request, receive, self._server(request))

@@ -71,6 +71,7 @@ class Wiring:
             self._account.admit,
             client_ca=self._account.things.authority_pem,
             rules=self._rules,
+            foresee=self._account.foresee,
         )
         self._account.face = network
         return network

@@ -23,7 +23,7 @@ from sim.net.http import Endpoint
 from sim.net.stream_http import serve_cloud
 from sim.net.tls import server_context
 from sim.net.wire import Addresses, WireNetwork
-from sim.ports import Arrival, Hello, HttpArrival, HttpRequest, MqttChannel, Network
+from sim.ports import Arrival, Hello, HttpArrival, HttpRequest, HttpResponse, MqttChannel, Network
 from sim.serve.options import UpOptions, reachable
 
 HTTP_PORT, HTTPS_PORT = 80, 443
@@ -137,6 +137,9 @@ class _Ways:
 
     def mqtt(self, device: str, hello: Hello, receive: Callable[[Arrival], None]) -> MqttChannel:
         return self._wire.mqtt(device, hello, receive)
+
+    def foresee(self, device: str, request: HttpRequest, at_us: int) -> HttpResponse | None:
+        return self._wire.foresee(device, request, at_us)
 
     def http(self, device: str, request: HttpRequest, receive: Callable[[HttpArrival], None]) -> None:
         if request.url.startswith(self._servers.rest_url + "/"):
