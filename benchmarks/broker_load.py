@@ -22,7 +22,7 @@ class Client(asyncio.Protocol):
     """Connects, subscribes to `filters`, and is ready with the SUBACK (or the CONNACK, without filters)."""
 
     def __init__(self, client_id: str, filters: tuple[str, ...]) -> None:
-        self._client_id = client_id
+        self.client_id = client_id
         self._filters = filters
         self._decoder = Decoder(1 << 20)
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -31,7 +31,7 @@ class Client(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
-        transport.write(encode(Connect(self._client_id)))
+        transport.write(encode(Connect(self.client_id)))
 
     def data_received(self, data: bytes) -> None:
         for packet in self._decoder.feed(data):
@@ -57,7 +57,9 @@ async def dial(port: int, client_id: str, filters: tuple[str, ...] = ()) -> Clie
     return client
 
 
-async def fleet(port: int, count: int, filters: Callable[[str], tuple[str, ...]], cap_s: float) -> list[Client]:
+async def fleet(
+    port: int, count: int, filters: Callable[[str], tuple[str, ...]], cap_s: float, prefix: str = "d"
+) -> list[Client]:
     """`count` clients, or as many as there are after `cap_s` seconds."""
     made: list[Client] = []
     numbers = iter(range(count))
@@ -67,7 +69,7 @@ async def fleet(port: int, count: int, filters: Callable[[str], tuple[str, ...]]
         for number in numbers:
             if time.perf_counter() > until_s:
                 return
-            name = f"d{number}"
+            name = f"{prefix}{number}"
             made.append(await dial(port, name, filters(name)))
 
     await asyncio.gather(*(work() for _ in range(AT_ONCE)))

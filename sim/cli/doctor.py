@@ -1,4 +1,4 @@
-"""`qpyota doctor`: whether this machine can run qpyota, one line a finding and what to do about it."""
+"""`qpyota doctor`: whether this machine can run qpyota, or one scenario, a line a finding and what to do about it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import click
 
 from sim import __version__
 from sim.cli.exits import Exit
 from sim.cli.output import json_option, print_json
+from sim.scenario.result import RunOptions
+from sim.units import format_size
 
 OPEN_FILES = 256  # sockets and files of a scenario with a handful of devices
 FREE_BYTES = 100_000_000  # traces and packages of a small run
@@ -32,10 +35,17 @@ class Finding:
 
 
 @click.command()
+@click.argument("scenario", required=False)
+@click.option(
+    "--transport", type=click.Choice(["memory", "virtual", "paced"]), help="Of the run.  [default: as it can]"
+)
+@click.option("--plain/--tls", default=False, help="Of the run.  [default: tls]")
 @json_option
-def doctor(as_json: bool) -> Exit:
-    """Look at Python, packages, shipped data, ports and disk."""
+def doctor(scenario: str | None, transport: Any, plain: bool, as_json: bool) -> Exit:
+    """Look at Python, packages, shipped data, ports, memory and disk; and at what SCENARIO needs of them."""
     findings = list(examine())
+    if scenario is not None:
+        findings += examine_for(scenario, transport, plain)
     failed = any(finding.state == "failed" for finding in findings)
     if as_json:
         print_json({"ok": not failed, "findings": [asdict(finding) for finding in findings]})
@@ -57,6 +67,27 @@ def examine() -> Iterator[Finding]:
     yield _port(MQTT_PORT)
     yield _disk(Path(tempfile.gettempdir()))
     yield from _open_files()
+    yield from _memory()
+
+
+def examine_for(name: str, transport: Any, plain: bool) -> Iterator[Finding]:
+    """What a run of this scenario needs, and whether it is there."""
+    from sim.net import room
+    from sim.scenario.loader import find_scenario, load_scenario
+    from sim.scenario.needs import needs_of, problems, words
+
+    scenario = load_scenario(find_scenario(name))
+    outside = scenario.cloud.broker is not None or scenario.cloud.aws is not None
+    options = RunOptions(transport=transport or ("paced" if outside else "virtual"), tls=not plain)
+    needs = needs_of(scenario, options)
+    found = problems(needs)
+    for problem in found:
+        yield Finding("failed", f"{scenario.name}: {problem}")
+    if not found:
+        yield Finding("ok", f"{scenario.name}, {options.transport}: {words(needs)}")
+    free = room.memory_bytes()
+    if free and needs.memory_bytes > free:
+        yield Finding("warning", f"{scenario.name}: there are only {format_size(free)} of memory")
 
 
 def _packages() -> Iterator[Finding]:
@@ -101,10 +132,20 @@ def _disk(folder: Path) -> Finding:
 
 
 def _open_files() -> Iterator[Finding]:
-    try:
-        import resource
-    except ImportError:  # not a Unix
+    from sim.net import room
+
+    soft, hard = room.open_files()
+    if hard == sys.maxsize and soft >= OPEN_FILES:
+        yield Finding("ok", "open files: no limit")
         return
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    state = "ok" if limit == resource.RLIM_INFINITY or limit >= OPEN_FILES else "warning"
-    yield Finding(state, f"open files: {limit} allowed" + ("" if state == "ok" else "; raise with ulimit -n"))
+    state = "ok" if hard >= OPEN_FILES else "warning"
+    text = f"open files: {soft} allowed, {hard} at most; ports: {room.ports()} for each address"
+    yield Finding(state, text + ("" if state == "ok" else "; raise with ulimit -n"))
+
+
+def _memory() -> Iterator[Finding]:
+    from sim.net import room
+
+    free = room.memory_bytes()
+    if free:
+        yield Finding("ok", f"memory: {format_size(free)} free")

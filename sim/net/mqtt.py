@@ -28,11 +28,11 @@ class MqttConnection(asyncio.Protocol):
     __slots__ = ("_decoder", "_deliver", "_early", "_ended", "_greeted", "_hello", "_transport")
 
     def __init__(self, hello: Hello, deliver: Callable[[Arrival], None]) -> None:
-        self._hello = hello
+        self._hello: Hello | None = hello  # until it has been said
         self._deliver = deliver
         self._decoder = codec.Decoder(RECEIVE_LIMIT_BYTES)
         self._transport: asyncio.Transport | None = None
-        self._early: list[bytes] = []  # asked for before there was a transport
+        self._early: tuple[bytes, ...] = ()  # asked for before there was a transport
         self._greeted = False
         self._ended: str | None = None  # how the owner or the other side ended it
 
@@ -74,9 +74,11 @@ class MqttConnection(asyncio.Protocol):
         """What was asked for so far goes out behind CONNECT, even if the owner has ended the connection since."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        early, self._early = self._early, []
+        hello, early = self._hello, self._early
+        assert hello is not None
+        self._hello, self._early = None, ()
         try:
-            transport.write(b"".join([codec.encode(codec.connect_packet(self._hello)), *early]))
+            transport.write(b"".join([codec.encode(codec.connect_packet(hello)), *early]))
         except codec.CodecError:
             self._give_up()
         if self._ended == "disconnect":
@@ -105,6 +107,11 @@ class MqttConnection(asyncio.Protocol):
     def socket(self) -> object | None:
         """The socket while the connection is open, for whoever names connections to people."""
         return None if self._transport is None else self._transport.get_extra_info("socket")
+
+    def not_opened(self, error: OSError) -> None:
+        """Dialling came to nothing."""
+        gone = isinstance(error, ConnectionAbortedError | ConnectionResetError)
+        self.fail("closed" if gone else "refused")
 
     def fail(self, reason: str) -> None:
         """The connection could not be opened or is gone: the owner gets `Closed(reason)`, once."""
@@ -142,7 +149,7 @@ class MqttConnection(asyncio.Protocol):
 
     def _write(self, data: bytes) -> None:
         if self._transport is None:
-            self._early.append(data)
+            self._early += (data,)
             return
         self._transport.write(data)
         if self._transport.get_write_buffer_size() > SEND_LIMIT_BYTES:

@@ -153,9 +153,10 @@ class AwsNetwork:
 class ReplyChannel:
     """An MqttChannel that gives its device what AWS would. `on_refused` is told the topic of a refused subscription."""
 
-    _channel: MqttChannel
+    __slots__ = ("_channel", "_hidden", "_next_id", "_on_refused", "_owed", "_receive")
 
     def __init__(self, receive: Callable[[Arrival], None], on_refused: Callable[[str], None]) -> None:
+        self._channel: MqttChannel
         self._receive = receive
         self._on_refused = on_refused
         self._owed: dict[str, int] = {}  # request topic → answers that are still to come

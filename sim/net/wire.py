@@ -22,6 +22,7 @@ from sim.kernel.simloop import connection_key
 from sim.mqtt.switchboard import OnRequest, Request
 from sim.net.http import Endpoint, fetch, open_session
 from sim.net.mqtt import MqttConnection, open_connection
+from sim.net.plain import Dialler
 from sim.net.tls import TlsFailure, client_context
 from sim.net.url import leads_to_cloud, split_url
 from sim.net.wire_streams import WireStreams
@@ -60,6 +61,21 @@ class Addresses:
     tls: bool
 
 
+class _Ear:
+    """Where one connection's arrivals go in the network phase."""
+
+    __slots__ = ("_device", "_number", "_receive", "_wire")
+
+    def __init__(self, wire: WireNetwork, device: str, number: int, receive: Callable[[Any], None]) -> None:
+        self._wire = wire
+        self._device = device
+        self._number = number
+        self._receive = receive
+
+    def __call__(self, arrival: Any) -> None:
+        self._wire._arrived(self._device, self._number, self._receive, arrival)
+
+
 class WireNetwork:
     """Network port of all devices of a run, over TCP or TLS on this machine.
 
@@ -89,6 +105,7 @@ class WireNetwork:
         self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._error: BaseException | None = None
+        self._dialler = Dialler(clock.loop)
         clock.loop.on_quiet.append(self._hand_over)
 
     def connect_to(self, addresses: Addresses) -> None:
@@ -106,7 +123,7 @@ class WireNetwork:
     ) -> MqttChannel:
         """As `mqtt`, to a broker that is chosen already; `Closed` is why there is none."""
         number = self._next_connection(device)
-        connection = MqttConnection(hello, lambda arrival: self._arrived(device, number, receive, arrival))
+        connection = MqttConnection(hello, _Ear(self, device, number, receive))
         if isinstance(broker, Closed):
             self._clock.handover(receive, broker)
         else:
@@ -115,6 +132,9 @@ class WireNetwork:
 
     def open(self, name: str, connection: MqttConnection, broker: Endpoint) -> None:
         """Open a connection whose owner takes its arrivals in the network phase; `name` is for people."""
+        if broker.outside and broker.tls is None and Dialler.takes(broker.host):
+            self._dialler.dial(connection, (broker.host, broker.port), connection.not_opened)
+            return
         self._start(self._open(name, connection, broker))
 
     def foresee(self, device: str, request: HttpRequest, at_us: int) -> HttpResponse | None:  # noqa: ARG002
@@ -159,6 +179,7 @@ class WireNetwork:
         """Close the client side."""
         for task in list(self._tasks):
             task.cancel()
+        self._dialler.close()
         await self.streams.close()
         if self._session is not None:
             await self._session.close()

@@ -21,6 +21,7 @@ from sim.ports import Address
 from sim.scenario.faults import DeviceFault, device_faults, server_faults
 from sim.scenario.fleet import Ground, make_devices
 from sim.scenario.hosts import Host, open_hosts
+from sim.scenario.needs import make_room
 from sim.scenario.packages import flip_bit, object_bytes, stand_ins
 from sim.scenario.result import RunOptions
 from sim.scenario.schema import Fleet, Scenario
@@ -71,6 +72,7 @@ class World:
             self._set_faults()
             if stage.elapsed_us is None:
                 self._fill_buckets()
+            make_room(scenario, options)
             self._wiring.open()
             trust = Trust(DEVELOPMENT_PUBLIC_KEY, stand_ins(self.scenario))
             self.ground = Ground(self.clock, self.trace, self._wiring, self.seed, trust)
