@@ -1,5 +1,6 @@
 # make demo   installs into .venv and upgrades a virtual module
 # make test   exactly what CI runs
+# make pythons   the part of it that compares traces on newer Pythons
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +13,7 @@ SWEEPS := tests/sweep tests/boot/test_mini_sweep.py tests/boot/test_power_cut_sw
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: demo test venv clean
+.PHONY: demo test pythons venv clean
 
 demo: $(STAMP)
 	$(BIN)/qpyota run scenarios/first_upgrade.yaml
@@ -26,6 +27,10 @@ test: $(STAMP)
 	$(BIN)/coverage run -m pytest $(addprefix --ignore=,$(SWEEPS))
 	$(BIN)/coverage report
 	$(BIN)/pytest $(SWEEPS)
+	.ci/pythons
+
+pythons: $(STAMP)
+	.ci/pythons
 
 venv: $(STAMP)
 
@@ -39,4 +44,4 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-3.* .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -191,9 +191,9 @@ class Radio:
             self.hinder("service")
 
     def wait_attached(self) -> Story:
-        """Story: True when attached, False when the patience of name resolution is over."""
-        if self.attached:
-            return True
+        """Story: True when attached; False when the patience of name resolution is over, at once with the radio off."""
+        if self.attached or not self.on:
+            return self.attached
         if self._attach_event is None:
             self._attach_event = self.clock.env.event()
         yield self._attach_event | self.clock.timeout(DNS_PATIENCE_US)

@@ -44,13 +44,15 @@ class MqttSocket:
 
     def open(self, hello: Hello) -> int | str:
         """0 when connected, a CONNACK code, or why not: `dns`, `refused`, `tls`, `closed`, `reset`, `silent`."""
-        rt = self._rt
+        rt, radio = self._rt, self._rt.module.radio
         self.inbox.clear()
         self._connack, self.state, self.reason = None, CONNECTING, ""
-        if not rt.run(rt.module.radio.wait_attached()):
+        if not rt.run(radio.wait_attached()):
             self.state = LOST
+            if not radio.on:
+                rt.sleep_us(DNS_PAUSE_US * DNS_TRIES)
             return "dns"
-        link = self.link = rt.module.radio.open_mqtt(hello, lambda arrival: self._arrive(link, arrival))
+        link = self.link = radio.open_mqtt(hello, lambda arrival: self._arrive(link, arrival))
         rt.wait(self.arrived, SOCKET_TIMEOUT_US)
         if self._connack == 0:
             self.state = CONNECTED

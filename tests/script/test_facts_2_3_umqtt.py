@@ -5,6 +5,8 @@ from itertools import pairwise
 import pytest
 from script_rig import FIRMWARE
 
+from sim.device.radio import MqttLink, Radio
+
 G21, G25 = {"generation": "G21"}, {"generation": "G25"}
 BOTH = pytest.mark.parametrize("generation", ["G21", "G25"])
 
@@ -38,32 +40,23 @@ def connects(script):
     return len(script.kinds("mqtt.connack"))
 
 
-def spy(script):
+@pytest.fixture
+def spy(monkeypatch):
     """(what was said in CONNECT, seconds of each PINGREQ), as it happens."""
-    real, hellos, pings = script.device.radio.open_mqtt, [], []
+    hellos, pings = [], []
+    open_mqtt, ping = Radio.open_mqtt, MqttLink.ping
 
-    def open_mqtt(hello, receive):
+    def opened(radio, hello, receive):
         hellos.append(hello)
-        link = real(hello, receive)
-        ping = link.ping
+        return open_mqtt(radio, hello, receive)
 
-        def recorded():
-            pings.append(script.device.clock.now_us / 1_000_000)
-            ping()
+    def pinged(link):
+        pings.append(link.radio.clock.now_us / 1_000_000)
+        ping(link)
 
-        link.ping = recorded
-        return link
-
-    script.device.radio.open_mqtt = open_mqtt
+    monkeypatch.setattr(Radio, "open_mqtt", opened)
+    monkeypatch.setattr(MqttLink, "ping", pinged)
     return hellos, pings
-
-
-def restart(script, main, seconds):
-    """Let the device boot with another main.py."""
-    script.run(6)
-    script.device.mounts.write("/usr/main.py", main.encode())
-    script.device.reset("by hand")
-    script.run(seconds)
 
 
 # -- the constructor
@@ -167,32 +160,35 @@ def test_2_3_rst_fin_and_silence_have_texts_of_their_own(run, reason, text):
     assert (int(script.printed[1]) >= 20) is (reason is None)
 
 
-def test_2_3_without_a_network_name_resolution_is_patient_and_then_fails(run):
+@pytest.mark.parametrize(("fun", "steps", "seconds"), [(1, "{device: dut, at: 0s, network: none}", 25), (0, "", 2)])
+def test_2_3_without_a_network_name_resolution_is_patient_and_with_the_radio_off_it_fails_five_times_at_once(
+    run, fun, steps, seconds
+):
     script = run(
-        """
+        f"""
         import net, utime
         from umqtt import MQTTClient
-        net.setModemFun(0)
-        start = utime.time()
+        net.setModemFun({fun})
+        start = utime.ticks_ms()
         try:
             MQTTClient('dut', 'iot.amazonaws.com').connect()
         except ValueError as e:
-            print(e, utime.time() - start)
-        """
+            print(e, (utime.ticks_ms() - start) // 1000)
+        """,
+        steps=steps,
     )
-    assert script.printed == ["MQTT Connect error='DNS Parsing NULL' FAIL 25"]
+    assert script.printed == [f"MQTT Connect error='DNS Parsing NULL' FAIL {seconds}"]
 
 
-def test_2_3_the_will_is_part_of_connect(run):
+def test_2_3_the_will_is_part_of_connect(run, spy):
     from sim.ports import Will
 
-    script = run("import utime\nutime.sleep(1)\n", 1)
-    hellos = spy(script)[0]
+    hellos, _ = spy
     main = (
         "from umqtt import MQTTClient\nc = MQTTClient('dut', 'iot.amazonaws.com', ssl=True)\n"
         "c.set_last_will(b't/gone', 'bye', True, 1)\nprint(c.connect())\n"
     )
-    restart(script, main, 20)
+    script = run(main, 20)
     assert script.printed == ["0"]
     assert [hello.will for hello in hellos] == [Will("t/gone", b"bye", 1, True)]
 
@@ -203,11 +199,10 @@ def test_2_3_the_will_is_part_of_connect(run):
 @BOTH
 @pytest.mark.parametrize(("keepalive", "gap"), [(5, 5), (12, 10), (13, 15), (60, 60)])
 def test_2_3_a_ping_goes_out_at_the_poll_that_finds_it_idle_for_more_than_keepalive_less_three(
-    run, generation, keepalive, gap
+    run, spy, generation, keepalive, gap
 ):
-    script = run("import utime\nutime.sleep(1)\n", 1, generation=generation)
-    _, pings = spy(script)
-    restart(script, client("", keepalive=keepalive), 320)
+    _, pings = spy
+    script = run(client("", keepalive=keepalive), 320, generation=generation)
     gaps = [round(b - a, 3) for a, b in pairwise(pings)]
     assert len(gaps) >= 3
     assert abs(gaps[0] - gap) < 1
@@ -215,10 +210,9 @@ def test_2_3_a_ping_goes_out_at_the_poll_that_finds_it_idle_for_more_than_keepal
     assert script.kinds("mqtt.closed") == []
 
 
-def test_2_3_g25_pings_early_after_a_publish_late_in_the_keepalive(run):
-    script = run("import utime\nutime.sleep(1)\n", 1)
-    _, pings = spy(script)
-    restart(script, client("utime.sleep(48)\nstart = utime.time()\nc.publish('x', 'y')\n"), 100)
+def test_2_3_g25_pings_early_after_a_publish_late_in_the_keepalive(run, spy):
+    _, pings = spy
+    script = run(client("utime.sleep(48)\nstart = utime.time()\nc.publish('x', 'y')\n"), 100)
     connected = script.times_us("mqtt.connack")[0] / 1_000_000
     assert 48 < pings[0] - connected < 56
 
@@ -448,17 +442,16 @@ def test_2_3_reconnecting_waits_for_the_network_and_five_seconds_between_looks(r
     assert [text for text in logged(script) if "tried again" in text] == []
 
 
-def test_2_3_failed_rounds_wait_longer_each_time(run):
+def test_2_3_failed_rounds_wait_longer_each_time(run, monkeypatch):
     """The name is taken away from the device's certificate, so that the broker refuses it."""
     script = run(client("utime.sleep(300)\n", keepalive=30), 20)
-    real = script.device.radio.open_mqtt
-    tries = []
+    real, tries = Radio.open_mqtt, []
 
-    def refused(hello, receive):
-        tries.append(script.device.clock.now_us)
-        return real(type(hello)("nowhere.example", hello.port, hello.client_id), receive)
+    def refused(radio, hello, receive):
+        tries.append(radio.clock.now_us)
+        return real(radio, type(hello)("nowhere.example", hello.port, hello.client_id), receive)
 
-    script.device.radio.open_mqtt = refused
+    monkeypatch.setattr(Radio, "open_mqtt", refused)
     script.device.radio.lose_signal(1_000_000)
     script.run(180)
     waits = [text.rpartition("after ")[2] for text in logged(script) if "tried again" in text]
