@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 
 from sim.jobs.messages import PENDING, Status
+
+DETAILS_KEPT = 1024
+"""Different statusDetails that are given again when they are reported again."""
 
 
 class Actor(StrEnum):
@@ -45,6 +49,12 @@ TRANSITIONS: Mapping[tuple[Status, Status], frozenset[Actor]] = {
 
 class IllegalTransition(Exception):  # noqa: N818 - named for what it is, not "…Error"
     """The table has no such row for this actor."""
+
+
+@lru_cache(maxsize=DETAILS_KEPT)
+def _kept(pairs: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    """Details of our own, which nobody changes: those that many devices report are kept once."""
+    return dict(pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +117,7 @@ class JobExecution:
         return replace(
             self,
             status=status,
-            details=self.details if details is None else details,
+            details=self.details if details is None else _kept(tuple(details.items())),
             version=self.version + 1,
             last_updated_at_s=now_s,
             started_at_s=started_at_s,

@@ -10,13 +10,10 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from functools import lru_cache
 
 from sim.jobs.execution import JobExecution
 from sim.jobs.messages import DEVICE_STATUSES, Json, RejectedCode, Status
 
-DETAILS_KEPT = 1024
-"""Different statusDetails that are given again when they are reported again."""
 DETAILS_MAX_PAIRS = 10
 DETAIL_VALUE_MAX_CHARS = 1024
 STEP_TIMEOUT_MAX_MINUTES = 10_080
@@ -95,13 +92,7 @@ def status_details(body: dict[str, Json], *, strict: bool) -> dict[str, str] | N
     for name in details:
         if not _DETAIL_NAME.fullmatch(name):
             raise _invalid("statusDetails", name, f"Map keys must satisfy regular expression {_DETAIL_NAME.pattern}")
-    return _shared(tuple([(name, _detail(name, value, strict)) for name, value in details.items()]))
-
-
-@lru_cache(maxsize=DETAILS_KEPT)
-def _shared(pairs: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    """Details, never changed once made: those that many devices report are kept once."""
-    return dict(pairs)
+    return {name: _detail(name, value, strict) for name, value in details.items()}
 
 
 def whole(body: dict[str, Json], name: str) -> int | None:

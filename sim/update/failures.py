@@ -17,6 +17,7 @@ from sim.update.download import (
     HTTP_READ,
     HTTP_READ_TIMEOUT,
     HTTP_RESPONSE,
+    HTTP_UNKNOWN,
     HTTP_URL,
 )
 from sim.update.site import UpdateFailed
@@ -33,6 +34,7 @@ _BY_STATUS: Mapping[int, int] = {
 }
 
 N_SERIES: Mapping[int, int] = {
+    HTTP_UNKNOWN: INTERNAL,
     HTTP_URL: PARAMETER,
     HTTP_NO_URL: PARAMETER,
     HTTP_DNS: DOMAIN_NOT_FOUND,

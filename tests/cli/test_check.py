@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sim.cli.main import main
+from sim.scenario.schema import Scenario
 
 BAD = """\
 version: 1
@@ -21,6 +22,8 @@ fleet:
     firmware: EG915UEUABR03A20M08_OCPU_QPY
     firmware: EG915UEUABR03A21M08_OCPU_QPY
 """
+
+KEYS = ", ".join(field.alias or name for name, field in Scenario.model_fields.items())
 
 
 def check(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[object, str, str]:
@@ -43,8 +46,7 @@ def test_all_errors_with_line_and_caret(capsys: pytest.CaptureFixture[str], bad:
     assert (
         err
         == f"""\
-{bad}:3:1: error: unknown key 'moon'; there are version, name, description, seed, duration, fleet, packages, \
-cloud, jobs, faults, expect   [moon]
+{bad}:3:1: error: unknown key 'moon'; there are {KEYS}   [moon]
      3 | moon: full
        | ^
 {bad}:4:11: error: a duration needs a unit, e.g. 30s   [duration]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sim.jobs.topics import parse_request
 from sim.mqtt.filters import FilterIndex
 from sim.mqtt.mailbox import Delivery
 from sim.mqtt.presence import Ended
@@ -67,6 +68,7 @@ def calls(act: Callable[[], Any]) -> int:
 def steps(board: Switchboard) -> dict[str, int]:
     me, you = connect(board, "me"), connect(board, "you")
     board.subscribe(you, 1, [("mine/#", 1)])
+    parse_request("$aws/things/me/jobs/get")  # remembered from the second time on
     return {
         "connect": calls(lambda: connect(board, "newcomer")),
         "reconnect": calls(lambda: connect(board, "newcomer2", clean=False)),
