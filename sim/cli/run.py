@@ -160,9 +160,23 @@ def print_verdict(result: RunResult) -> None:
     counted = ", ".join(f"{count} {status}" for status, count in sorted(result.executions.items()))
     click.echo(f"devices {result.devices}   executions {counted or 'none'}   trace {result.trace_hash}")
     click.echo(f"simulated {result.virtual_s:.1f} s in {result.wall_s:.2f} s")
+    if result.pace is not None:
+        _print_pace(result.pace)
     verdict = "PASSED" if result.passed else ("INCOMPLETE" if result.problems else "FAILED")
     colour = "green" if result.passed else "red"
     click.echo(f"{click.style(verdict, fg=colour, bold=True)} {result.scenario}   replay: {result.replay}")
+
+
+def _print_pace(pace: dict[str, Any]) -> None:
+    """How time went by the wall, and how long the cloud took to answer."""
+    lag = pace["lag_ms"]
+    click.echo(
+        f"speed {pace['speed']:g}, sim_time_ratio {pace['sim_time_ratio']:.3f}, loop lag p50 {lag['p50']:.1f} ms, "
+        f"p99 {lag['p99']:.1f} ms, max {lag['max']:.1f} ms"
+    )
+    for operation, spread in pace["latency_ms"].items():
+        places = ", ".join(f"{place} {spread[place]:.1f} ms" for place in ("p50", "p95", "p99", "max"))
+        click.echo(f"{operation} → answer, from the time of intent: {spread['count']} times, {places}")
 
 
 def _print_costs(costs: list[dict[str, Any]]) -> None:

@@ -26,6 +26,7 @@ from typing import Any
 import simpy
 
 from sim.kernel.inflight import InFlight
+from sim.kernel.pace import PaceLog
 
 DRAIN_LIMIT_S = 2.0
 """Wall time that bytes may take between two sockets of this process before the run is called stuck."""
@@ -148,7 +149,7 @@ class SimLoop(asyncio.SelectorEventLoop):
         self.holds = 0
         self.stuck: list[str] = []
         self.jumps = 0
-        self.latest_s = 0.0
+        self.pace = PaceLog()
         self._speed = speed
         self._executor_jobs = 0
         self._running_sim = False
@@ -171,6 +172,8 @@ class SimLoop(asyncio.SelectorEventLoop):
 
     @speed.setter
     def speed(self, value: float | None) -> None:
+        if self._running_sim:
+            self._count_pace()
         self._speed = value
         self._re_anchor()
 
@@ -182,6 +185,7 @@ class SimLoop(asyncio.SelectorEventLoop):
         try:
             self.run_until_complete(self._end)
         finally:
+            self._count_pace()
             self._running_sim = False
 
     def end_simulation(self) -> None:
@@ -305,12 +309,12 @@ class SimLoop(asyncio.SelectorEventLoop):
         assert self._speed is not None
         left_s = IDLE_POLL_S
         if until_us is not None:
-            due_s = self._anchor_wall_s + (until_us - self._anchor_us) / 1e6 / self._speed
+            due_s = self.wall_of(until_us)
             left_s = due_s - time.monotonic()
         events = select(left_s) if left_s > 0 else []
         now_s = time.monotonic()
         if until_us is not None and not events and now_s >= due_s - 1e-4:
-            self.latest_s = max(self.latest_s, now_s - due_s)
+            self.pace.woke(now_s - due_s)
             return None
         paced_us = self._anchor_us + int((now_s - self._anchor_wall_s) * 1e6 * self._speed)
         self.env._now = max(self.env.now, paced_us if until_us is None else min(paced_us, until_us))
@@ -334,6 +338,16 @@ class SimLoop(asyncio.SelectorEventLoop):
             handled += 1
             if handled >= PACED_BATCH and self._speed is not None:
                 return
+
+    def wall_of(self, at_us: int) -> float:
+        """Paced: when the wall should show this instant, in the seconds of `time.monotonic`."""
+        assert self._speed is not None
+        return self._anchor_wall_s + (at_us - self._anchor_us) / 1e6 / self._speed
+
+    def _count_pace(self) -> None:
+        if self._speed is not None:
+            simulated_s = (self.env.now - self._anchor_us) / 1e6
+            self.pace.passed(simulated_s, self._speed, time.monotonic() - self._anchor_wall_s)
 
     def _re_anchor(self) -> None:
         self._anchor_wall_s = time.monotonic()

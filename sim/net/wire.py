@@ -23,6 +23,7 @@ from sim.mqtt.switchboard import OnRequest, Request
 from sim.net.http import Endpoint, fetch, open_session
 from sim.net.mqtt import MqttConnection, open_connection
 from sim.net.plain import Dialler
+from sim.net.stopwatch import Stopwatch, TimedConnection
 from sim.net.tls import TlsFailure, client_context
 from sim.net.url import leads_to_cloud, split_url
 from sim.net.wire_streams import WireStreams
@@ -106,6 +107,8 @@ class WireNetwork:
         self._tasks: set[asyncio.Task[None]] = set()
         self._error: BaseException | None = None
         self._dialler = Dialler(clock.loop)
+        self.stopwatch = Stopwatch(clock.loop) if clock.mode == "paced" else None
+        """Of what devices ask, where time is the wall's."""
         clock.loop.on_quiet.append(self._hand_over)
 
     def connect_to(self, addresses: Addresses) -> None:
@@ -123,7 +126,11 @@ class WireNetwork:
     ) -> MqttChannel:
         """As `mqtt`, to a broker that is chosen already; `Closed` is why there is none."""
         number = self._next_connection(device)
-        connection = MqttConnection(hello, _Ear(self, device, number, receive))
+        ear = _Ear(self, device, number, receive)
+        if self.stopwatch is None:
+            connection = MqttConnection(hello, ear)
+        else:
+            connection = TimedConnection(hello, ear, self.stopwatch)
         if isinstance(broker, Closed):
             self._clock.handover(receive, broker)
         else:

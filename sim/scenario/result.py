@@ -64,7 +64,7 @@ class RunResult:
     `executions` counts job executions by status; `costs` says what each finished one took (Tally). `problems` are
     defects of the run itself (a connection that did not drain, a fault that never happened): with any of them the run
     is incomplete, whatever it expects. `notes` are worth a look, and change nothing. `explanations`: a sentence on each
-    device that is in a known trap.
+    device that is in a known trap. `pace`: how time went, and how long answers took, in a paced run (Truth).
     """
 
     scenario: str
@@ -81,6 +81,7 @@ class RunResult:
     costs: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     explanations: list[str] = field(default_factory=list)
+    pace: dict[str, Any] | None = None
 
     @property
     def passed(self) -> bool:
@@ -105,4 +106,5 @@ class RunResult:
             "costs": self.costs,
             "notes": list(self.notes),
             "explanations": list(self.explanations),
+            "pace": self.pace,
         }

@@ -73,6 +73,7 @@ def _result(world: World, tally: Tally, watch: Watch, wall_s: float) -> RunResul
         costs=[asdict(cost) for cost in tally.costs],
         notes=list(_notes(world, tally)),
         explanations=list(_explanations(world, watch)),
+        pace=world.truth.to_json() if world.truth is not None else None,
     )
 
 
@@ -88,6 +89,9 @@ def _explanations(world: World, watch: Watch) -> Iterator[str]:
 def _problems(world: World) -> Iterator[str]:
     """What makes a run worth nothing, whatever it ended with."""
     yield from world.problems
+    truth = world.truth
+    if truth is not None and truth.behind and truth.measures:
+        yield truth.behind
     if world.options.transport != "memory":
         for name in world.clock.loop.stuck:
             yield f"a connection did not drain: {name}"
@@ -101,7 +105,10 @@ def _problems(world: World) -> Iterator[str]:
 
 
 def _notes(world: World, tally: Tally) -> Iterator[str]:
-    """What serial lines had to say that nobody reckoned with."""
+    """A pace that was not kept where nothing is measured, and what serial lines said that nobody reckoned with."""
+    truth = world.truth
+    if truth is not None and truth.behind and not truth.measures:
+        yield truth.behind
     for name, peer in world.peers:
         if (unmatched := tally.unmatched.get((name, peer.port))) is not None:
             more = f" ({unmatched.count} such texts)" if unmatched.count > 1 else ""

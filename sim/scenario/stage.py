@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sim.cloud.account import Account
 from sim.kernel.clock import Clock
 from sim.ports import Network
 from sim.trace import Trace
+
+if TYPE_CHECKING:
+    from sim.net.stopwatch import Stopwatch
 
 
 class Wired(Protocol):
@@ -17,6 +20,7 @@ class Wired(Protocol):
 
     network: Network
     problems: list[str]
+    stopwatch: Stopwatch | None
 
     def open(self) -> None: ...
     def close(self) -> None: ...

@@ -19,6 +19,7 @@ from sim.scenario.schema import Cloud
 from sim.scenario.schema_outside import AwsIot, OutsideBroker
 
 if TYPE_CHECKING:
+    from sim.net.stopwatch import Stopwatch
     from sim.net.wire import WireNetwork
 
 LOOPBACK = "127.0.0.1"
@@ -41,6 +42,7 @@ class Wiring:
         self._options = options
         self._close: list[Callable[[], Awaitable[None]]] = []
         self.problems: list[str] = []
+        self.stopwatch: Stopwatch | None = None
         """What the network came to lack during the run."""
 
     def open(self) -> None:
@@ -91,6 +93,7 @@ class Wiring:
         async def open_all() -> Network:
             network = WireNetwork(self._clock, self._account.on_request, self._account.respond, context)
             self._close.append(network.close)
+            self.stopwatch = network.stopwatch
             if isinstance(self._outside, AwsIot):
                 return aws_network(self._clock, network, self._outside)
             rest = RestServer(network.respond, lambda: self._clock.epoch_s, network.dispatch)

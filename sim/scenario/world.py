@@ -30,6 +30,7 @@ from sim.scenario.schema_users import logins
 from sim.scenario.serial_ends import open_serial_ends
 from sim.scenario.stage import Stage
 from sim.scenario.steps import Steps, device_peers, device_steps
+from sim.scenario.truth import Truth
 from sim.scenario.wiring import Wiring
 from sim.trace import Trace
 from sim.units import US_PER_S
@@ -114,6 +115,17 @@ class World:
 
         if self.options.transport == "paced":
             self._wiring.network.streams.on_listen = tell
+
+    @property
+    def truth(self) -> Truth | None:
+        """How paced time went; None where time is not the wall's."""
+        stopwatch = self._wiring.stopwatch
+        if self.options.transport != "paced" or stopwatch is None:
+            return None
+        loop = self.clock.loop
+        latency = {name: {"count": it.count, **it.summary_ms()} for name, it in sorted(stopwatch.latency.items())}
+        lag_ms = loop.pace.lag.summary_ms()
+        return Truth(loop.speed or 1.0, loop.pace.ratio, lag_ms, stopwatch.asked, stopwatch.answered, latency)
 
     @property
     def problems(self) -> list[str]:

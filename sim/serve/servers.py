@@ -53,6 +53,7 @@ class Servers:
         self._wire = wire
         self.network: Network = _Ways(self, wire)
         self.problems: list[str] = []
+        self.stopwatch = wire.stopwatch
         self.ports = Ports(0, 0, 0, 0)
 
     def open(self) -> None:

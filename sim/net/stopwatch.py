@@ -1,0 +1,77 @@
+"""How long the cloud takes to answer Jobs requests, in wall time, from when each should have been sent.
+
+Rule: a request's time is that of the schedule, not of the moment at which a busy machine got round to sending it;
+otherwise a generator that falls behind would report the latencies of the few requests that it managed to send. The
+end is when the answer's bytes are here. What the air takes is the model's and not part of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from sim.jobs.topics import parse_request
+from sim.kernel.simloop import SimLoop
+from sim.kernel.spread import Spread
+from sim.net import codec
+from sim.net.mqtt import MqttConnection
+from sim.ports import Arrival, Hello
+
+_ANSWERS = ("accepted", "rejected")
+
+
+class Stopwatch:
+    """Of all connections of a run."""
+
+    def __init__(self, loop: SimLoop) -> None:
+        self._loop = loop
+        self.asked = 0
+        self.latency: dict[str, Spread] = {}
+        """Operation (`update`, `get`, `start-next`) → microseconds."""
+
+    @property
+    def answered(self) -> int:
+        """Requests whose answer came."""
+        return sum(spread.count for spread in self.latency.values())
+
+    def intent_s(self) -> float:
+        """When, by the wall, this instant of the simulation should have been."""
+        self.asked += 1
+        return self._loop.wall_of(int(self._loop.env.now))
+
+    def stop(self, topic: str, intent_s: float) -> None:
+        """The answer to a request on this topic is here."""
+        operation = topic.rpartition("/")[2]
+        spread = self.latency.setdefault(operation, Spread())
+        spread.add(round((time.monotonic() - intent_s) * 1_000_000))
+
+
+class TimedConnection(MqttConnection):
+    """An MqttConnection whose Jobs requests are timed."""
+
+    __slots__ = ("_asked", "_stopwatch")
+
+    def __init__(self, hello: Hello, deliver: Callable[[Arrival], None], stopwatch: Stopwatch) -> None:
+        super().__init__(hello, deliver)
+        self._stopwatch = stopwatch
+        self._asked: tuple[tuple[str, float], ...] = ()  # most have none or one, and an empty tuple costs nothing
+
+    def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False, packet_id: int = 0) -> None:
+        if self._ended is None and parse_request(topic) is not None:
+            self._asked += ((topic, self._stopwatch.intent_s()),)
+        super().publish(topic, payload, qos, retain, packet_id)
+
+    def _arrived(self, packet: codec.Packet) -> None:
+        if isinstance(packet, codec.Publish) and self._asked and self._ended is None:
+            request, _, last = packet.topic.rpartition("/")
+            if last in _ANSWERS:
+                self._answered(request)
+        super()._arrived(packet)
+
+    def _answered(self, request: str) -> None:
+        """Answers to one topic come in the order of the requests."""
+        for index, (topic, intent_s) in enumerate(self._asked):
+            if topic == request:
+                self._asked = self._asked[:index] + self._asked[index + 1 :]
+                self._stopwatch.stop(topic, intent_s)
+                return
