@@ -10,6 +10,9 @@ STAMP := $(VENV)/.installed
 # A million power cuts: twice as long under coverage, which they would not change.
 SWEEPS := tests/sweep tests/boot/test_mini_sweep.py tests/boot/test_power_cut_sweep.py tests/boot/test_planted_bugs.py
 
+# One process a core; the tests of one file stay together.
+PARALLEL := -n auto --dist loadfile
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
@@ -23,10 +26,8 @@ test: $(STAMP)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(addprefix --ignore=,$(SWEEPS))
-	$(BIN)/coverage report
-	$(BIN)/pytest $(SWEEPS)
+	$(BIN)/pytest $(PARALLEL) --cov --cov-report=term $(addprefix --ignore=,$(SWEEPS))
+	$(BIN)/pytest $(PARALLEL) $(SWEEPS)
 	.ci/pythons
 
 pythons: $(STAMP)
