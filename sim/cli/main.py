@@ -29,6 +29,7 @@ COMMANDS = {
     "dev": ("sim.cli.dev:dev", "Make virtual modules and work with them: prompt, files, power, flash."),
     "cloud": ("sim.cli.cloud:cloud", "Look into the cloud that runs, and give devices certificates."),
     "sweep": ("sim.cli.sweep:sweep", "Cut power everywhere, and tell how every cut ends."),
+    "shrink": ("sim.cli.shrink:shrink", "Reduce a failing scenario to the smallest that still fails."),
     "check": ("sim.cli.check:check", "Check scenario files without running them."),
     "models": ("sim.cli.models:models", "List the module models, or show one."),
     "lint": ("sim.cli.lint:lint", "Find what an application would stumble over on the device."),

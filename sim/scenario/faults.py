@@ -6,14 +6,14 @@ whatever happens at a time or at a point of a phase takes effect between operati
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sim.cloud import artifact_faults as server
 from sim.cloud.artifact_faults import ArtifactFault
 from sim.device.module import Module
 from sim.flash.nor import Torn
 from sim.kernel.clock import Clock
-from sim.kernel.seeds import key
+from sim.kernel.seeds import draws, key
 from sim.scenario.schema import Scenario
 from sim.scenario.schema_faults import (
     ConnectionReset,
@@ -30,9 +30,12 @@ from sim.scenario.schema_faults import (
 )
 from sim.units import US_PER_S
 
+DRAW_STEPS = 1_000_000
+"""A share is taken to a millionth."""
+
 
 class DeviceFault:
-    """One fault on one device. `done` when it happened."""
+    """One fault on one device. `done` when it happened; with a `share`, nobody says that it must."""
 
     kind: str
 
@@ -40,6 +43,7 @@ class DeviceFault:
         self._clock = clock
         self._module = module
         self._when = spec.when
+        self.must_happen = spec.share is None
         self.done = False
 
     def __str__(self) -> str:
@@ -111,15 +115,23 @@ class PowerCutFault(DeviceFault):
         self._module.power_cut()
 
 
-def device_faults(scenario: Scenario, clock: Clock, devices: dict[str, Module]) -> Iterator[DeviceFault]:
+def device_faults(scenario: Scenario, clock: Clock, devices: dict[str, Module], seed: int) -> Iterator[DeviceFault]:
     """The faults of a scenario that act on devices, one for each device they name."""
     for number, fault in enumerate(scenario.faults):
         if (cut := fault.power_cut) is not None:
-            for name in scenario.things(cut.device):
+            for name in struck(scenario.things(cut.device), cut.share, number, seed):
                 yield PowerCutFault(clock, devices[name], cut, number)
         if (loss := fault.link_loss) is not None:
-            for name in scenario.things(loss.device):
+            for name in struck(scenario.things(loss.device), loss.share, number, seed):
                 yield LinkLossFault(clock, devices[name], loss)
+
+
+def struck(names: Sequence[str], share: float | None, number: int, seed: int) -> list[str]:
+    """Those of the devices that fault `number` strikes. One device more, or another fault, changes nobody's draw."""
+    if share is None:
+        return list(names)
+    below = round(share * DRAW_STEPS)
+    return [name for name in names if draws(seed, name, f"share of fault {number}").randrange(DRAW_STEPS) < below]
 
 
 def server_faults(scenario: Scenario, start_s: int) -> Iterator[ArtifactFault]:

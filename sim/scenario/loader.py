@@ -55,6 +55,11 @@ def find_scenario(name: str) -> Path:
 
 def load_scenario(path: Path, settings: Sequence[Setting] = ()) -> Scenario:
     """The scenario in `path` with these settings, fully checked; SpecError holds every problem found."""
+    return load_plain(path, settings)[1]
+
+
+def load_plain(path: Path, settings: Sequence[Setting] = ()) -> tuple[dict[str, Any], Scenario]:
+    """The same, with the plain data that it was read from, settings included."""
     document = Document(str(path), _text(path))
     data = document.read()
     scenario: Scenario | None = None
@@ -69,6 +74,18 @@ def load_scenario(path: Path, settings: Sequence[Setting] = ()) -> Scenario:
             document.report(place, message, offset=offset)
     if document.problems or scenario is None:
         raise SpecError(document.sorted_problems())
+    return data, scenario
+
+
+def scenario_of(data: Mapping[str, Any], source: Path) -> Scenario:
+    """The scenario that plain data is, as if it stood in the file `source`; SpecError tells the first problem."""
+    try:
+        scenario = Scenario.model_validate(data, context={"source": source})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise SpecError(f"{'.'.join(map(str, first['loc']))}: {_worded(first)}") from None
+    for place, message, _ in _Names(data, source.parent).problems():
+        raise SpecError(f"{'.'.join(map(str, place))}: {message}")
     return scenario
 
 
@@ -200,10 +217,15 @@ class _Names:
 
     def _fleet_problems(self) -> Iterator[Finding]:
         seen: set[str] = set()
+        shared: set[str] = set()  # groups whose members have an entry each
         for place, entry in self._fleet:
+            members = shared if "name" in entry else ()
             for key in ("name", "group"):
                 if isinstance(entry.get(key), str) and entry[key] in seen:
+                    if key == "group" and entry[key] in members:
+                        continue
                     yield (*place, key), f"the name {entry[key]!r} is already taken", 0
+            shared.update(group for group in (entry.get("group"),) if "name" in entry and isinstance(group, str))
             seen.update(name for name in (entry.get("name"), entry.get("group")) if isinstance(name, str))
             if isinstance(entry.get("model"), str):
                 yield from _model_problems(place, entry["model"], entry.get("firmware"))

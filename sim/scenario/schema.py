@@ -45,7 +45,7 @@ UART_PORTS = range(5)
 
 
 class Fleet(Spec):
-    """Devices of one kind: one by `name`, or `count` of them in a `group`.
+    """Devices of one kind: one by `name`, or `count` of them in a `group`. Named ones may share a group.
 
     `script` is a folder copied to /usr, whose main.py runs on boot, `backup` one for /bak; `agent: modelled` is the
     built-in application in its place. `stubs` are answers of modules that are not emulated. `uart` leads serial ports

@@ -44,12 +44,14 @@ class PowerLost(Spec):
 
 
 class PowerCut(PowerLost):
-    """Mains lost at `when`, on a device or on each of a group.
+    """Mains lost at `when`, on a device or on each of a group, or on about a `share` of the group.
 
-    `torn` is what the flash operation in flight leaves behind.
+    Each device draws for itself, by seed, name and number of the fault. `torn` is what the flash operation in flight
+    leaves behind.
     """
 
     device: str
+    share: Share | None = None
     when: When
     torn: Torn = Torn.PREFIX
 
@@ -61,9 +63,10 @@ class SignalLost(Spec):
 
 
 class LinkLoss(SignalLost):
-    """The radio network is gone at `when` (a time, or a point of a phase)."""
+    """The radio network is gone at `when` (a time, or a point of a phase); `share` as of a power cut."""
 
     device: str
+    share: Share | None = None
     when: When
 
     @model_validator(mode="after")

@@ -80,7 +80,7 @@ class World:
             for entry in scenario.fleet:
                 self._add(entry)
             if stage.elapsed_us is None:
-                self.faults = list(device_faults(scenario, self.clock, self.devices))
+                self.faults = list(device_faults(scenario, self.clock, self.devices, self.seed))
             self.steps = list(device_steps(scenario, self.clock, self.devices))
             self.peers = list(device_peers(scenario, self.clock, self.devices))
             streams = self._wiring.network.streams
