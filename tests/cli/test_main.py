@@ -181,14 +181,17 @@ def test_options_reach_the_run_and_its_replay(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str], options: RunOptions
 ) -> None:
     seen: list[RunOptions] = []
+    told: list[tuple[str, ...]] = []
 
-    def run(_name: str, given: RunOptions, _show: object) -> RunResult:
+    def run(_name: str, given: RunOptions, _show: object, settings: tuple[str, ...]) -> RunResult:
         seen.append(given)
+        told.append(settings)
         return result()
 
     monkeypatch.setattr("sim.cli.run._run", run)
-    call(capsys, "run", "s", *words)
-    replay = options.replay("s", 7).split()
+    call(capsys, "run", "s", *words, "--set", "fleet.0.count=3")
+    replay = options.replay("s", 7, told[0]).split()
     assert replay[:5] == ["qpyota", "run", "s", "--seed", "7"]
     call(capsys, *replay[1:])
     assert seen == [options, replace(options, seed=7, port=0)]
+    assert told == [("fleet.0.count=3",)] * 2
