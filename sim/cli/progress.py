@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sim.cloud.account import TRACK_SUFFIX
+from sim.errors import SpecError
+from sim.scenario.expect import suggest
+from sim.scenario.references import KNOWN_SHOWN
 from sim.trace import Observer, Record
 from sim.units import format_duration
 
@@ -56,10 +59,15 @@ _TEXTS: dict[str, Callable[[dict[str, Any]], str]] = {
 
 
 @contextmanager
-def progress(scenario: Scenario) -> Iterator[Observer]:
-    """An observer that shows the run of `scenario` until the block ends."""
+def progress(scenario: Scenario, follow: str | None = None) -> Iterator[Observer]:
+    """An observer that shows the run of `scenario` until the block ends, or one device of it to `follow`."""
     names = [name for entry in scenario.fleet for name in entry.devices()]
-    if sys.stderr.isatty():
+    if follow is not None:
+        if follow not in names:
+            raise SpecError(f"there is no device {follow!r} to follow{suggest(follow, names[:KNOWN_SHOWN])}")
+        show = _plain(1)
+        yield lambda record: show(record) if _device(record) == follow else None
+    elif sys.stderr.isatty():
         with _live(names) as observer:
             yield observer
     else:

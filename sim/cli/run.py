@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 COSTS_SHOWN = 20
 EXPLANATIONS_SHOWN = 5
+FAILURES_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class _Show:
     as_json: bool
     quiet: bool
     trace: Path | None
+    follow: str | None = None
 
 
 @click.command()
@@ -51,6 +53,7 @@ class _Show:
 @click.option("--runtime", type=click.Choice(["greenlet", "micropython"]), help="What interprets the scripts.")
 @click.option("--generation", type=click.Choice(["G21", "G25"]), help="Firmware generation of all devices.")
 @click.option("--trace", type=click.Path(dir_okay=False, path_type=Path), help="Write the trace as JSON lines.")
+@click.option("--follow", metavar="DEVICE", help="Show what this device does, and no other.")
 @click.option("--quiet", "-q", is_flag=True, help="Print the verdict only.")
 @click.option("--set", "settings", metavar="WAY=VALUE", multiple=True, help="Another value, e.g. fleet.0.count=200.")
 @click.option("--repeat", type=click.IntRange(1), help="So many runs, each with a seed of its own.")
@@ -67,7 +70,7 @@ def run(scenario: str | None, cut: str | None, **values: Any) -> Exit:
 
         return replay(str(cut), values["as_json"])
     options = _options(values)
-    show = _Show(values["as_json"], values["quiet"], values["trace"])
+    show = _Show(values["as_json"], values["quiet"], values["trace"], values["follow"])
     if values["repeat"] is not None or values["matrix"]:
         return _repeat(scenario, options, show, values)
     result = _run(scenario, options, show, values["settings"])
@@ -99,8 +102,8 @@ def _repeat(name: str, options: RunOptions, show: _Show, values: dict[str, Any])
     from sim.scenario.loader import find_scenario, load_scenario
     from sim.scenario.settings import combinations, parse_choice, parse_setting
 
-    if show.trace is not None or options.port:
-        raise click.UsageError("--trace and --port are for one run; the replay line of each of many takes them")
+    if show.trace is not None or show.follow is not None or options.port:
+        raise click.UsageError("--trace, --follow and --port are for one run: the replay line of each takes them")
     path = find_scenario(name)
     settings = tuple(map(parse_setting, values["settings"]))
     cells = combinations([parse_choice(word, "--matrix") for word in values["matrix"]], "--matrix")
@@ -110,8 +113,8 @@ def _repeat(name: str, options: RunOptions, show: _Show, values: dict[str, Any])
 
 
 def _run(name: str, options: RunOptions, show: _Show, settings: Sequence[str]) -> RunResult:
+    from sim.fleet.run import run_judged
     from sim.scenario.loader import find_scenario, load_scenario
-    from sim.scenario.runner import run_scenario
     from sim.scenario.settings import parse_setting
 
     scenario = load_scenario(find_scenario(name), [parse_setting(word) for word in settings])
@@ -122,8 +125,8 @@ def _run(name: str, options: RunOptions, show: _Show, settings: Sequence[str]) -
         if not (show.as_json or show.quiet):
             from sim.cli.progress import progress
 
-            observers.append(stack.enter_context(progress(scenario)))
-        return run_scenario(scenario, options, observers)
+            observers.append(stack.enter_context(progress(scenario, show.follow)))
+        return run_judged(scenario, options, observers)
 
 
 def _trace_writer(path: Path, stack: ExitStack) -> Observer:
@@ -149,6 +152,7 @@ def print_verdict(result: RunResult) -> None:
         click.echo(f"  {mark(expect.passed)} {expect.expr}")
         if expect.detail:
             click.echo(f"      {expect.detail}")
+    _print_thresholds(result)
     for problem in result.problems:
         click.echo(f"  {click.style('!', fg='yellow')} {problem}")
     for note in result.notes:
@@ -177,6 +181,19 @@ def _print_pace(pace: dict[str, Any]) -> None:
     for operation, spread in pace["latency_ms"].items():
         places = ", ".join(f"{place} {spread[place]:.1f} ms" for place in ("p50", "p95", "p99", "max"))
         click.echo(f"{operation} → answer, from the time of intent: {spread['count']} times, {places}")
+
+
+def _print_thresholds(result: RunResult) -> None:
+    """Thresholds with what was measured, and the devices that failed, each with the command that shows it again."""
+    rows = [(limit.metric, limit.expr, limit.shown) for limit in result.thresholds]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for limit, row in zip(result.thresholds, rows, strict=True):
+        text = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        click.echo(f"  {mark(limit.passed)} {text}" + ("  (ended the run)" if limit.aborted else ""))
+    for failure in result.failures[:FAILURES_SHOWN]:
+        click.echo(f"  - {failure.device}: {failure.reason}   replay: {failure.replay}")
+    if len(result.failures) > FAILURES_SHOWN:
+        click.echo(f"  … and {len(result.failures) - FAILURES_SHOWN} more devices that failed, in --json")
 
 
 def _print_costs(costs: list[dict[str, Any]]) -> None:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from sim.errors import QpyotaError, SpecError
+from sim.fleet.run import run_judged
 from sim.kernel.seeds import key
 from sim.scenario.loader import load_scenario
 from sim.scenario.processes import as_finished
 from sim.scenario.result import RunOptions, RunResult
-from sim.scenario.runner import run_scenario
 from sim.scenario.schema import Scenario
 from sim.scenario.settings import Setting
 
@@ -118,6 +118,6 @@ def play_all(
 def play(task: Task) -> Played[RunResult]:
     """Run it to its verdict."""
     try:
-        return Played(task, run_scenario(load_scenario(task.path, task.settings), task.options))
+        return Played(task, run_judged(load_scenario(task.path, task.settings), task.options))
     except QpyotaError as error:
         return Played(task, None, str(error), error.exit_code)

@@ -29,6 +29,7 @@ from sim.scenario.schema_steps import around_problems
 from sim.scenario.schema_stubs import stub_problems
 from sim.scenario.schema_users import USERS, User
 from sim.scenario.settings import Setting, applied
+from sim.scenario.thresholds import threshold_problems
 from sim.scenario.values import DOCUMENT_CHARS, S3Object, parse_s3_url
 from sim.shipped import scenarios_dir
 from sim.update.methods import METHODS, MINI_SUFFIXES
@@ -71,7 +72,7 @@ def load_plain(path: Path, settings: Sequence[Setting] = ()) -> tuple[dict[str, 
             for detail in error.errors(include_url=False):
                 _report_invalid(document, detail)
         for place, message, offset in _Names(data, path.parent).problems():
-            document.report(place, message, offset=offset)
+            document.report(place, message, on_key=offset < 0, offset=offset if offset >= 0 else -1 - offset)
     if document.problems or scenario is None:
         raise SpecError(document.sorted_problems())
     return data, scenario
@@ -208,6 +209,11 @@ class _Names:
         yield from host_problems(self._data, self.targets)
         for place, message in outside_problems(self._data):
             yield place, message, 0
+        groups = [
+            entry[key] for _, entry in self._fleet for key in ("group", "name") if isinstance(entry.get(key), str)
+        ]
+        models = [entry["model"] for _, entry in self._fleet if isinstance(entry.get("model"), str)]
+        yield from threshold_problems(self._data, {"job": self.jobs, "group": groups, "model": models})
         expects = self._data.get("expect")
         hosts = [str(place[-1]) for place, _ in mappings(self._data, "hosts")]
         names = {"device": self.devices, "job": self.jobs, "host": hosts}

@@ -12,7 +12,7 @@ from sim.scenario.expect import suggest
 
 KNOWN_SHOWN = 1000  # names looked through for a suggestion
 
-Finding = tuple[Place, str, int]  # where, what, and at which character of the text there
+Finding = tuple[Place, str, int]  # where, what, and at which character of the text there; -1 - N: of its key
 
 
 def mappings(data: Any, *way: str | int) -> Iterator[tuple[Place, dict[str, Any]]]:

@@ -58,6 +58,30 @@ class ExpectResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ThresholdResult:
+    """Outcome of one threshold: `metric` with its tags, `expr`, and `shown`, the measured value as people read it.
+
+    `value` is in microseconds, bytes, or a plain share or number; None when nothing was measured, which is no pass.
+    """
+
+    metric: str
+    expr: str
+    passed: bool
+    value: float | None
+    shown: str
+    aborted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A device that did not come through: why, and the command that shows its part of the run again."""
+
+    device: str
+    reason: str
+    replay: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunResult:
     """The verdict of a run.
 
@@ -65,6 +89,7 @@ class RunResult:
     defects of the run itself (a connection that did not drain, a fault that never happened): with any of them the run
     is incomplete, whatever it expects. `notes` are worth a look, and change nothing. `explanations`: a sentence on each
     device that is in a known trap. `pace`: how time went, and how long answers took, in a paced run (Truth).
+    `thresholds` and `failures` are there when the run was attended (sim.fleet).
     """
 
     scenario: str
@@ -82,11 +107,14 @@ class RunResult:
     notes: list[str] = field(default_factory=list)
     explanations: list[str] = field(default_factory=list)
     pace: dict[str, Any] | None = None
+    thresholds: list[ThresholdResult] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
-        """Every expect holds and nothing went wrong with the run itself."""
-        return not self.problems and all(expect.passed for expect in self.expects)
+        """Every expect and threshold holds, and nothing went wrong with the run itself."""
+        kept = all(threshold.passed for threshold in self.thresholds)
+        return kept and not self.problems and all(expect.passed for expect in self.expects)
 
     def to_json(self) -> dict[str, Any]:
         """One JSON object, in the order people read it."""
@@ -107,4 +135,6 @@ class RunResult:
             "notes": list(self.notes),
             "explanations": list(self.explanations),
             "pace": self.pace,
+            "thresholds": [asdict(threshold) for threshold in self.thresholds],
+            "failures": [asdict(failure) for failure in self.failures],
         }

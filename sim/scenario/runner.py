@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from sim.cloud.account import TRACK_SUFFIX
 from sim.device.module import Module
@@ -28,8 +29,26 @@ SETTLE_US = 5_000_000
 """A run goes on for this long after its last execution became terminal, so that devices get their last answers."""
 
 
-def run_scenario(scenario: Scenario, options: RunOptions, observers: Sequence[Observer] = ()) -> RunResult:
-    """Build the world, let its time pass, judge it, take it down. Raises QpyotaError when it cannot be built or run."""
+class Attendant(Protocol):
+    """Somebody who attends a run: sees its world before time begins, and again, with what it came to, after its end."""
+
+    def begin(self, world: World) -> None:
+        """The world is built and nothing has happened in it."""
+
+    def end(self, world: World, result: RunResult) -> RunResult:
+        """Time is over; the world still stands. Gives the result, with what there is to add to it."""
+
+
+def run_scenario(
+    scenario: Scenario,
+    options: RunOptions,
+    observers: Sequence[Observer] = (),
+    attendants: Sequence[Attendant] = (),
+) -> RunResult:
+    """Build the world, let its time pass, judge it, take it down. Raises QpyotaError when it cannot be built or run.
+
+    Thresholds are judged by an attendant: `sim.fleet.run.run_judged` brings one.
+    """
     started_s = time.perf_counter()
     world = World(scenario, options)
     try:
@@ -39,10 +58,15 @@ def run_scenario(scenario: Scenario, options: RunOptions, observers: Sequence[Ob
         tally, watch = Tally(world.devices), Watch(world.devices)
         world.trace.observe(tally)
         world.trace.observe(watch)
+        for attendant in attendants:
+            attendant.begin(world)
         world.start()
         with rare_collections():
             world.clock.run(scenario.duration_us)
-        return _result(world, tally, watch, time.perf_counter() - started_s)
+        result = _result(world, tally, watch, time.perf_counter() - started_s)
+        for attendant in attendants:
+            result = attendant.end(world, result)
+        return result
     finally:
         world.close()
 

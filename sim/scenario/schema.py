@@ -18,6 +18,7 @@ from sim.scenario.schema_faults import Fault
 from sim.scenario.schema_hosts import Hosts
 from sim.scenario.schema_jobs import Job
 from sim.scenario.schema_outside import AwsIot, OutsideBroker
+from sim.scenario.schema_reports import Thresholds
 from sim.scenario.schema_rules import Rules
 from sim.scenario.schema_steps import DeviceStep, PeerSpec
 from sim.scenario.schema_stubs import StubsSpec
@@ -178,6 +179,7 @@ class Scenario(Spec):
     peers: tuple[PeerSpec, ...] = ()
     hosts: Hosts = Field(default_factory=dict)
     expect: tuple[str, ...] = ()
+    thresholds: Thresholds = Field(default_factory=dict)
     _source: Path = PrivateAttr(default=Path())
     _settings: tuple[str, ...] = PrivateAttr(default=())
 
