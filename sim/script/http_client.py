@@ -56,8 +56,8 @@ class Ask:
 class Response:
     """`request.Response`. `text` and `content` are generators, each of the body's pieces once."""
 
-    status_code = 0
-    reason = ""
+    status_code: int = 0
+    reason: str = ""
     headers: dict[str, str] = {}  # noqa: RUF012 - the name is the class's, the value each object's own
 
     def __init__(self, sock: ScriptSocket, manners: Manners, size_bytes: int, decode: bool) -> None:
@@ -106,14 +106,17 @@ class Response:
             self.close()
 
     def _pieces(self) -> Iterator[bytes]:
+        """Closes at its end. One that is left alone half-way does nothing: nobody knows when it would be collected."""
         try:
             if "chunked" in self.headers.get(ENCODING, ""):
                 body = b"".join(self._chunks())
                 yield from (body[at : at + self._size] for at in range(0, len(body), self._size))
             else:
                 yield from self._plain()
-        finally:
+        except Exception:
             self.close()
+            raise
+        self.close()
 
     def _plain(self) -> Iterator[bytes]:
         length = self.headers.get(LENGTH)

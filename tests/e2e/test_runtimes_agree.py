@@ -3,6 +3,8 @@
 CPU time is left out of the comparison: greenlets count ticks, MicroPython has none (docs/runtimes.md).
 """
 
+from pathlib import Path
+
 import pytest
 from same_trace import per_device
 from upgrade_bench import NEW
@@ -12,6 +14,8 @@ from sim.scenario.loader import find_scenario, load_scenario
 from sim.scenario.result import RunOptions
 from sim.scenario.runner import run_scenario
 from sim.script import runtime
+
+APPLICATIONS = sorted((Path(__file__).parents[1] / "script" / "apps").glob("*/scenario.yaml"))
 
 KEYED = """\
 version: 1
@@ -57,16 +61,30 @@ def test_the_sample_over_real_sockets(bench, tmp_path):
     assert per_device(real.records) == per_device(greenlets.records)
 
 
+def _passing(path, runtime_name, generation=None):
+    """What a scenario tells of each device when it passes."""
+    records = []
+    options = RunOptions(transport="memory", runtime=runtime_name, generation=generation)
+    result = run_scenario(load_scenario(path), options, [records.append])
+    assert result.passed, result.expects
+    return per_device(records)
+
+
 @pytest.mark.parametrize("name", ["first_upgrade"])
 def test_scenarios_that_ship(name):
-    told = {}
-    for runtime_name in ("greenlet", "micropython"):
-        records = []
-        options = RunOptions(transport="memory", runtime=runtime_name)
-        result = run_scenario(load_scenario(find_scenario(name)), options, [records.append])
-        assert result.passed
-        told[runtime_name] = per_device(records)
-    assert told["micropython"] == told["greenlet"]
+    path = find_scenario(name)
+    assert _passing(path, "micropython") == _passing(path, "greenlet")
+
+
+@pytest.mark.parametrize("generation", ["G21", "G25"])
+@pytest.mark.parametrize("path", APPLICATIONS, ids=lambda path: path.parent.name)
+def test_applications(path, generation):
+    """Every one, and no difference: what one runtime does, the other does at the same instant."""
+    assert _passing(path, "micropython", generation) == _passing(path, "greenlet", generation)
+
+
+def test_all_applications_are_compared():
+    assert len(APPLICATIONS) >= 12
 
 
 def test_the_key_of_a_fleet_entry(tmp_path):

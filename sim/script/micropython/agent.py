@@ -124,8 +124,8 @@ def ask(word, *what):
     while True:
         message = park(me)
         if message[0] == "return":
-            for number, data in message[2]:
-                refs[number][0][:] = binascii.a2b_base64(data)
+            for number, content in message[2]:
+                change(refs[number][0], unpack(content))
             return unpack(message[1])
         if message[0] == "raise":
             raise unpack(message[1])
@@ -133,6 +133,15 @@ def ask(word, *what):
 
 
 # -- values
+
+
+def change(kept, content):
+    """The host has changed a list, dict or buffer that it was given."""
+    if isinstance(kept, dict):
+        kept.clear()
+        kept.update(content)
+    else:
+        kept[:] = content
 
 
 def keep(value):

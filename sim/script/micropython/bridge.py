@@ -104,6 +104,19 @@ class _Buffer(_Held, bytearray):
     pass
 
 
+_CHANGEABLE = (_List, _Dict, _Buffer)
+
+
+def _copy(value: _List | _Dict | _Buffer) -> Any:
+    """Its content, one level deep, as a thing of the host's own."""
+    match value:
+        case _List():
+            return list(value)
+        case _Dict():
+            return dict(value)
+    return bytes(value)
+
+
 class ScriptError(_Held):
     """Mixed into the class of the error that a script raised; `frames` is where, outermost call first."""
 
@@ -221,15 +234,17 @@ class Bridge:
                 return float(text)
         return value
 
-    def changed(self, values: list[Any], before: list[bytes]) -> list[tuple[int, str]]:
-        """Buffers among `values` that are not as `before`: number and content."""
-        buffers = [value for value in values if isinstance(value, _Buffer)]
-        return [(now._number, _text(now)) for now, then in zip(buffers, before, strict=True) if bytes(now) != then]
+    def changed(self, values: list[Any], before: list[Any]) -> list[tuple[int, Packed]]:
+        """Lists, dicts and buffers of the script among `values` that are not as `before`: number and content."""
+        held = [value for value in values if isinstance(value, _CHANGEABLE)]
+        return [
+            (now._number, self.pack(_copy(now))) for now, then in zip(held, before, strict=True) if _copy(now) != then
+        ]
 
     @staticmethod
-    def buffers(values: list[Any]) -> list[bytes]:
-        """What the buffers among `values` hold."""
-        return [bytes(value) for value in values if isinstance(value, _Buffer)]
+    def contents(values: list[Any]) -> list[Any]:
+        """What the lists, dicts and buffers among `values` hold."""
+        return [_copy(value) for value in values if isinstance(value, _CHANGEABLE)]
 
     def _hold(self, number: int, kind: type[_Held]) -> Any:
         held = self._held.get(number)
@@ -272,18 +287,19 @@ class Bridge:
         return self.by_handle(value) if isinstance(value, list | dict) else self.pack(value)
 
     def _class(self, kind: type) -> Packed:
+        """Names that a class annotates are each object's own: these are asked for every time."""
         base = next((k.__name__ for k in kind.__mro__ if k.__name__ in ERRORS and k.__module__ == "builtins"), None)
         methods, members = [], []
         for name in dir(kind):
             owner = next((k for k in kind.__mro__ if name in vars(k)), object)
             found = vars(owner).get(name)
-            if owner is object or (name.startswith("_") and name not in DUNDERS):
+            if owner is object or (name.startswith("_") and name not in DUNDERS) or not hasattr(kind, name):
                 continue
             if isinstance(found, staticmethod | classmethod | type):
                 members.append([name, self.by_handle(getattr(kind, name))])
             elif callable(found):
                 methods.append(name)
-            elif not inspect.isdatadescriptor(found):
+            elif not inspect.isdatadescriptor(found) and name not in inspect.get_annotations(owner):
                 members.append([name, self.pack(found)])
         return {"name": kind.__name__, "base": base, "methods": methods, "members": members}
 

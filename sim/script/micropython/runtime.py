@@ -103,8 +103,8 @@ class MicroPythonRuntime(ScriptRuntime):
             return "raise", self._bridge.pack(error)
         return "return", value, changed
 
-    def _do(self, asked: str, about: list[Packed]) -> tuple[Packed, list[tuple[int, str]]]:
-        """What the script wants of the host: packed, with the buffers that the host has filled."""
+    def _do(self, asked: str, about: list[Packed]) -> tuple[Packed, list[tuple[int, Packed]]]:
+        """What the script wants of the host: packed, with what the host changed in what it was given."""
         bridge = self._bridge
         if asked == "describe":
             return bridge.describe(about[0]), []
@@ -116,10 +116,11 @@ class MicroPythonRuntime(ScriptRuntime):
         *target, packed_values, packed_words = about
         values = [bridge.unpack(value) for value in packed_values]
         words = {name: bridge.unpack(value) for name, value in packed_words}
-        before = bridge.buffers(values)
+        given = [*values, *words.values()]
+        before = bridge.contents(given)
         result = self._target(asked, target)(*values, **words)
         packed = bridge.handle(result) if asked == "new" else bridge.pack(result)
-        return packed, bridge.changed(values, before)
+        return packed, bridge.changed(given, before)
 
     def _target(self, asked: str, target: list[Any]) -> Any:
         match asked, target:

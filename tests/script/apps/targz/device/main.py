@@ -50,37 +50,41 @@ def updater_folder():
     return get() if get else app_fota_download.updater_dir
 
 
-def members(path):
+def members(file):
     # (name, size, stream) of the files in a tar.gz; the stream must be read to the end of the file each time.
-    with open(path, "rb") as file:
-        file.read(GZIP_HEADER)
-        stream = uzlib.DecompIO(file, -15, 1)
-        while True:
-            header = stream.read(BLOCK)
-            if len(header) < BLOCK or header[0] == 0:
-                return
-            name = header[:100].rstrip(b"\0").decode()
-            size = int(header[124:135].rstrip(b"\0").decode(), 8)
-            if header[156:157] in (b"0", b"\0"):
-                yield name, size, stream
-                stream.read(-size % BLOCK)
+    file.read(GZIP_HEADER)
+    stream = uzlib.DecompIO(file, -15, 1)
+    while True:
+        header = stream.read(BLOCK)
+        if len(header) < BLOCK or header[0] == 0:
+            return
+        name = header[:100].rstrip(b"\0").decode()
+        size = int(header[124:135].rstrip(b"\0").decode(), 8)
+        if header[156:157] in (b"0", b"\0"):
+            yield name, size, stream
+            stream.read(-size % BLOCK)
+
+
+def write(target, size, stream):
+    ql_fs.mkdirs(ql_fs.path_dirname(target))
+    with open(target, "wb") as file:
+        left = size
+        while left:
+            piece = stream.read(min(left, BLOCK))
+            if not piece:
+                raise ValueError("the archive is cut")
+            file.write(piece)
+            left -= len(piece)
 
 
 def unpack(path):
     folder = updater_folder()
     names = []
-    for name, size, stream in members(path):
-        target = folder + "/usr/" + name
-        ql_fs.mkdirs(ql_fs.path_dirname(target))
-        with open(target, "wb") as file:
-            left = size
-            while left:
-                piece = stream.read(min(left, BLOCK))
-                if not piece:
-                    raise ValueError("the archive is cut")
-                file.write(piece)
-                left -= len(piece)
-        names.append((name, size))
+    # Closed here, not in a generator that an error leaves alone: an open file cannot be removed.
+    with open(path, "rb") as file:
+        for name, size, stream in members(file):
+            write(folder + "/usr/" + name, size, stream)
+            names.append((name, size))
     return names
 
 
