@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sim.device.module import Module
-from sim.device.radio import MqttLink
+from sim.device.mqtt_link import MqttLink
 from sim.jobs import topics
 from sim.jobs.messages import Status
 from sim.kernel.clock import Story

@@ -15,7 +15,7 @@ from sim.kernel.clock import Timer
 from sim.ports import Pingresp
 
 if TYPE_CHECKING:
-    from sim.device.radio import MqttLink
+    from sim.device.mqtt_link import MqttLink
 
 PINGREQ_BYTES, PINGRESP_BYTES = 2, 4
 """What the air counts for them; an answer of any sort but a message counts 4."""

@@ -8,14 +8,14 @@ order is kept. When power goes, everything on its way is gone, and the other sid
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import simpy
 
 from sim.device.http_link import HttpLink
-from sim.device.keepalive import Rest
-from sim.device.link import DNS_ROUND_TRIPS, TCP_ROUND_TRIPS, TLS_ROUND_TRIPS, Link
+from sim.device.link import Link
 from sim.device.model import RadioSpec
+from sim.device.mqtt_link import MqttLink
 from sim.device.sim_card import make_sim
 from sim.device.tcp_link import TakeLink, TcpLink, TcpPort, UdpLink
 from sim.kernel.clock import Clock, Story, Timer
@@ -24,13 +24,8 @@ from sim.kernel.seeds import Draws, draws
 from sim.ports import (
     Address,
     Arrival,
-    Closed,
-    Connack,
     Hello,
-    Message,
-    MqttChannel,
     Network,
-    Pingresp,
     TcpArrival,
 )
 
@@ -281,132 +276,3 @@ class Radio:
 def _without(things: tuple[T, ...], gone: T) -> tuple[T, ...]:
     """Most devices have none or one of them, and an empty tuple costs nothing."""
     return tuple([it for it in things if it != gone])
-
-
-class MqttLink(Link):
-    """An MQTT connection as the device sees it: every call takes its time on the air."""
-
-    __slots__ = ("_channel", "_receive", "_rest")
-
-    def __init__(self, radio: Radio, hello: Hello, receive: Callable[[Arrival], None]) -> None:
-        super().__init__(radio)
-        self._receive = receive
-        self._channel: MqttChannel | None = None
-        self._rest: Rest | None = None
-        radio.trace("mqtt.connect", host=hello.host, port=hello.port, client=hello.client_id, tls=hello.tls)
-        trips = DNS_ROUND_TRIPS + TCP_ROUND_TRIPS + (TLS_ROUND_TRIPS if hello.tls else 0)
-        size = len(hello.client_id) + len(hello.user or "") + len(hello.password or "") + 16
-        self.up(size, self._open, hello, extra_us=self.round_trips_us(trips))
-
-    def subscribe(self, packet_id: int, topic_filter: str, qos: int) -> None:
-        """SUBSCRIBE with one filter."""
-        self.radio.trace("mqtt.subscribe", filter=topic_filter, qos=qos)
-        self.up(len(topic_filter) + 7, self._send, "subscribe", packet_id, topic_filter, qos)
-
-    def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False, packet_id: int = 0) -> None:
-        """PUBLISH."""
-        self.radio.trace("mqtt.out", topic=topic, payload=payload.decode("utf-8", "replace"), qos=qos)
-        self.up(len(topic) + len(payload) + 7, self._send, "publish", topic, payload, qos, retain, packet_id)
-
-    def ack(self, packet_id: int) -> None:
-        """PUBACK of a QoS 1 message."""
-        self.up(4, self._send, "ack", packet_id)
-
-    def ping(self) -> None:
-        """PINGREQ."""
-        self.up(2, self._send, "ping")
-
-    def rest(self, period_us: int, patience_us: int, silent: Callable[[], None]) -> None:
-        """Send a PINGREQ each period and nothing else, until `wake`. `silent()` is called, and the rest is over, when
-        one is not answered for `patience_us`."""
-        self._rest = Rest(self, period_us, patience_us, silent)
-
-    def wake(self) -> None:
-        """The rest is over; to be called before anything else is sent."""
-        rest, self._rest = self._rest, None
-        if rest is not None:
-            rest.settle()
-            rest.end()
-
-    def disconnect(self) -> None:
-        """DISCONNECT and close, once everything before it has left."""
-        self.wake()
-        self.up(2, self._finish, "disconnect")
-
-    def abort(self) -> None:
-        """Close without DISCONNECT, as a client that gave up on its socket."""
-        self.wake()
-        self.up(0, self._finish, "abort")
-        self._receive = _nobody
-
-    def vanish(self) -> None:
-        self.wake()
-        super().vanish()
-        if self._channel is not None:
-            self._channel.vanish()
-
-    def lose(self) -> None:
-        """As its base has it; at rest, the next ping will tell."""
-        rest, self._rest = self._rest, None
-        if rest is not None:
-            rest.settle()
-        super().lose()
-        self._rest = rest
-
-    # -- what a rest asks of it
-
-    def channel_rests(self, silence_us: int) -> bool:
-        """Whether pings need not be sent one by one, if the longest silence between two is this."""
-        return self._channel is not None and self._channel.rest(silence_us)
-
-    def channel_heard(self, at_us: int | None) -> None:
-        """Pings are sent one by one again; the last one was heard at `at_us`, None: there was none."""
-        if self._channel is not None:
-            self._channel.heard(at_us)
-
-    def on_its_way_up(self, at_us: int) -> None:
-        """A PINGREQ reaches the broker then."""
-        self.up_at(at_us, self._send, "ping")
-
-    def on_its_way_down(self, at_us: int, arrival: Arrival) -> None:
-        """This reaches the device then."""
-        self.down_at(at_us, self._deliver, arrival)
-
-    def _open(self, hello: Hello) -> None:
-        self._channel = self.radio.network.mqtt(self.radio.device, hello, self._arrive)
-
-    def _send(self, call: str, *args: Any) -> None:
-        if self._channel is not None:
-            getattr(self._channel, call)(*args)
-
-    def _finish(self, call: str) -> None:
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            getattr(channel, call)()
-        self.end()
-
-    def _arrive(self, arrival: Arrival) -> None:
-        if self.alive:
-            if self._rest is not None:
-                self._rest.settle(late=True)
-            size = len(arrival.topic) + len(arrival.payload) + 5 if isinstance(arrival, Message) else 4
-            self.down(size, self._deliver, arrival)
-
-    def _deliver(self, arrival: Arrival) -> None:
-        if isinstance(arrival, Message):
-            payload = arrival.payload.decode("utf-8", "replace")
-            self.radio.trace("mqtt.in", topic=arrival.topic, payload=payload, qos=arrival.qos)
-        elif isinstance(arrival, Connack):
-            self.radio.trace("mqtt.connack", code=arrival.code)
-        elif isinstance(arrival, Closed):
-            self.radio.trace("mqtt.closed", reason=arrival.reason)
-            self._channel = None
-            self.end()
-        elif self._rest is not None and isinstance(arrival, Pingresp):
-            self._rest.pong()
-            return
-        self._receive(arrival)
-
-
-def _nobody(_arrival: Arrival) -> None:
-    pass

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from sim.device.radio import MqttLink
+from sim.device.mqtt_link import MqttLink
 from sim.kernel.clock import Timer
 from sim.kernel.fibers import Signal
 from sim.ports import Arrival, Closed, Connack, Hello, Message

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.device.model import load_model
-from sim.device.radio import MqttLink, Radio
+from sim.device.mqtt_link import MqttLink
+from sim.device.radio import Radio
 from sim.kernel.clock import Clock
 from sim.mqtt.rules import AWS, RELAXED
 from sim.mqtt.switchboard import EVERYTHING

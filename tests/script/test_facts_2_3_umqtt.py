@@ -5,7 +5,8 @@ from itertools import pairwise
 import pytest
 from script_rig import FIRMWARE
 
-from sim.device.radio import MqttLink, Radio
+from sim.device.mqtt_link import MqttLink
+from sim.device.radio import Radio
 
 G21, G25 = {"generation": "G21"}, {"generation": "G25"}
 BOTH = pytest.mark.parametrize("generation", ["G21", "G25"])
