@@ -48,6 +48,8 @@ class HttpLink(Link):
         if not self._connected:
             tls = request.url.startswith("https:")
             trips = DNS_ROUND_TRIPS + TCP_ROUND_TRIPS + (TLS_ROUND_TRIPS if tls else 0)
+        if self.radio.doze is not None:
+            self.radio.doze.stir()
         size = len(request.url) + sum(len(k) + len(v) + 4 for k, v in request.headers.items()) + 80
         self._ask(request, answer, self.radio.clock.now_us + self.round_trips_us(trips) + self.up_us(size))
         result = yield answer
@@ -60,7 +62,8 @@ class HttpLink(Link):
     def _ask(self, request: HttpRequest, answer: simpy.Event, reached_us: int) -> None:
         """The request reaches the server then. Where the network knows the answer already, nothing happens but that
         it has come in."""
-        known = self.radio.network.foresee(self.radio.device, request, reached_us)
+        alone = self.radio.cell is None and self.radio.doze is None
+        known = self.radio.network.foresee(self.radio.device, request, reached_us) if alone else None
         if known is None:
             self.up_at(reached_us, self._send, request, answer)
         else:

@@ -3,7 +3,7 @@
 Where the network can (`MqttChannel.rest`), pings are accounted for and not stepped: nothing happens until something
 else does, and then everything is what it would be had each ping been sent: draws of the air, what the broker has heard,
 a ping that is just on its way. Rules: an accounted rest is settled before anything else moves on the connection; once
-settled it goes on step by step.
+settled it goes on step by step. Where packets get lost every ping is sent: one may come too late.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from sim.device.air import draws_plainly
 from sim.kernel.clock import Timer
 from sim.ports import Pingresp
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 PINGREQ_BYTES, PINGRESP_BYTES = 2, 4
 """What the air counts for them; an answer of any sort but a message counts 4."""
-
-DRAWS_OF_A_PING = 2
-"""One for its way up, one for its answer's way down."""
 
 
 class Rest:
@@ -48,7 +46,7 @@ class Rest:
         self._pings = 0
         self._due: Timer | None = None
         self._give_up: Timer | None = None
-        self._accounted = link.channel_rests(period_us + patience_us)
+        self._accounted = draws_plainly(link.radio.spec) and link.channel_rests(period_us + patience_us)
         if not self._accounted:
             self._wait()
 
@@ -63,9 +61,9 @@ class Rest:
         heard_us = None
         if self._pings:
             if self._pings > 1:
-                link.skip_draws(DRAWS_OF_A_PING * (self._pings - 2))
+                link.skip_pairs(self._pings - 2, PINGREQ_BYTES, PINGRESP_BYTES)
                 heard_us = self._sent_us(self._pings - 1) + link.up_us(PINGREQ_BYTES)
-                link.skip_draws(1)
+                link.down_us(PINGRESP_BYTES)
             heard_us = self._replay_last(heard_us, now_us)
         link.channel_heard(heard_us)
         self._wait()
@@ -87,11 +85,15 @@ class Rest:
         """The last ping, which may be on its way; when the broker last heard one."""
         link, sent_us = self._link, self._sent_us(self._pings)
         reached_us = sent_us + link.up_us(PINGREQ_BYTES)
+        if link.radio.doze is not None:
+            link.radio.doze.heard(sent_us)
         if reached_us > now_us:
             link.on_its_way_up(reached_us)
             self._await_pong(sent_us)
             return heard_us
         answered_us = reached_us + link.down_us(PINGRESP_BYTES)
+        if link.radio.doze is not None:
+            link.radio.doze.heard(answered_us if answered_us <= now_us else reached_us)
         if answered_us > now_us:
             link.on_its_way_down(answered_us, Pingresp())
             self._await_pong(sent_us)

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from sim.device.air import SEGMENT_BYTES, UNITS, delay, draws_plainly
 from sim.kernel.clock import Timer
 
 if TYPE_CHECKING:
+    from sim.device.cell import Cell
     from sim.device.radio import Radio
 
 TCP_ROUND_TRIPS = 1
@@ -38,11 +40,20 @@ class Link:
 
     def up(self, size_bytes: int, fn: Callable[..., object], *args: Any, extra_us: int = 0) -> None:
         """Call `fn` when a packet of this size has left; later packets never overtake it."""
+        if self.radio.doze is not None:
+            self.radio.doze.stir()
         self.up_at(self.radio.clock.now_us + extra_us + self.up_us(size_bytes), fn, *args)
 
     def down(self, size_bytes: int, fn: Callable[..., object], *args: Any, extra_us: int = 0) -> None:
-        """Call `fn` when a packet of this size has come in."""
+        """Call `fn` when a packet of this size has come in; a device that sleeps gets it when it hears again."""
+        doze = self.radio.doze
+        if doze is not None and doze.holds(self._down_late, size_bytes, fn, args, extra_us):
+            return
         self.down_at(self.radio.clock.now_us + extra_us + self.down_us(size_bytes), fn, *args)
+
+    def _down_late(self, size_bytes: int, fn: Callable[..., object], args: tuple[Any, ...], extra_us: int) -> None:
+        if self.alive:
+            self.down(size_bytes, fn, *args, extra_us=extra_us)
 
     def up_at(self, at_us: int, fn: Callable[..., object], *args: Any) -> None:
         """As `up`, for a packet whose time on the air is known."""
@@ -55,16 +66,22 @@ class Link:
         self._at(self._down_us, fn, *args)
 
     def up_us(self, size_bytes: int) -> int:
-        """How long the next packet of this size is on its way up; draws its jitter."""
-        return self._one_way_us(size_bytes, self.radio.spec.up_bytes_per_s)
+        """How long the next packet of this size is on its way up; draws its jitter, and counts it."""
+        way_us, sent = self._one_way_us(size_bytes, self.radio.spec.up_bytes_per_s)
+        self.radio.up_bytes += sent
+        return way_us
 
     def down_us(self, size_bytes: int) -> int:
-        """How long the next packet of this size is on its way down; draws its jitter."""
-        return self._one_way_us(size_bytes, self.radio.spec.down_bytes_per_s)
+        """How long the next packet of this size is on its way down; draws its jitter, and counts it."""
+        way_us, sent = self._one_way_us(size_bytes, self.radio.spec.down_bytes_per_s, self.radio.cell)
+        self.radio.down_bytes += sent
+        return way_us
 
-    def skip_draws(self, count: int) -> None:
-        """So many packets went whose times nobody needs."""
-        self._draws.skip(count)
+    def skip_pairs(self, count: int, up_bytes: int, down_bytes: int) -> None:
+        """So many packets went up, and each had an answer, whose times nobody needs. Only where `draws_plainly`."""
+        self._draws.skip(2 * count)
+        self.radio.up_bytes += count * with_headers(up_bytes)
+        self.radio.down_bytes += count * with_headers(down_bytes)
 
     def vanish(self) -> None:
         """Nothing on its way arrives any more."""
@@ -72,6 +89,9 @@ class Link:
         for timer in self._timers or ():
             timer.cancel()
         self._timers = None
+
+    def settle(self) -> None:
+        """Count what was accounted for and not stepped."""
 
     def lose(self) -> None:
         """The signal is gone: this connection stays open and silent."""
@@ -87,16 +107,30 @@ class Link:
         self.radio.forget(self)
 
     def round_trips_us(self, count: int) -> int:
-        """Time of `count` round trips, each with its own jitter."""
-        return sum(self.radio.spec.rtt_us + self._jitter_us() for _ in range(count))
+        """Time of `count` round trips of small packets, each with its own jitter."""
+        total_us = 0
+        for _ in range(count):
+            trip_us, lost = self._delay(self.radio.spec.rtt_us)
+            total_us += trip_us
+            self.radio.up_bytes += with_headers(0) * (1 + lost)
+            self.radio.down_bytes += with_headers(0)
+        return total_us
 
-    def _one_way_us(self, size_bytes: int, rate_bytes_per_s: int) -> int:
-        """Half a round trip, jitter, and the bytes at the link's rate."""
+    def _one_way_us(self, size_bytes: int, rate_bytes_per_s: int, cell: Cell | None = None) -> tuple[int, int]:
+        """Half a round trip, jitter, and the bytes at the link's rate; and all bytes that went, headers and lost ones
+        among them."""
         transfer_us = (size_bytes + PACKET_OVERHEAD_BYTES) * 1_000_000 // rate_bytes_per_s
-        return self.radio.spec.rtt_us // 2 + self._jitter_us() + transfer_us
+        if cell is not None:
+            transfer_us = max(transfer_us, cell.take_us(self.radio.clock.now_us, size_bytes))
+        way_us, lost = self._delay(self.radio.spec.rtt_us // 2)
+        again = lost * with_headers(min(size_bytes, SEGMENT_BYTES))
+        return way_us + transfer_us, with_headers(size_bytes) + again
 
-    def _jitter_us(self) -> int:
-        return self._draws.randrange(self.radio.spec.jitter_us + 1)
+    def _delay(self, way_us: int) -> tuple[int, int]:
+        spec = self.radio.spec
+        if draws_plainly(spec):
+            return way_us + self._draws.randrange(spec.jitter_us + 1), 0
+        return delay(spec, way_us, self._draws.randrange(UNITS))
 
     def _at(self, at_us: int, fn: Callable[..., object], *args: Any) -> None:
         timer = self.radio.clock.after(at_us - self.radio.clock.now_us, self._run, fn, args)
@@ -114,4 +148,11 @@ class Link:
             self._timers.pop(timer, None)
             if not self._timers:
                 self._timers = None  # a dict that was used keeps its size
+        if self.radio.doze is not None:
+            self.radio.doze.heard(self.radio.clock.now_us)
         fn(*args)
+
+
+def with_headers(size_bytes: int) -> int:
+    """What the operator counts for so many bytes: each packet's headers, too."""
+    return size_bytes + PACKET_OVERHEAD_BYTES * max(1, -(-size_bytes // SEGMENT_BYTES))

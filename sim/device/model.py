@@ -58,13 +58,19 @@ class FotaTraits:
 
 @dataclass(frozen=True, slots=True)
 class RadioSpec:
-    """The link in good conditions: round trip, its jitter (added, 0 to this), and rates that applications reach."""
+    """The link in good conditions: round trip, its jitter (added, 0 to this), and rates that applications reach.
+
+    Of a named network also `loss`, the share of packets that must be sent again, and `spread`, with which the round
+    trip is log-normal around `rtt_us` (air.py).
+    """
 
     category: str
     rtt_us: int
     jitter_us: int
     down_bytes_per_s: int
     up_bytes_per_s: int
+    loss: float = 0.0
+    spread: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from sim.device.console import Console
 from sim.device.http_link import HttpLink
 from sim.device.identity import DeviceIdentity
 from sim.device.life import Life
-from sim.device.model import ModelSpec, Regions
+from sim.device.model import ModelSpec, RadioSpec, Regions
 from sim.device.model_file import Generation
 from sim.device.playback import Playback
 from sim.device.radio import Radio
@@ -61,7 +61,8 @@ class Program(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a device is made of, apart from its flash content. `generation`: of its interpreter; None: it has none."""
+    """What a device is made of, apart from its flash content. `generation`: of its interpreter; None: it has none.
+    `radio`: of the network it is in; None: as its model has it."""
 
     name: str
     model: ModelSpec
@@ -69,6 +70,7 @@ class Setting:
     trust: Trust
     seed: int
     generation: Generation | None = None
+    radio: RadioSpec | None = None
 
 
 class Module:
@@ -90,7 +92,8 @@ class Module:
         self._nor = Nor(setting.model.part)
         self._playback: Playback | None = None
         self._regions: Regions | None = None
-        self.radio = Radio(clock, setting.model.radio, network, setting.name, setting.seed, self.trace)
+        spec = setting.radio or setting.model.radio
+        self.radio = Radio(clock, spec, network, setting.name, setting.seed, self.trace)
         self._board: Board | None = None
         self._console: Console | None = None
         self._sim: SimSlot | None = None

@@ -78,6 +78,10 @@ class MqttLink(Link):
         if self._channel is not None:
             self._channel.vanish()
 
+    def settle(self) -> None:
+        if self._rest is not None:
+            self._rest.settle(late=True)
+
     def lose(self) -> None:
         """As its base has it; at rest, the next ping will tell."""
         rest, self._rest = self._rest, None

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import simpy
 
+from sim.device.cell import Cell, Doze
 from sim.device.http_link import HttpLink
 from sim.device.link import Link
 from sim.device.model import RadioSpec
@@ -45,6 +46,10 @@ ROAMING = 5
 NO_COVERAGE = "coverage"
 """What keeps a module off where there is no network, until it is carried elsewhere."""
 
+NO_SIGNAL, NO_CELL, NO_NETWORK = "signal", "cell", "network"
+SIGNAL_REASONS = (NO_SIGNAL, NO_CELL, NO_NETWORK)
+"""No signal: a fault of the device's, of its cell, or an outage of its network."""
+
 NO_CONTEXT = "context"
 """What keeps a module off that is registered and whose program ended its data connection; the next start forgets it."""
 
@@ -63,8 +68,8 @@ class Radio:
 
     __slots__ = (
         "_attach_event", "_attach_timer", "_draws", "_hindrances", "_links", "_opened", "_own_ports", "_ports",
-        "_search_is_over", "_seed", "_signal_back", "attached", "clock", "csq", "device", "network", "on", "on_attach",
-        "on_change", "registered_as", "spec", "trace",
+        "_search_is_over", "_seed", "_signal_back", "attached", "cell", "clock", "csq", "device", "down_bytes",
+        "doze", "network", "on", "on_attach", "on_change", "registered_as", "spec", "trace", "up_bytes",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +89,12 @@ class Radio:
         self.csq = CSQ_GOOD
         self.on = False
         """Whether the module has its radio on."""
+        self.cell: Cell | None = None
+        """What it shares with other devices; None: nothing."""
+        self.doze: Doze | None = None
+        """How it sleeps; None: it does not."""
+        self.up_bytes = self.down_bytes = 0
+        """What the operator counted so far, headers and packets that were sent again among it."""
         self._hindrances: tuple[str, ...] = ()
         self._search_is_over = False
         self._signal_back: Timer | None = None
@@ -112,6 +123,8 @@ class Radio:
     def power_off(self) -> None:
         """Everything on its way is gone; no connection is closed, they just fall silent."""
         self.on = False
+        if self.doze is not None:
+            self.doze.forget()
         self._detach()
         if self._attach_timer is not None:
             self._attach_timer.cancel()
@@ -144,8 +157,13 @@ class Radio:
         self.trace("link.lost")
         if self._signal_back is not None:
             self._signal_back.cancel()
-        self.hinder("signal")
-        self._signal_back = self.clock.after(for_us, self.free, "signal", 0)
+        self.hinder(NO_SIGNAL)
+        self._signal_back = self.clock.after(for_us, self.free, NO_SIGNAL, 0)
+
+    def settle(self) -> None:
+        """Count what was accounted for and not stepped, up to now."""
+        for link in self._links:
+            link.settle()
 
     def hinder(self, reason: str) -> None:
         """Something keeps the module off the network, until it is freed of it."""
@@ -168,7 +186,7 @@ class Radio:
         """Registration as `net.getState()` tells it."""
         if not self.on or "sim" in self._hindrances:
             return OFF
-        if "signal" in self._hindrances or not self.covered or not self._search_is_over:
+        if any(reason in SIGNAL_REASONS for reason in self._hindrances) or not self.covered or not self._search_is_over:
             return SEARCHING
         return self.registered_as
 

@@ -121,7 +121,8 @@ class JobView(View):
 
 @dataclass(frozen=True, slots=True)
 class DeviceView(View):
-    """A device: version of the `firmware` that runs (None if none does), number of `boots`, whether `bricked`.
+    """A device: version of the `firmware` that runs (None if none does), number of `boots`, whether `bricked`;
+    `up_bytes` and `down_bytes` on the air, as its operator counts them.
 
     `_read` gives a file's content by its absolute path, None if there is no such file.
     """
@@ -130,6 +131,8 @@ class DeviceView(View):
     boots: int
     bricked: bool
     _read: Callable[[str], bytes | None] = field(repr=False)
+    up_bytes: int = 0
+    down_bytes: int = 0
 
     def file(self, path: str) -> str | None:
         """Text of a file of the device, None if there is none."""
@@ -139,7 +142,7 @@ class DeviceView(View):
 
 @dataclass(frozen=True, slots=True)
 class FleetView(View):
-    """All devices: one by `device[NAME]`, and the number of bricked ones."""
+    """All devices: one by `device[NAME]`, the number of bricked ones, and the bytes of all."""
 
     _by_name: Mapping[str, DeviceView]
 
@@ -150,6 +153,16 @@ class FleetView(View):
     def bricked(self) -> int:
         """How many devices are bricked."""
         return sum(device.bricked for device in self._by_name.values())
+
+    @property
+    def up_bytes(self) -> int:
+        """Bytes that all devices sent."""
+        return sum(device.up_bytes for device in self._by_name.values())
+
+    @property
+    def down_bytes(self) -> int:
+        """Bytes that came in at all devices."""
+        return sum(device.down_bytes for device in self._by_name.values())
 
 
 @dataclass(frozen=True, slots=True)

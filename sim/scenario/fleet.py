@@ -18,6 +18,7 @@ from sim.flash.nor import NorSnapshot
 from sim.kernel.clock import Clock
 from sim.net.alias import AliasNetwork
 from sim.scenario.packages import firmware
+from sim.scenario.places import Places
 from sim.scenario.result import RunOptions
 from sim.scenario.schema import Fleet
 from sim.scenario.schema_stubs import stubs_of
@@ -37,6 +38,7 @@ class Ground:
     wiring: Wired
     seed: int
     trust: Trust
+    places: Places
 
 
 def make_devices(entry: Fleet, ground: Ground, options: RunOptions) -> dict[str, Module]:
@@ -59,11 +61,13 @@ def make_devices(entry: Fleet, ground: Ground, options: RunOptions) -> dict[str,
     devices: dict[str, Module] = {}
     for name in entry.devices():
         identity = DeviceIdentity(ground.seed, name, issue)
-        setting = Setting(name, model, identity, ground.trust, ground.seed, firmware_as)
+        radio = ground.places.radio(ground.places.place(entry, name), model.radio)
+        setting = Setting(name, model, identity, ground.trust, ground.seed, firmware_as, radio)
         module = devices[name] = Module(ground.clock, ground.trace, network, setting, program)
         if factory is None:
             factory = _factory(module, entry, files)
         module.nor.restore(factory)
+        ground.places.settle(entry, module)
     return devices
 
 

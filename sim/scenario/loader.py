@@ -24,6 +24,7 @@ from sim.scenario.expect import suggest
 from sim.scenario.references import Finding, mapping, mappings, unknown
 from sim.scenario.schema import Fleet, Scenario
 from sim.scenario.schema_hosts import host_problems
+from sim.scenario.schema_networks import network_problems
 from sim.scenario.schema_outside import outside_problems
 from sim.scenario.schema_steps import around_problems
 from sim.scenario.schema_stubs import stub_problems
@@ -204,6 +205,7 @@ class _Names:
         yield from self._package_problems()
         yield from self._job_problems()
         yield from self._fault_problems()
+        yield from network_problems(self._data)
         yield from around_problems(self._data, self.targets)
         yield from stub_problems(self._fleet)
         yield from host_problems(self._data, self.targets)

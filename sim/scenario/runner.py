@@ -166,7 +166,10 @@ def _host_view(host: Host) -> HostView:
 
 
 def _device_view(module: Module) -> DeviceView:
-    return DeviceView(installed_version(module), module.boots, module.bricked, lambda path: read_file(module, path))
+    radio = module.radio
+    radio.settle()
+    read = partial(read_file, module)
+    return DeviceView(installed_version(module), module.boots, module.bricked, read, radio.up_bytes, radio.down_bytes)
 
 
 def _named(scenario: Scenario) -> str:

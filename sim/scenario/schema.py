@@ -17,6 +17,7 @@ from sim.pack.opaque import load_note
 from sim.scenario.schema_faults import Fault
 from sim.scenario.schema_hosts import Hosts
 from sim.scenario.schema_jobs import Job
+from sim.scenario.schema_networks import Network, NetworkName
 from sim.scenario.schema_outside import AwsIot, OutsideBroker
 from sim.scenario.schema_reports import Thresholds
 from sim.scenario.schema_rules import Rules
@@ -30,8 +31,11 @@ from sim.scenario.values import (
     FolderPath,
     Generation,
     LineEnd,
+    Millivolts,
     Number,
     RuntimeName,
+    Share,
+    ShareRange,
     Spec,
     ThingName,
     UmqttProfile,
@@ -45,15 +49,48 @@ UART_PORTS = range(5)
 """UART0 to UART4."""
 
 
+class Battery(Spec):
+    """A steady `voltage`, or a cell of a `level`, drawn for each device when it is a range."""
+
+    voltage_mv: Millivolts | None = Field(default=None, alias="voltage")
+    level: ShareRange | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Battery:
+        exactly_one(self, "voltage_mv", "level")
+        return self
+
+
+class Start(Spec):
+    """When devices get their power: one after another within `ramp`, and each up to `jitter` later."""
+
+    ramp_us: DurationUs = Field(default=0, alias="ramp")
+    jitter_us: DurationUs = Field(default=0, alias="jitter")
+
+
+def _shares(value: Any) -> Any:
+    return {value: "100%"} if isinstance(value, str) else value
+
+
+def _whole(shares: dict[str, float]) -> dict[str, float]:
+    if abs(sum(shares.values()) - 1) > 1e-9:
+        raise ValueError(f"the shares come to {sum(shares.values()) * 100:g}%, not to 100%")
+    return shares
+
+
+NetworkShares = Annotated[dict[str, Share], BeforeValidator(_shares), AfterValidator(_whole)]
+
+
 class Fleet(Spec):
     """Devices of one kind: one by `name`, or `count` of them in a `group`. Named ones may share a group.
 
     `script` is a folder copied to /usr, whose main.py runs on boot, `backup` one for /bak; `agent: modelled` is the
     built-in application in its place. `stubs` are answers of modules that are not emulated. `uart` leads serial ports
-    out of a paced run: to a `pty`, or to `tcp:PORT` of this machine. The network is the one of the model. `generation`
+    out of a paced run: to a `pty`, or to `tcp:PORT` of this machine. `generation`
     is the firmware that a script sees, the model's own when it is left out; `umqtt` another MQTT client than the
     generation's. `alias` is the thing name that stands in the script, in whose place each device's own name goes over
-    the network. `runtime` is what interprets the script.
+    the network. `runtime` is what interprets the script. `network` is one name, or names with shares that come to
+    100%, drawn for each device.
     """
 
     name: ThingName | None = None
@@ -70,6 +107,9 @@ class Fleet(Spec):
     uart: dict[Number, Annotated[LineEnd, BeforeValidator(parse_line_end)]] = Field(default_factory=dict)
     stubs: StubsSpec = Field(default_factory=dict)
     runtime: RuntimeName = "greenlet"
+    network: NetworkShares | None = None
+    battery: Battery | None = None
+    start: Start = Start()
 
     _devices: tuple[str, ...] | None = PrivateAttr(default=None)
 
@@ -171,6 +211,7 @@ class Scenario(Spec):
     seed: Annotated[StrictInt, Field(ge=0, lt=2**63)] = 1
     duration_us: DurationUs = Field(default=3_600_000_000, alias="duration")
     fleet: Annotated[tuple[Fleet, ...], Field(min_length=1)]
+    networks: dict[NetworkName, Network] = Field(default_factory=dict)
     packages: dict[str, Package] = Field(default_factory=dict)
     cloud: Cloud = Cloud()
     jobs: tuple[Job, ...] = ()

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo
@@ -31,6 +31,9 @@ BUCKET_PATTERN = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"  # S3 bucket names
 JOB_PATTERN = r"[a-zA-Z0-9_-]{1,64}"  # AWS job ids
 _BUCKET_HOST = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]+)\.s3[.-][a-z0-9-]+\.amazonaws\.com")
 _PATH_HOST = re.compile(r"s3[.-][a-z0-9-]+\.amazonaws\.com")
+
+
+_N = TypeVar("_N", int, float)
 
 
 class S3Object(NamedTuple):
@@ -155,7 +158,47 @@ def exactly_one(model: BaseModel, *names: str) -> None:
         raise ValueError(f"give exactly one of {', '.join(words)}")
 
 
+def _duration_range(value: Any) -> tuple[int, int]:
+    """`30s`, or `[5s, 90s]` → microseconds from and to."""
+    if isinstance(value, tuple):
+        return value
+    if not isinstance(value, list):
+        value = [value, value]
+    if len(value) != 2:
+        raise ValueError("a range is written [least, most], e.g. [5s, 90s]")
+    low, high = map(parse_duration_us, value)
+    return _ordered(low, high)
+
+
+def _share_range(value: Any) -> tuple[float, float]:
+    """`15%`, or `[15%, 100%]`."""
+    if not isinstance(value, list):
+        value = [value, value]
+    if len(value) != 2:
+        raise ValueError("a range is written [least, most], e.g. [15%, 100%]")
+    low, high = map(parse_share, value)
+    return _ordered(low, high)
+
+
+def _count_range(value: Any) -> tuple[int, int]:
+    """`37`, or `[1, 2560]`: whole numbers from 1 on."""
+    if not isinstance(value, list):
+        value = [value, value]
+    if len(value) != 2 or any(isinstance(one, bool) or not isinstance(one, int) or one < 1 for one in value):
+        raise ValueError("this is a whole number from 1 on, or a range of them: [least, most]")
+    return _ordered(value[0], value[1])
+
+
+def _ordered(low: _N, high: _N) -> tuple[_N, _N]:
+    if low > high:
+        raise ValueError("a range is written [least, most], and its least is more than its most")
+    return low, high
+
+
 DurationUs = Annotated[int, BeforeValidator(parse_duration_us)]
+DurationRange = Annotated[tuple[int, int], BeforeValidator(_duration_range)]
+ShareRange = Annotated[tuple[float, float], BeforeValidator(_share_range)]
+CountRange = Annotated[tuple[int, int], BeforeValidator(_count_range)]
 SizeBytes = Annotated[int, BeforeValidator(parse_size_bytes)]
 RateBytesPerS = Annotated[int, BeforeValidator(parse_rate_bytes_per_s)]
 Millivolts = Annotated[int, BeforeValidator(parse_millivolts)]

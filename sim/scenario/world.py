@@ -23,6 +23,7 @@ from sim.scenario.fleet import Ground, make_devices
 from sim.scenario.hosts import Host, open_hosts
 from sim.scenario.needs import make_room
 from sim.scenario.packages import flip_bit, object_bytes, stand_ins
+from sim.scenario.places import Places
 from sim.scenario.result import RunOptions
 from sim.scenario.schema import Fleet, Scenario
 from sim.scenario.schema_jobs import Job, Step
@@ -76,7 +77,8 @@ class World:
             make_room(scenario, options)
             self._wiring.open()
             trust = Trust(DEVELOPMENT_PUBLIC_KEY, stand_ins(self.scenario))
-            self.ground = Ground(self.clock, self.trace, self._wiring, self.seed, trust)
+            places = Places(scenario.networks, self.seed)
+            self.ground = Ground(self.clock, self.trace, self._wiring, self.seed, trust, places)
             for entry in scenario.fleet:
                 self._add(entry)
             if stage.elapsed_us is None:
@@ -93,8 +95,11 @@ class World:
         """Schedule everything that the scenario says will happen, and let the outside have its serial lines."""
         self._tell_of_sockets()
         self._serial = open_serial_ends(self.scenario, self.clock, self.options.transport, self.devices)
+        for entry in self.scenario.fleet:
+            for name, at_us in self.ground.places.starts(entry):
+                self.clock.after(max(0, at_us - self._elapsed_us), _power_up, self.devices[name])
         for device in self.devices.values():
-            self.clock.after(0, device.power_on)
+            self.ground.places.begin(device, self._elapsed_us)
         for job in self.scenario.jobs:
             steps = sorted(job.steps, key=lambda step: step.at_us)
             orders = [(job.at_us, partial(self._create_job, job))]
@@ -179,10 +184,7 @@ class World:
         for name in entry.devices():
             if name not in self._known:
                 self.account.register(name, entry.group or "")
-        ground = Ground(
-            self.clock, self.trace, self._wiring, self.seed, Trust(DEVELOPMENT_PUBLIC_KEY, stand_ins(self.scenario))
-        )
-        self.devices.update(make_devices(entry, ground, self.options))
+        self.devices.update(make_devices(entry, self.ground, self.options))
 
     def _give(self, job: Job, order: Callable[[], None]) -> None:
         """An order of the scenario. A cloud that others change too may refuse it, which is no reason to end it."""
@@ -223,6 +225,12 @@ class World:
         if data is None:
             raise SpecError(f"there is no object {key!r} in bucket {bucket!r} to read its document from")
         return data.decode()
+
+
+def _power_up(device: Module) -> None:
+    """A step may have done so before."""
+    if device.state == "off":
+        device.power_on()
 
 
 def _own_stage(scenario: Scenario, options: RunOptions, seed: int) -> Stage:

@@ -35,6 +35,7 @@ from sim.mqtt import rules as broker_rules
 from sim.mqtt.rules import BrokerRules
 from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY
 from sim.scenario.fleet import Ground
+from sim.scenario.places import Places
 from sim.scenario.schema import Scenario
 from sim.scenario.stage import Stage
 from sim.serve.bench import Bench
@@ -109,7 +110,8 @@ class Site:
         facts: dict[str, str] = {}
         if scenario is None:
             servers.open()
-            ground = Ground(clock, self._trace, servers, BENCH_SEED, Trust(DEVELOPMENT_PUBLIC_KEY))
+            trust = Trust(DEVELOPMENT_PUBLIC_KEY)
+            ground = Ground(clock, self._trace, servers, BENCH_SEED, trust, Places({}, BENCH_SEED))
             self._workshop = Workshop(ground, account, {})
         else:
             facts = self._set_up(scenario, servers)

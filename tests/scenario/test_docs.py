@@ -12,10 +12,12 @@ import yaml
 from sim.scenario.loader import load_scenario
 from sim.scenario.result import RunOptions
 from sim.scenario.runner import run_scenario
+from sim.scenario.schema import Battery, Fleet, Start
 from sim.scenario.schema_faults import Fault
 from sim.scenario.schema_hosts import Dial, HostSpec, MoveSpec, Place
 from sim.scenario.schema_hosts import Path as Path_
 from sim.scenario.schema_jobs import Job
+from sim.scenario.schema_networks import BearerDrop, Cells, Network, Outage, Rates, RoundTrip, Sleep
 from sim.scenario.schema_rules import Rules
 from sim.scenario.schema_steps import DeviceStep, ExchangeSpec, PeerSpec
 from sim.shipped import scenarios_dir
@@ -44,8 +46,12 @@ def test_block_runs(tmp_path: Path, part: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [Rules, Fault, Job, DeviceStep, PeerSpec, ExchangeSpec, HostSpec, MoveSpec, Path_, Dial, Place]
-)
+    "kind",
+    [
+        Rules, Fault, Job, DeviceStep, PeerSpec, ExchangeSpec, HostSpec, MoveSpec, Path_, Dial, Place,
+        Battery, Fleet, Start, BearerDrop, Cells, Network, Outage, Rates, RoundTrip, Sleep,
+    ],
+)  # fmt: skip
 def test_every_key_is_told(kind: type[Any]) -> None:
     for name, info in kind.model_fields.items():
         assert f"`{info.alias or name}" in TEXT or f"{info.alias or name}:" in TEXT, info.alias or name

@@ -36,7 +36,9 @@ def scenario(tmp_path: Path, **more: Any) -> Scenario:
         {"name": "a" * 129},
         {"name": "a", "umqtt": "newest"},
         {"name": "a", "generation": "G23"},
-        {"name": "a", "network": "ideal"},
+        {"name": "a", "network": {"ideal": "50%"}},
+        {"name": "a", "battery": {}},
+        {"name": "a", "start": {"ramp": 10}},
         {"name": "a", "script": "no/such/folder"},
     ],
 )

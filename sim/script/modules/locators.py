@@ -54,6 +54,6 @@ def wifi_locator(rt: ScriptRuntime) -> ModuleType:
 
 
 def _ask(rt: ScriptRuntime, accuracy_m: int) -> tuple[float, float, int] | None:
-    rt.sleep_us(ROUND_TRIPS * rt.module.model.radio.rtt_us)
+    rt.sleep_us(ROUND_TRIPS * rt.module.radio.spec.rtt_us)
     fix = rt.module.board.fix
     return None if fix is None else (round(fix.longitude, 4), round(fix.latitude, 4), accuracy_m)
