@@ -6,7 +6,7 @@ write back byte for byte was malformed, and so are the few things that would sur
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from amqtt.adapters import BufferReader
@@ -49,13 +49,13 @@ def frames(buffer: bytearray, limit_bytes: int) -> Iterator[bytes]:
         yield frame
 
 
-async def decode(frame: bytes) -> Any:
+def decode(frame: bytes) -> Any:
     """One packet by amqtt's classes, which read leniently: whatever they cannot write back was malformed."""
     kind, flags = frame[0] >> 4, frame[0] & 15
     if kind != PUBLISH and flags != _FLAGS.get(kind, 0):
         raise MalformedError(f"flags {flags} on packet type {kind}")
     try:
-        packet = await packet_class(MQTTFixedHeader(kind)).from_stream(BufferReader(frame))
+        packet = _at_once(packet_class(MQTTFixedHeader(kind)).from_stream(BufferReader(frame)))
         if kind == CONNECT:
             _check_connect(packet)
         same = packet.to_bytes() == frame
@@ -64,6 +64,15 @@ async def decode(frame: bytes) -> Any:
     if not same or getattr(packet.variable_header, "packet_id", None) == 0 or (kind == PUBLISH and packet.qos == 3):
         raise MalformedError(f"packet type {kind}")
     return packet
+
+
+def _at_once(reading: Coroutine[Any, Any, Any]) -> Any:
+    """amqtt reads in coroutines; on bytes that are all there they never wait."""
+    try:
+        reading.send(None)
+    except StopIteration as done:
+        return done.value
+    raise AssertionError("amqtt waits for bytes that it has")
 
 
 def _check_connect(packet: ConnectPacket) -> None:
