@@ -29,7 +29,7 @@ from sim.script.imports import ImportTable
 from sim.script.limits import INLINED, MAIN_STACK_BYTES, Limits
 from sim.script.loader import DISPLAY, compile_script, compile_typed
 from sim.script.stubs import Stubs
-from sim.script.terminal import Terminal
+from sim.script.terminal import Terminal, device_traceback
 
 UmqttProfile = Literal["current", "2021", "upstream"]
 DictOrder = Literal["insertion", "scrambled"]
@@ -318,10 +318,18 @@ class ScriptRuntime:
     def report(self, error: BaseException, thread: str) -> None:
         """Print a traceback on the console, device frames only."""
         error = as_device(error)
-        frames = [frame for frame in self.frames(error) if frame.name not in INLINED]
+        frames = self._own_frames(error)
         where = [f"{f.filename}:{f.lineno} in {f.name}" for f in frames if self._is_device_path(f.filename)]
         self.trace("traceback", thread=thread, error=type(error).__name__, text=str(error), where=where)
         self.terminal.show(error, frames)
+
+    def told(self, error: BaseException) -> str:
+        """What a console shows of an error."""
+        error = as_device(error)
+        return device_traceback(error, self._own_frames(error))
+
+    def _own_frames(self, error: BaseException) -> list[traceback.FrameSummary]:
+        return [frame for frame in self.frames(error) if frame.name not in INLINED]
 
     def frames(self, error: BaseException) -> list[traceback.FrameSummary]:
         """Where an error comes from, outermost call first."""

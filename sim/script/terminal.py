@@ -87,7 +87,7 @@ class Terminal:
 
     def show(self, error: BaseException, frames: Sequence[traceback.FrameSummary]) -> None:
         """Print a traceback."""
-        self.write(traceback_text(error, [frame for frame in frames if _is_shown(frame.filename)]))
+        self.write(device_traceback(error, frames))
 
     def _run(
         self, work: Callable[[], object], leave: Callable[[], None], before_error: Callable[[], object] = lambda: None
@@ -127,6 +127,11 @@ class Terminal:
             self._typed.notify_all()
         else:
             self._runtime.spawn(Repl(self).run, (), "main", number=MAIN_THREAD)
+
+
+def device_traceback(error: BaseException, frames: Sequence[traceback.FrameSummary]) -> str:
+    """A traceback without what is not the device's."""
+    return traceback_text(error, [frame for frame in frames if _is_shown(frame.filename)])
 
 
 def traceback_text(error: BaseException, frames: Sequence[traceback.FrameSummary]) -> str:

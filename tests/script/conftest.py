@@ -19,7 +19,7 @@ from sim.script.micropython import interpreter
 TWICE = frozenset(
     {
         "test_runtime", "test_modules", "test_data_modules", "test_network_modules", "test_peripherals", "test_dialect",
-        "test_generation", "test_dialect_words", "test_request", "test_sockets", "test_small_modules",
+        "test_generation", "test_dialect_words", "test_facts_2_5_request", "test_sockets", "test_small_modules",
         "test_secure_data", "test_facts_2_2_app_fota", "test_facts_2_3_umqtt", "test_facts_2_6_network",
         "test_facts_2_9_small_modules",
     }

@@ -23,7 +23,7 @@ DIFFERENT = {
     "test_scrambled_json_has_an_order_of_its_own_and_always_the_same": "the order of keys is MicroPython's own",
     # objects of the host
     "test_importing_fota_gives_the_class_itself_and_one_object": EQUAL,
-    "test_a_timer_fires_once_or_periodically": EQUAL,
+    "test_2_7_a_timer_fires_once_or_periodically": EQUAL,
     "test_2_2_the_mount_object_is_one_and_keeps_its_folder_after_umount": EQUAL,
     "test_2_3_the_ping_thread_has_half_the_stack_on_ec600e_and_ec800e[EC800E-error1]": OWN_STACK,
     # text

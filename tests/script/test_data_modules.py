@@ -103,7 +103,7 @@ def test_queue_hands_over_between_threads_and_refuses_when_full(run):
     assert script.printed == ["True True False 2", "got 1", "got 2", "True True", "got late"]
 
 
-def test_os_timer_calls_back_once_or_again_and_again(run):
+def test_2_7_os_timer_calls_back_once_or_again_and_again(run):
     script = run("""
         import osTimer, utime
         start = utime.ticks_ms()
@@ -116,7 +116,7 @@ def test_os_timer_calls_back_once_or_again_and_again(run):
     assert script.printed == ["0", "once None 500", "often 1000", "often 2000", "often 3000", "0 0 -1 -1 -1"]
 
 
-def test_an_os_timer_dies_with_the_boot(run):
+def test_2_7_an_os_timer_dies_with_the_boot(run):
     script = run("""
         import osTimer, misc, utime
         if misc.Power.powerOnReason() == 1:

@@ -1,4 +1,4 @@
-"""What the facts say of queue, ql_fs and log, section 2.9, one surprise a test."""
+"""What the facts say of queue, ql_fs, log, uos, utime and other small modules, section 2.9, one surprise a test."""
 
 import pytest
 
@@ -95,3 +95,119 @@ def test_2_9_log_keeps_what_is_at_its_level_or_above_and_takes_percent_arguments
         """
     )
     assert [(data["name"], data["text"]) for data in script.kinds("log")] == [("app", "one of 5")] * seen
+
+
+def test_2_9_uname_is_a_tuple_of_key_value_texts_and_uname2_has_attributes(run):
+    script = run("""
+        import uos
+        print(type(uos.uname()), [text.split('=', 1)[0] for text in uos.uname()], uos.uname()[1].split('=', 1))
+        names = uos.uname2()
+        print(names.sysname, names.nodename, names.release, names.version, names.machine, names.qpyver)
+    """)
+    assert script.printed[0] == (
+        "<class 'tuple'> ['sysname', 'nodename', 'release', 'version', 'machine', 'qpyver'] ['nodename', 'EG915U']"
+    )
+    assert script.printed[1].endswith("EG915UEUABR03A20M08_OCPU_QPY")
+
+
+def test_2_9_the_root_cannot_be_written_and_bak_only_be_read(run):
+    script = run("""
+        import uos
+        def fails(fn, *args):
+            try:
+                print('no error', fn(*args))
+            except OSError as e:
+                print(fn.__name__ if fn is open else args, type(e))
+        fails(open, '/root.txt', 'w')
+        fails(uos.mkdir, '/folder')
+        fails(open, '/bak/x', 'w')
+        fails(uos.mkdir, '/bak/folder')
+        fails(uos.remove, '/bak/x')
+        print(uos.listdir('/'))
+    """)
+    assert [line for line in script.printed if "no error" in line] == []
+    assert len(script.printed) == 6
+    assert script.printed[5] == "['bak', 'usr']"
+
+
+def test_2_9_an_open_file_can_neither_be_removed_nor_renamed_nor_replaced(run):
+    script = run("""
+        import uos
+        def fails(fn, *args):
+            try:
+                print('no error', fn(*args))
+            except OSError as e:
+                print(e.args[0])
+        f = open('/usr/open.txt', 'w')
+        f.write('kept')
+        open('/usr/other.txt', 'w').close()
+        fails(uos.remove, '/usr/open.txt')
+        fails(uos.rename, '/usr/open.txt', '/usr/new.txt')
+        fails(uos.rename, '/usr/other.txt', '/usr/open.txt')
+        f.close()
+        with open('/usr/open.txt') as f:
+            print(f.read())
+        print(uos.remove('/usr/open.txt'), 'open.txt' in uos.listdir('/usr'))
+    """)
+    assert script.printed == ["16", "16", "16", "kept", "None False"]
+
+
+def test_2_9_mktime_takes_eight_hours_east_and_zones_go_to_twelve(run):
+    script = run("""
+        import utime
+        print(utime.mktime((1970, 1, 1, 8, 0, 0, 3, 1)), utime.localtime(0)[:4])
+        print(utime.setTimeZone(12), utime.setTimeZone(-12), utime.setTimeZone(-13), utime.getTimeZone())
+    """)
+    assert script.printed == ["0 (1970, 1, 1, 8)", "0 0 -1 -12"]
+
+
+def test_2_9_ticks_wrap_at_two_to_the_thirty(run):
+    script = run(
+        """
+        import utime
+        before = utime.ticks_us()
+        utime.sleep(1074)
+        print(utime.ticks_us() < before + 1074000000, utime.ticks_diff(utime.ticks_us(), before) < 1000000)
+        """,
+        seconds=1100,
+    )
+    assert script.printed == ["True True"]
+
+
+def test_2_9_print_exception_writes_a_traceback_to_the_console_or_into_a_stream(run):
+    script = run("""
+        import usys, uio
+        def fails():
+            {}['x']
+        try:
+            fails()
+        except KeyError as e:
+            usys.print_exception(e)
+            text = uio.StringIO()
+            usys.print_exception(e, text)
+            print(text.getvalue())
+    """)
+    assert script.tracebacks == [("print_exception", "KeyError", "x")]
+    told = script.printed[0].splitlines()
+    assert told[0] == "Traceback (most recent call last):"
+    assert [line.strip().rpartition(", in ")[2] for line in told[1:3]] == ["<module>", "fails"]
+    assert told[3] == "KeyError: x"
+
+
+def test_2_9_a_digest_has_no_hexdigest_and_these_three_are_there(run):
+    script = run("""
+        import uhashlib, ubinascii
+        for kind in (uhashlib.md5, uhashlib.sha1, uhashlib.sha256):
+            print(len(kind(b'x').digest()), hasattr(kind(b'x'), 'hexdigest'))
+    """)
+    assert script.printed == ["16 False", "20 False", "32 False"]
+
+
+def test_2_9_modem_tells_texts(run):
+    script = run("""
+        import modem
+        print([type(fn()) for fn in (
+            modem.getDevFwVersion, modem.getDevImei, modem.getDevModel, modem.getDevSN, modem.getDevProductId
+        )])
+    """)
+    assert script.printed == ["[" + ", ".join(["<class 'str'>"] * 5) + "]"]

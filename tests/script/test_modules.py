@@ -5,7 +5,7 @@ import json
 import pytest
 
 
-def test_utime_counts_from_1970_and_local_time_is_eight_hours_east(run):
+def test_2_9_utime_counts_from_1970_and_local_time_is_eight_hours_east(run):
     script = run("""
         import utime
         t = utime.time()
@@ -45,7 +45,7 @@ def test_log_respects_its_level(run):
     assert script.kinds("log") == [{"level": "ERROR", "name": "app", "text": "yes two"}]
 
 
-def test_modem_and_uname_tell_who_the_device_is(run):
+def test_2_9_modem_and_uname_tell_who_the_device_is(run):
     script = run("""
         import modem, uos
         print(modem.getDevFwVersion(), modem.getDevModel(), len(modem.getDevImei()))
@@ -87,7 +87,7 @@ def test_files_live_on_the_flash_and_cost_time(run):
     assert script.printed[6].startswith("(4096, 4096, 96, ")
 
 
-def test_a_file_not_closed_before_a_restart_keeps_its_old_content(run):
+def test_2_9_a_file_not_closed_before_a_restart_keeps_its_old_content(run):
     script = run("""
         import misc
         try:
@@ -103,7 +103,7 @@ def test_a_file_not_closed_before_a_restart_keeps_its_old_content(run):
     assert script.printed == ["content 'old'"]
 
 
-def test_power_down_stays_down(run):
+def test_2_7_power_down_stays_down(run):
     script = run("from misc import Power\nPower.powerDown()\nprint('never')")
     assert script.printed == []
     assert script.device.state == "off"
@@ -265,7 +265,7 @@ REASONS = """\
     """
 
 
-def test_power_reasons(run):
+def test_2_7_power_reasons(run):
     script = run(REASONS)
     script.device.reset("RESET pin")
     script.run(20)
@@ -280,7 +280,7 @@ def test_power_reasons(run):
     assert script.printed == ["1 0", "2 1", "5 5", "1 1", "1 0"]
 
 
-def test_some_modules_do_not_know_why_they_went_off(run):
+def test_2_7_some_modules_do_not_know_why_they_went_off(run):
     script = run(REASONS, model="EC600U", firmware="EC600UCNLBR03A01M08_OCPU_QPY")
     assert script.tracebacks[0][1] == "AttributeError"
 

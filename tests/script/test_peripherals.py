@@ -109,7 +109,7 @@ def test_a_serial_buffer_that_is_full_loses_what_comes(run):
     assert script.kinds("uart.in") == [{"port": 0, "bytes": 20_000, "lost": 3_616}]
 
 
-def test_a_watchdog_that_is_not_fed_resets_the_module(run):
+def test_2_7_a_watchdog_that_is_not_fed_resets_the_module(run):
     script = run(
         """
         from machine import WDT
@@ -130,12 +130,12 @@ def test_a_watchdog_that_is_not_fed_resets_the_module(run):
     assert [data["reason"] for data in script.kinds("reset")] == ["watchdog"]
 
 
-def test_a_watchdog_that_was_stopped_is_quiet(run):
+def test_2_7_a_watchdog_that_was_stopped_is_quiet(run):
     script = run("from machine import WDT\nimport utime\nd = WDT(5)\nd.stop()\nutime.sleep(20)\nprint('up')")
     assert script.printed == ["up"]
 
 
-def test_a_timer_fires_once_or_periodically(run):
+def test_2_7_a_timer_fires_once_or_periodically(run):
     script = run("""
         from machine import Timer
         import utime

@@ -3,7 +3,7 @@
 import pytest
 
 
-def test_an_error_in_main_prints_a_traceback_and_the_other_threads_live_on(run):
+def test_2_8_an_error_in_main_prints_a_traceback_and_the_other_threads_live_on(run):
     script = run("""
         import _thread, utime
         def beat():
@@ -140,7 +140,7 @@ def test_without_a_main_the_device_boots_and_stays_up(run):
     assert script.kinds("console") == [{"text": "no /usr/main.py"}]
 
 
-def test_locks_hand_over_in_order_and_ids_are_small(run):
+def test_2_8_locks_hand_over_in_order_and_ids_are_small(run):
     script = run("""
         import _thread, utime
         lock = _thread.allocate_lock()
@@ -156,7 +156,7 @@ def test_locks_hand_over_in_order_and_ids_are_small(run):
     assert script.printed == ["a in", "a out", "b in", "b out", "c in", "c out", "[3, 4, 5] False False"]
 
 
-def test_stop_thread_ends_it_where_it_stands(run):
+def test_2_8_stop_thread_ends_it_where_it_stands(run):
     script = run("""
         import _thread, utime
         def beat():
@@ -184,7 +184,7 @@ def test_a_defect_of_ours_is_not_blamed_on_the_script(run):
         script.run(2000)
 
 
-def test_plain_imports_need_the_folder_in_sys_path(run):
+def test_2_9_plain_imports_need_the_folder_in_sys_path(run):
     script = run(
         """
         import usys

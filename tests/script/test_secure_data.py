@@ -28,17 +28,17 @@ def region():
     return model.regions(Nor(model.part)).secure
 
 
-def test_indexes_lengths_and_content(run):
+def test_2_9_indexes_lengths_and_content(run):
     script = run(STORE)
     assert script.printed == ["-1 -1 -1", "-1 -2", "0 0", "5 b'first\\x00\\x00\\x00\\x00'"]
 
 
-def test_families_without_it_have_no_such_module(run):
+def test_2_9_families_without_it_have_no_such_module(run):
     script = run(STORE, model="BG95")
     assert [error for _, error, _ in script.tracebacks] == ["ImportError"]
 
 
-def test_it_survives_a_wiped_file_system_and_a_power_cut(run):
+def test_2_9_it_survives_a_wiped_file_system_and_a_power_cut(run):
     script = run(STORE)
     device = script.device
     device.power_cut()
@@ -50,7 +50,7 @@ def test_it_survives_a_wiped_file_system_and_a_power_cut(run):
     assert SecureStore(device.regions.secure).read(1) == b"first"
 
 
-def test_it_survives_a_firmware_upgrade(run, upgrade):
+def test_2_9_it_survives_a_firmware_upgrade(run, upgrade):
     (package,), version = upgrade("EG915U")
     main = f"""\
 import SecureData, fota, modem, utime

@@ -47,7 +47,7 @@ def make(rt: ScriptRuntime) -> ModuleType:
         if file is None or isinstance(file, Console):
             rt.report(error, "print_exception")
         else:
-            file.write(f"{type(error).__name__}: {error}\n")
+            file.write(rt.told(error))
 
     return namespace(
         "usys",

@@ -13,11 +13,12 @@ from sim.script.runtime import ScriptRuntime
 STACK_DEFAULT_BYTES = 8448
 STACK_MINIMUM_BYTES = 8192
 HEAP_BYTES = 2_199_424
-"""`_thread.get_heap_size()` as the vendor's memory page shows it."""
+"""`_thread.get_heap_size()` at rest, as the vendor's memory page shows it. Stacks of threads are taken from it."""
 
 
 def make(rt: ScriptRuntime) -> ModuleType:
     stack = {"size": STACK_DEFAULT_BYTES}
+    stacks: dict[int, int] = {}
 
     class Lock:
         def __init__(self) -> None:
@@ -69,11 +70,20 @@ def make(rt: ScriptRuntime) -> ModuleType:
         def getCnt(self) -> tuple[int, int]:  # noqa: N802 - the device's name
             return self._most, self._left
 
+    def heap_free() -> int:
+        for number in [number for number in stacks if number not in rt.threads]:
+            del stacks[number]
+        return HEAP_BYTES - sum(stacks.values())
+
     def start_new_thread(function: Callable[..., object], args: Any, kwargs: dict[str, Any] | None = None) -> int:
         rt.me()
         if not isinstance(args, tuple):
             raise TypeError("object not a tuple")
-        return rt.spawn(lambda *a: function(*a, **(kwargs or {})), args, stack_bytes=stack["size"])
+        if stack["size"] > heap_free():
+            raise OSError("can't create thread")
+        number = rt.spawn(lambda *a: function(*a, **(kwargs or {})), args, stack_bytes=stack["size"])
+        stacks[number] = stack["size"]
+        return number
 
     def stop_thread(number: int) -> None:
         rt.stop_thread(number or rt.thread_id())
@@ -93,5 +103,5 @@ def make(rt: ScriptRuntime) -> ModuleType:
         delete_lock=lambda lock: None,
         allocate_semphore=Semaphore,
         delete_semphore=lambda semaphore: None,
-        get_heap_size=lambda: HEAP_BYTES,
+        get_heap_size=heap_free,
     )

@@ -1,4 +1,4 @@
-"""What the interpreter does before main.py, by generation: first what goes wrong."""
+"""Section 2.10 of the facts: what the interpreter does before main.py, by generation; first what goes wrong."""
 
 import json
 import zlib
@@ -69,7 +69,7 @@ def backup(device, files, listed=None, enable=1):
     )
 
 
-def test_g25_makes_a_wrecked_volume_anew_and_all_scripts_are_lost(watched):
+def test_2_10_g25_makes_a_wrecked_volume_anew_and_all_scripts_are_lost(watched):
     device = watched(generation="G25")
     shown = device.reboot(wreck("/usr"))
     assert "main runs" not in shown
@@ -77,7 +77,7 @@ def test_g25_makes_a_wrecked_volume_anew_and_all_scripts_are_lost(watched):
     assert device.device.mounts.listdir("/usr") == ["system_config.json"]
 
 
-def test_g21_prints_the_boot_error_and_goes_on_without_volumes(watched):
+def test_2_10_g21_prints_the_boot_error_and_goes_on_without_volumes(watched):
     device = watched(generation="G21")
     shown = device.reboot(wreck("/usr"))
     assert "error ocurs in boot step.\n" in shown
@@ -87,19 +87,19 @@ def test_g21_prints_the_boot_error_and_goes_on_without_volumes(watched):
     assert device.device.radio.attached
 
 
-def test_g21_leaves_out_the_steps_after_a_wrecked_backup(watched):
+def test_2_10_g21_leaves_out_the_steps_after_a_wrecked_backup(watched):
     device = watched(generation="G21")
     shown = device.reboot(wreck("/bak"))
     assert shown.startswith("error ocurs in boot step.\n")
     assert "main runs\n" in shown
 
 
-def test_g21_says_that_it_mounted(watched):
+def test_2_10_g21_says_that_it_mounted(watched):
     assert watched(generation="G21").reboot().startswith("mount.\n")
     assert "mount." not in watched(generation="G25").reboot()
 
 
-def test_without_a_backup_the_console_says_so_and_the_boot_goes_on(watched):
+def test_2_10_without_a_backup_the_console_says_so_and_the_boot_goes_on(watched):
     shown = watched().reboot()
     assert shown.startswith("x backup restore procedure error: '/bak/backup_restore.json not exist'\n")
     assert "main runs\n" in shown
@@ -109,12 +109,12 @@ def test_without_a_backup_the_console_says_so_and_the_boot_goes_on(watched):
     ("flag", "told"),
     [(b"", "is empty"), (b"{", "procedure error"), (b"{}", "procedure error"), (b"[1]", "procedure error")],
 )
-def test_a_damaged_flag_ends_the_check(watched, flag, told):
+def test_2_10_a_damaged_flag_ends_the_check(watched, flag, told):
     shown = watched().reboot(lambda device: volume(device, "/bak", {"/backup_restore.json": flag}))
     assert told in shown.splitlines()[0]
 
 
-def test_a_damaged_file_is_restored_and_one_without_a_copy_is_not(watched):
+def test_2_10_a_damaged_file_is_restored_and_one_without_a_copy_is_not(watched):
     good = b"print('restored')"
 
     def change(device):
@@ -128,14 +128,14 @@ def test_a_damaged_file_is_restored_and_one_without_a_copy_is_not(watched):
     assert [data["file"] for data in device.script.kinds("backup.restored")] == ["/usr/main.py", "/usr/gone.py"]
 
 
-def test_a_backup_that_is_off_restores_nothing(watched):
+def test_2_10_a_backup_that_is_off_restores_nothing(watched):
     device = watched()
     shown = device.reboot(lambda device: backup(device, {"/usr/main.py": b"print('restored')"}, enable=0))
     assert "restoring" not in shown
     assert "main runs\n" in shown
 
 
-def test_whole_files_stay_and_later_boots_write_nothing(watched):
+def test_2_10_whole_files_stay_and_later_boots_write_nothing(watched):
     device = watched()
     device.reboot(lambda device: backup(device, {"/usr/main.py": MAIN.encode()}))
     ops = device.device.nor.ops
@@ -157,7 +157,7 @@ def staged(device, name, data):
     backup(device, {name: b"old"})
 
 
-def test_an_upgraded_file_that_is_protected_stays_upgraded(watched):
+def test_2_10_an_upgraded_file_that_is_protected_stays_upgraded(watched):
     device = watched()
     device.reboot(lambda device: staged(device, "/usr/a.py", b"new"))
     assert read_file(device.device, "/usr/a.py") == b"new"
@@ -165,14 +165,14 @@ def test_an_upgraded_file_that_is_protected_stays_upgraded(watched):
     assert read_file(device.device, "/usr/a.py") == b"new"
 
 
-def test_a_file_that_was_changed_by_hand_is_rolled_back(watched):
+def test_2_10_a_file_that_was_changed_by_hand_is_rolled_back(watched):
     device = watched("with open('/usr/a.py', 'w') as f:\n    f.write('by hand')")
     device.reboot(lambda device: backup(device, {"/usr/a.py": b"old"}))
     assert read_file(device.device, "/usr/a.py") == b"by hand"
     assert "- restoring /usr/a.py" in device.reboot()
 
 
-def test_settings_are_made_once_and_a_damaged_file_is_only_told(watched):
+def test_2_10_settings_are_made_once_and_a_damaged_file_is_only_told(watched):
     device = watched()
     assert json.loads(read_file(device.device, "/usr/system_config.json")) == {"replFlag": 0}
     files = {"/main.py": MAIN.encode(), "/system_config.json": b"{"}
@@ -180,7 +180,7 @@ def test_settings_are_made_once_and_a_damaged_file_is_only_told(watched):
     assert "main runs" in device.shown.decode()
 
 
-def test_the_data_call_at_boot_can_be_turned_off(watched):
+def test_2_10_the_data_call_at_boot_can_be_turned_off(watched):
     files = {"/main.py": MAIN.encode(), "/system_config.json": b'{"replFlag": 0, "datacallFlag": 0}'}
     device = watched()
     assert device.device.radio.attached
@@ -189,14 +189,14 @@ def test_the_data_call_at_boot_can_be_turned_off(watched):
     assert not device.device.radio.attached
 
 
-def test_the_prompt_comes_after_main_ends_or_raises(watched):
+def test_2_10_the_prompt_comes_after_main_ends_or_raises(watched):
     assert watched().reboot().endswith(">>> ")
     shown = watched("1/0").reboot()
     assert "ZeroDivisionError" in shown
     assert shown.endswith(">>> ")
 
 
-def test_scripts_use_backup_and_checksums(run):
+def test_2_10_scripts_use_backup_and_checksums(run):
     script = run("""\
         import backup_restore, checksum, file_crc32
         print(backup_restore.bak_file('/usr/none'), backup_restore.bak_file('/usr/main.py'))
@@ -221,7 +221,7 @@ except OSError as e:
     assert script.printed[2:] == ["1", "True", '0 {"a": 1}', "30"]
 
 
-def test_a_soft_reset_takes_the_same_steps(watched):
+def test_2_10_a_soft_reset_takes_the_same_steps(watched):
     device = watched()
     device.device.power_cut()
     backup(device.device, {"/usr/main.py": b"print('restored')"}, enable=1)

@@ -1,4 +1,4 @@
-"""`request` against scripted web servers, in both generations of firmware."""
+"""Section 2.5 of the facts: `request` against scripted web servers, in both generations of firmware."""
 
 import textwrap
 
@@ -56,7 +56,7 @@ def play(run, main, hosts=WEB, **more):
 
 
 @pytest.mark.parametrize("generation", ["G21", "G25"])
-def test_what_cannot_be_reached(run, generation):
+def test_2_5_what_cannot_be_reached(run, generation):
     script = play(
         run,
         """
@@ -86,7 +86,7 @@ for host in ('short', 'resets', 'stalls'):
 """
 
 
-def test_a_body_that_breaks_off_looks_whole_and_g25_tells_a_time_out(run):
+def test_2_5_a_body_that_breaks_off_looks_whole_and_g25_tells_a_time_out(run):
     script = play(run, BODY_THAT_BREAKS_OFF, BROKEN, generation="G25")
     assert script.printed == [
         "200  100",
@@ -98,7 +98,7 @@ def test_a_body_that_breaks_off_looks_whole_and_g25_tells_a_time_out(run):
     ]
 
 
-def test_g21_has_no_time_out_of_its_own_and_swallows_one_that_is_given(run):
+def test_2_5_g21_has_no_time_out_of_its_own_and_swallows_one_that_is_given(run):
     main = "r = request.get('http://stalls.example/', timeout=3)\nfails(lambda: b''.join(r.content))\n"
     script = play(run, main + "b''.join(request.get('http://stalls.example/').content)\nprint('never')\n", BROKEN,
                   generation="G21")  # fmt: skip
@@ -108,24 +108,24 @@ def test_g21_has_no_time_out_of_its_own_and_swallows_one_that_is_given(run):
     assert script.printed == ["no error b''", "never"]
 
 
-def test_a_late_answer_is_a_time_out_in_g25_only(run):
+def test_2_5_a_late_answer_is_a_time_out_in_g25_only(run):
     main = "fails(lambda: next(request.get('http://web.example/slow').text))\n"
     assert play(run, main, generation="G25").printed == ["ValueError [Errno 110] ETIMEDOUT 20"]
     assert play(run, main, generation="G21").printed == ["no error late"]
 
 
-def test_redirects_are_refused_in_g21_and_handed_out_in_g25(run):
+def test_2_5_redirects_are_refused_in_g21_and_handed_out_in_g25(run):
     main = "fails(lambda: request.get('http://web.example/moved').headers['Location'])\n"
     assert play(run, main, generation="G21").printed == ["NotImplementedError Redirects not yet supported 0"]
     assert play(run, main, generation="G25").printed == ["no error  http"]
 
 
-def test_a_length_in_another_spelling_does_not_count(run):
+def test_2_5_a_length_in_another_spelling_does_not_count(run):
     script = play(run, "print(b''.join(request.get('http://lower.example/').content))\n", BROKEN)
     assert script.printed == ["b'12345'"]
 
 
-def test_json_that_is_none(run):
+def test_2_5_json_that_is_none(run):
     script = play(run, "fails(request.get('http://web.example/missing').json)\n")
     assert script.printed == ["ValueError syntax error in JSON 0"]
 
@@ -133,7 +133,7 @@ def test_json_that_is_none(run):
 # -- what works
 
 
-def test_status_reason_and_headers_as_the_vendors_code_leaves_them(run):
+def test_2_5_status_reason_and_headers_as_the_vendors_code_leaves_them(run):
     script = play(
         run,
         """
@@ -149,7 +149,7 @@ def test_status_reason_and_headers_as_the_vendors_code_leaves_them(run):
 
 @pytest.mark.parametrize(("generation", "step"), [("G21", 255), ("G25", 2048)])
 @pytest.mark.parametrize("path", ["long", "chunked", "close"])
-def test_bodies_come_in_the_steps_of_the_generation(run, generation, step, path):
+def test_2_5_bodies_come_in_the_steps_of_the_generation(run, generation, step, path):
     main = f"""
         r = request.get('http://web.example/{path}')
         pieces = [len(p) for p in r.content]
@@ -162,7 +162,7 @@ def test_bodies_come_in_the_steps_of_the_generation(run, generation, step, path)
     assert script.printed == [f"5000 {step} {step}", "[]", "100"]
 
 
-def test_what_is_sent(run):
+def test_2_5_what_is_sent(run):
     hosts = "raw: {tcp: {host: raw.example, port: 80}, moves: [{expect: '#'}, {send: 'HTTP/1.0 200 OK\\r\\n\\r\\n'}]}\n"
     script = play(run, "request.post('raw.example/a?b=c', data='x#', headers={'X-A': 1})\n", hosts)
     (host,) = script.world.hosts
@@ -175,7 +175,7 @@ def test_what_is_sent(run):
     )
 
 
-def test_every_method_and_an_upload(run):
+def test_2_5_every_method_and_an_upload(run):
     script = play(
         run,
         """
@@ -195,7 +195,7 @@ def test_every_method_and_an_upload(run):
     assert "0123456789" * 300 in host.text
 
 
-def test_the_artifact_server_answers_too(run):
+def test_2_5_the_artifact_server_answers_too(run):
     script = play(
         run,
         """
