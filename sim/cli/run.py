@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from sim.cli.data import data_option
 from sim.cli.exits import Exit, exit_of
 from sim.cli.output import json_option, mark, print_json
 from sim.errors import MachineError
@@ -18,6 +20,10 @@ from sim.scenario.result import RunOptions, RunResult
 from sim.units import format_duration, format_size
 
 if TYPE_CHECKING:
+    from sim.fleet.run import Counting
+    from sim.scenario.runner import Attendant
+    from sim.scenario.schema import Scenario
+    from sim.scenario.schema_reports import Detail
     from sim.trace import Observer, Record
 
 
@@ -34,6 +40,16 @@ class _Show:
     quiet: bool
     trace: Path | None
     follow: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Keep:
+    """Where a run is to be kept: in `store`, or among the runs of the data directory if `kept`; `record` how much."""
+
+    data: Path
+    store: Path | None
+    kept: bool
+    record: Detail | None
 
 
 @click.command()
@@ -54,6 +70,10 @@ class _Show:
 @click.option("--generation", type=click.Choice(["G21", "G25"]), help="Firmware generation of all devices.")
 @click.option("--trace", type=click.Path(dir_okay=False, path_type=Path), help="Write the trace as JSON lines.")
 @click.option("--follow", metavar="DEVICE", help="Show what this device does, and no other.")
+@click.option("--store", type=click.Path(dir_okay=False, path_type=Path), help="Write a run file.")
+@click.option("--keep", is_flag=True, help="Keep the run file among those of the data directory.")
+@click.option("--record", type=click.Choice(["summary", "devices", "full"]), help="How much a run file holds.")
+@data_option
 @click.option("--quiet", "-q", is_flag=True, help="Print the verdict only.")
 @click.option("--set", "settings", metavar="WAY=VALUE", multiple=True, help="Another value, e.g. fleet.0.count=200.")
 @click.option("--repeat", type=click.IntRange(1), help="So many runs, each with a seed of its own.")
@@ -73,7 +93,10 @@ def run(scenario: str | None, cut: str | None, **values: Any) -> Exit:
     show = _Show(values["as_json"], values["quiet"], values["trace"], values["follow"])
     if values["repeat"] is not None or values["matrix"]:
         return _repeat(scenario, options, show, values)
-    result = _run(scenario, options, show, values["settings"])
+    if values["store"] is not None and values["keep"]:
+        raise click.UsageError("give either --store FILE or --keep")
+    keep = _Keep(values["data"], values["store"], values["keep"], values["record"])
+    result = _run(scenario, options, show, keep, values["settings"])
     if show.as_json:
         print_json(result.to_json())
     else:
@@ -102,8 +125,9 @@ def _repeat(name: str, options: RunOptions, show: _Show, values: dict[str, Any])
     from sim.scenario.loader import find_scenario, load_scenario
     from sim.scenario.settings import combinations, parse_choice, parse_setting
 
-    if show.trace is not None or show.follow is not None or options.port:
-        raise click.UsageError("--trace, --follow and --port are for one run: the replay line of each takes them")
+    one = {name: values[name] for name in ("trace", "follow", "store", "keep", "record", "port") if values[name]}
+    if one:
+        raise click.UsageError(f"--{next(iter(one))} is for one run; the replay line of each of many takes it")
     path = find_scenario(name)
     settings = tuple(map(parse_setting, values["settings"]))
     cells = combinations([parse_choice(word, "--matrix") for word in values["matrix"]], "--matrix")
@@ -112,7 +136,7 @@ def _repeat(name: str, options: RunOptions, show: _Show, values: dict[str, Any])
     return repeat(plan, values["jobs"] or os.cpu_count() or 1, as_json=show.as_json, quiet=show.quiet)
 
 
-def _run(name: str, options: RunOptions, show: _Show, settings: Sequence[str]) -> RunResult:
+def _run(name: str, options: RunOptions, show: _Show, keep: _Keep, settings: Sequence[str]) -> RunResult:
     from sim.fleet.run import run_judged
     from sim.scenario.loader import find_scenario, load_scenario
     from sim.scenario.settings import parse_setting
@@ -126,7 +150,26 @@ def _run(name: str, options: RunOptions, show: _Show, settings: Sequence[str]) -
             from sim.cli.progress import progress
 
             observers.append(stack.enter_context(progress(scenario, show.follow)))
-        return run_judged(scenario, options, observers)
+        return run_judged(scenario, options, observers, lambda counting: _keepers(keep, scenario, counting, stack))
+
+
+def _keepers(keep: _Keep, scenario: Scenario, counting: Counting, stack: ExitStack) -> list[Attendant]:
+    """Who writes the run file, and the reports that the scenario asks for. They end with the stack."""
+    report = scenario.report
+    if keep.store is None and not keep.kept and report.store is None and not report.files:
+        return []
+    from sim.report.exporting import Reports
+    from sim.report.reading import new_run
+    from sim.report.run_file import RunFile
+
+    path = new_run(scenario.name, keep.data) if keep.kept else keep.store or report.store
+    if path is None:
+        path = Path(stack.enter_context(TemporaryDirectory(prefix="qpyota-"))) / f"{scenario.name}.sqlite"
+    file = RunFile(path, path.stem, keep.record or report.record, counting.rows)
+    stack.callback(file.close)
+    if keep.kept:
+        click.echo(f"run {path.stem} is kept in {path}", err=True)
+    return [file, Reports(path, report.files)]
 
 
 def _trace_writer(path: Path, stack: ExitStack) -> Observer:
@@ -166,9 +209,8 @@ def print_verdict(result: RunResult) -> None:
     click.echo(f"simulated {result.virtual_s:.1f} s in {result.wall_s:.2f} s")
     if result.pace is not None:
         _print_pace(result.pace)
-    verdict = "PASSED" if result.passed else ("INCOMPLETE" if result.problems else "FAILED")
     colour = "green" if result.passed else "red"
-    click.echo(f"{click.style(verdict, fg=colour, bold=True)} {result.scenario}   replay: {result.replay}")
+    click.echo(f"{click.style(result.verdict, fg=colour, bold=True)} {result.scenario}   replay: {result.replay}")
 
 
 def _print_pace(pace: dict[str, Any]) -> None:

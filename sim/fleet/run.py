@@ -6,12 +6,13 @@ the world's end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from sim.device.model import load_model
 from sim.fleet.judge import Judge
 from sim.fleet.stats import OPEN, Stats, Tags
+from sim.scenario.metrics import MetricRow
 from sim.scenario.result import Failure, RunOptions, RunResult
 from sim.scenario.runner import Attendant, run_scenario
 from sim.scenario.schema import Scenario
@@ -55,6 +56,10 @@ class Counting:
         thresholds = list(self._judge.results(self._aborted_by))
         return replace(result, thresholds=thresholds, failures=list(_failures(world, result.replay)))
 
+    def rows(self) -> Iterator[MetricRow]:
+        """What was counted, by metric and tags."""
+        return self.stats.rows()
+
     def _abort_when_broken(self, record: Record) -> None:
         if record.kind not in JUDGED or record.at_us < self._judge_next_us or self._world.ending:
             return
@@ -69,10 +74,12 @@ def run_judged(
     scenario: Scenario,
     options: RunOptions,
     observers: Sequence[Observer] = (),
-    attendants: Sequence[Attendant] = (),
+    attendants: Callable[[Counting], Sequence[Attendant]] = lambda _: (),
 ) -> RunResult:
-    """`run_scenario`, with thresholds judged and failed devices named. More `attendants` see the result with both."""
-    return run_scenario(scenario, options, observers, (Counting(scenario), *attendants))
+    """`run_scenario`, with thresholds judged and failed devices named. More `attendants`, who may look at what is
+    counted, see the result with both."""
+    counting = Counting(scenario)
+    return run_scenario(scenario, options, observers, (counting, *attendants(counting)))
 
 
 def device_tags(scenario: Scenario) -> dict[str, Tags]:

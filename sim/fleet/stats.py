@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from sim.cloud.account import TRACK_SUFFIX
 from sim.fleet.histogram import Histogram
+from sim.fleet.phases import PHASE_KINDS, phase_after
 from sim.jobs.messages import PENDING
+from sim.scenario.metrics import MetricRow
 from sim.scenario.thresholds import Selector
 from sim.trace import Record
 
@@ -79,11 +80,7 @@ class Stats:
         self._failed: dict[tuple[str, str], str] = {}
         self._series: dict[tuple[str, Tags, tuple[tuple[str, str], ...]], Series] = {}
         self._readers: dict[str, Callable[[str, Record], None]] = {
-            "phase": self._on_phase,
-            "reset": self._on_reset,
-            "power.cut": self._on_cut,
-            "boot": self._on_boot,
-            "bricked": self._on_bricked,
+            **dict.fromkeys(PHASE_KINDS, self._on_phase),
             "http": self._on_http,
             "mqtt.connect": self._on_connect,
             "mqtt.connack": self._on_connack,
@@ -160,27 +157,16 @@ class Stats:
         upgrade.phase, upgrade.phase_us = phase, at_us
 
     def _on_phase(self, device: str, record: Record) -> None:
-        phase = record.data["phase"]
-        if phase == "download" and device not in self._upgrades:
-            return
-        self._enter(device, "" if phase == "idle" else phase, record.at_us)
-
-    def _on_reset(self, device: str, record: Record) -> None:
-        self._enter(device, "reboot", record.at_us)
-
-    def _on_cut(self, device: str, record: Record) -> None:
-        self._enter(device, "off", record.at_us)
-        self.count("faults", device, kind="power_cut")
-        self._forget(device)
-
-    def _on_boot(self, device: str, record: Record) -> None:
         upgrade = self._upgrades.get(device)
-        if upgrade is not None and upgrade.phase:
-            self._enter(device, "confirm", record.at_us)
-
-    def _on_bricked(self, device: str, record: Record) -> None:
-        self._enter(device, "", record.at_us)
-        self.count("devices_bricked", device)
+        if upgrade is not None:
+            phase = phase_after(record.kind, record.data, upgrade.phase)
+            if phase is not None:
+                self._enter(device, phase, record.at_us)
+        if record.kind == "power.cut":
+            self.count("faults", device, kind="power_cut")
+            self._forget(device)
+        elif record.kind == "bricked":
+            self.count("devices_bricked", device)
 
     # The network
 
@@ -255,16 +241,16 @@ class Stats:
         found = self.counters.items()
         return sum(number for (metric, tags), number in found if metric == selector.metric and _has(tags, selector))
 
-    def rows(self) -> Iterator[tuple[str, dict[str, str], dict[str, Any]]]:
-        """Every series: its metric, its tags, and its numbers."""
-        for (_, tags), counted in self.executions.items():
+    def rows(self) -> Iterator[MetricRow]:
+        """Every series with its numbers; rates as they are at the end."""
+        for _, tags in self.executions:
             for metric in ("job_succeeded", "job_terminal"):
                 good, total = self.rate(Selector(metric, tags), final=True)
-                yield metric, dict(tags), {"count": total, "sum": good, "by_status": dict(counted.by_status)}
-        for (metric, tags), histogram in self.trends.items():
-            yield metric, dict(tags), {"histogram": histogram}
+                yield MetricRow(metric, dict(tags), total, good)
+        for (metric, tags), found in self.trends.items():
+            yield MetricRow(metric, dict(tags), found.count, found.total, found.least, found.most, found.buckets)
         for (metric, tags), number in self.counters.items():
-            yield metric, dict(tags), {"count": number}
+            yield MetricRow(metric, dict(tags), number, number)
 
 
 def _has(tags: tuple[tuple[str, str], ...], selector: Selector) -> bool:

@@ -52,3 +52,20 @@ METRICS: dict[str, Metric] = {
     "faults": Metric("counter", "", ("kind",), "power cuts and lost networks"),
     "devices_bricked": Metric("counter", "", (), "devices that no longer boot"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """What was measured of one metric with one set of tags.
+
+    Of a rate, `total` are the good ones of `count`; of a trend, `total`, `least` and `most` are in its unit, and
+    `buckets` those of a histogram.
+    """
+
+    metric: str
+    tags: dict[str, str]
+    count: int
+    total: int
+    least: int = 0
+    most: int = 0
+    buckets: dict[int, int] | None = None

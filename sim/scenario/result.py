@@ -116,6 +116,11 @@ class RunResult:
         kept = all(threshold.passed for threshold in self.thresholds)
         return kept and not self.problems and all(expect.passed for expect in self.expects)
 
+    @property
+    def verdict(self) -> str:
+        """In one word: PASSED, FAILED, or INCOMPLETE when it says nothing."""
+        return "PASSED" if self.passed else ("INCOMPLETE" if self.problems else "FAILED")
+
     def to_json(self) -> dict[str, Any]:
         """One JSON object, in the order people read it."""
         return {

@@ -19,7 +19,7 @@ from sim.scenario.schema_hosts import Hosts
 from sim.scenario.schema_jobs import Job
 from sim.scenario.schema_networks import Network, NetworkName
 from sim.scenario.schema_outside import AwsIot, OutsideBroker
-from sim.scenario.schema_reports import Thresholds
+from sim.scenario.schema_reports import Report, Thresholds
 from sim.scenario.schema_rules import Rules
 from sim.scenario.schema_steps import DeviceStep, PeerSpec
 from sim.scenario.schema_stubs import StubsSpec
@@ -221,6 +221,7 @@ class Scenario(Spec):
     hosts: Hosts = Field(default_factory=dict)
     expect: tuple[str, ...] = ()
     thresholds: Thresholds = Field(default_factory=dict)
+    report: Report = Report()
     _source: Path = PrivateAttr(default=Path())
     _settings: tuple[str, ...] = PrivateAttr(default=())
 

@@ -159,6 +159,7 @@ def test_the_json_of_a_run_has_the_agreed_keys(
     assert list(told) == [
         "scenario", "passed", "seed", "transport", "devices", "executions", "expects",
         "virtual_s", "wall_s", "trace_hash", "replay", "problems", "costs", "notes", "explanations", "pace",
+        "thresholds", "failures",
     ]  # fmt: skip
     assert told["expects"] == [{"expr": "device.bricked == 0", "passed": False, "detail": "device.bricked is 1"}]
     assert (told["passed"], told["executions"]) == (False, {"FAILED": 1, "SUCCEEDED": 2})
@@ -183,7 +184,7 @@ def test_options_reach_the_run_and_its_replay(
     seen: list[RunOptions] = []
     told: list[tuple[str, ...]] = []
 
-    def run(_name: str, given: RunOptions, _show: object, settings: tuple[str, ...]) -> RunResult:
+    def run(_name: str, given: RunOptions, _show: object, _keep: object, settings: tuple[str, ...]) -> RunResult:
         seen.append(given)
         told.append(settings)
         return result()
