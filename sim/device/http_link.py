@@ -55,9 +55,21 @@ class HttpLink(Link):
         result = yield answer
         self._waiting = None
         self._hush()
+        if self.radio.spoils and isinstance(result, HttpResponse) and result.status in (200, 206):
+            result = yield from self._spoiled(result)
         self._connected = isinstance(result, HttpResponse) and not result.broken
         self._tell(request, result)
         return result
+
+    def _spoiled(self, result: HttpResponse) -> Story:
+        """What becomes of a download that a fault has waited for."""
+        spoil, *rest = self.radio.spoils
+        self.radio.spoils = tuple(rest)
+        spoiled = spoil.make(result)
+        patience_us = self.patience_us if self.patience_us is not None else spoil.wait_us
+        if spoil.wait_us:
+            yield self.radio.clock.timeout(min(spoil.wait_us, patience_us))
+        return HttpFailure("timeout") if spoil.wait_us > patience_us else spoiled
 
     def _ask(self, request: HttpRequest, answer: simpy.Event, reached_us: int) -> None:
         """The request reaches the server then. Where the network knows the answer already, nothing happens but that

@@ -90,6 +90,9 @@ class Link:
             timer.cancel()
         self._timers = None
 
+    def broker_gone(self) -> None:
+        """The broker is down: only who is connected to it notices."""
+
     def settle(self) -> None:
         """Count what was accounted for and not stepped."""
 

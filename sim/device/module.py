@@ -78,9 +78,9 @@ class Module:
 
     __slots__ = (
         "_alarm", "_board", "_console", "_flash_us", "_life", "_make_program", "_mounts", "_nor", "_op_watchers",
-        "_phase_watchers", "_playback", "_program", "_regions", "_sim", "_trace", "boots", "clock", "phase",
-        "power_down_reason", "power_on_reason", "power_returns_us", "progress", "radio", "resets", "setting",
-        "staging_prefix", "state", "version",
+        "_phase_watchers", "_playback", "_program", "_regions", "_sim", "_trace", "between_lives", "boots", "clock",
+        "phase", "power_down_reason", "power_on_reason", "power_returns_us", "progress", "radio", "resets",
+        "setting", "staging_prefix", "state", "version",
     )  # fmt: skip
 
     def __init__(
@@ -108,6 +108,8 @@ class Module:
         self._phase_watchers: tuple[Callable[[str, float], None], ...] = ()
         self._op_watchers: tuple[Callable[[str, int], None], ...] = ()
         self.power_returns_us: int | None = None
+        self.between_lives: Callable[[], object] | None = None
+        """Called once, as soon as this life is over."""
         self._make_program = program
         self._program: Program | None = None
         self._mounts: Mounts | None = None
@@ -379,6 +381,9 @@ class Module:
             self._begin()
 
     def _begin(self) -> None:
+        between, self.between_lives = self.between_lives, None
+        if between is not None:
+            between()
         self._nor.power_on()
         self._flash_us = self._nor.busy_us
         self.phase, self.progress = "idle", 0.0

@@ -78,6 +78,14 @@ class MqttLink(Link):
         if self._channel is not None:
             self._channel.vanish()
 
+    def broker_gone(self) -> None:
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            if self._rest is not None:
+                self._rest.settle(late=True)
+            channel.abort()
+            self.down(0, self._deliver, Closed("closed"))
+
     def settle(self) -> None:
         if self._rest is not None:
             self._rest.settle(late=True)
@@ -110,6 +118,9 @@ class MqttLink(Link):
         self.down_at(at_us, self._deliver, arrival)
 
     def _open(self, hello: Hello) -> None:
+        if not self.radio.broker_there:
+            self.down(0, self._deliver, Closed("refused"))
+            return
         self._channel = self.radio.network.mqtt(self.radio.device, hello, self._arrive)
 
     def _send(self, call: str, *args: Any) -> None:

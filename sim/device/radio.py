@@ -8,7 +8,7 @@ order is kept. When power goes, everything on its way is gone, and the other sid
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import simpy
 
@@ -26,6 +26,8 @@ from sim.ports import (
     Address,
     Arrival,
     Hello,
+    HttpFailure,
+    HttpResponse,
     Network,
     TcpArrival,
 )
@@ -63,13 +65,21 @@ DNS_PATIENCE_US = 25_000_000
 """How long name resolution waits for the network after power-on: five tries of five seconds in the vendor's client."""
 
 
+class Spoil(NamedTuple):
+    """What becomes of the next download, and how long it stands still before its end."""
+
+    make: Callable[[HttpResponse], HttpResponse | HttpFailure]
+    wait_us: int = 0
+
+
 class Radio:
     """One device's modem for one run; `power_on` and `power_off` bracket each life."""
 
     __slots__ = (
         "_attach_event", "_attach_timer", "_draws", "_hindrances", "_links", "_opened", "_own_ports", "_ports",
-        "_search_is_over", "_seed", "_signal_back", "attached", "cell", "clock", "csq", "device", "down_bytes",
-        "doze", "network", "on", "on_attach", "on_change", "registered_as", "spec", "trace", "up_bytes",
+        "_search_is_over", "_seed", "_signal_back", "attached", "broker_there", "cell", "clock", "csq", "device",
+        "down_bytes", "doze", "network", "on", "on_attach", "on_change", "registered_as", "spec", "spoils", "trace",
+        "up_bytes",
     )  # fmt: skip
 
     def __init__(
@@ -93,6 +103,10 @@ class Radio:
         """What it shares with other devices; None: nothing."""
         self.doze: Doze | None = None
         """How it sleeps; None: it does not."""
+        self.broker_there = True
+        """Whether the broker takes connections."""
+        self.spoils: tuple[Spoil, ...] = ()
+        """What is to become of the next downloads, one after the other."""
         self.up_bytes = self.down_bytes = 0
         """What the operator counted so far, headers and packets that were sent again among it."""
         self._hindrances: tuple[str, ...] = ()
@@ -159,6 +173,17 @@ class Radio:
             self._signal_back.cancel()
         self.hinder(NO_SIGNAL)
         self._signal_back = self.clock.after(for_us, self.free, NO_SIGNAL, 0)
+
+    def spoil_next(self, spoil: Spoil) -> None:
+        """Let the next download that nobody spoils yet go wrong."""
+        self.spoils = (*self.spoils, spoil)
+
+    def set_broker(self, *, there: bool) -> None:
+        """The broker is there again; or it closes every connection, and takes none."""
+        self.broker_there = there
+        for link in self._links:
+            if not there:
+                link.broker_gone()
 
     def settle(self) -> None:
         """Count what was accounted for and not stepped, up to now."""

@@ -15,6 +15,8 @@ from typing import Any
 
 from sim.scenario.faults import struck
 from sim.scenario.schema import Scenario
+from sim.scenario.schema_faults import When
+from sim.scenario.triggers import Drawn
 
 Data = dict[str, Any]
 
@@ -50,11 +52,22 @@ def taken_apart(data: Data, scenario: Scenario, seed: int, expect: list[str]) ->
 
 def _one_by_one(fault: Data, number: int, scenario: Scenario, seed: int) -> list[Data]:
     ((kind, body),) = fault.items()
-    share = getattr(getattr(scenario.faults[number], kind), "share", None)
-    if share is None:
+    spec = scenario.faults[number].on_devices
+    if spec is None or (spec.share is None and not (spec.when and spec.when.nth and len(set(spec.when.nth)) > 1)):
         return [fault]
-    names = struck(scenario.things(body["device"]), share, number, seed)
-    return [{kind: body | {"device": name, "share": STRUCK}} for name in names]
+    alone = {key: value for key, value in body.items() if key not in ("share", "together")}
+    drawn = {} if spec.share is None else {"share": STRUCK}
+    return [
+        {kind: alone | {"device": name, "when": _when(body["when"], spec.when, name, Drawn(seed, number))} | drawn}
+        for name in struck(scenario, number, seed)
+    ]
+
+
+def _when(written: Data, when: When | None, name: str, drawn: Drawn) -> Data:
+    """The moment as it was drawn for this device."""
+    if when is None or when.nth is None:
+        return written
+    return written | {"nth": drawn.between(name, *when.nth, "nth")}
 
 
 def everything(data: Data, scenario: Scenario) -> Kept:

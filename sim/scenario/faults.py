@@ -1,165 +1,118 @@
-"""Faults of a scenario: hooks on one device each, which act once, and faults of the artifact server.
+"""Faults of a scenario that happen to devices: who is struck, when, and again.
 
-A power cut at a flash operation is armed the moment before that operation, so the part tears it exactly there;
-whatever happens at a time or at a point of a phase takes effect between operations.
+What each does is in fault_acts.py. A power cut or a brown-out at a flash operation is armed the moment before that
+operation, so the part tears it exactly there; whatever else happens takes effect between operations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from sim.cloud import artifact_faults as server
-from sim.cloud.artifact_faults import ArtifactFault
 from sim.device.module import Module
-from sim.flash.nor import Torn
-from sim.kernel.clock import Clock
-from sim.kernel.seeds import draws, key
+from sim.kernel.seeds import draws
+from sim.scenario.fault_acts import ACTS, Struck
+from sim.scenario.places import Places
 from sim.scenario.schema import Scenario
-from sim.scenario.schema_faults import (
-    ConnectionReset,
-    HttpStatus,
-    IgnoredRange,
-    LinkLoss,
-    PowerCut,
-    RateLimited,
-    Redirected,
-    ServerFault,
-    Stalled,
-    Truncated,
-    WrongLength,
-)
-from sim.units import US_PER_S
+from sim.scenario.schema_faults import BrokerDown, CellOutage, Repeated, Selected, When
+from sim.scenario.triggers import Drawn, Trigger, Watchers
 
 DRAW_STEPS = 1_000_000
 """A share is taken to a millionth."""
 
 
 class DeviceFault:
-    """One fault on one device. `done` when it happened; with a `share`, nobody says that it must."""
+    """One fault on one device. `done` when it happened as often as it will, or once if there is no end to it.
 
-    kind: str
+    With a `share`, nobody says that it must.
+    """
 
-    def __init__(self, clock: Clock, module: Module, spec: PowerCut | LinkLoss) -> None:
-        self._clock = clock
+    def __init__(self, kind: str, module: Module, spec: Repeated, when: When, drawn: Drawn) -> None:
+        self.kind = kind
         self._module = module
-        self._when = spec.when
-        self.must_happen = spec.share is None
+        self._spec = spec
+        self.must_happen = not isinstance(spec, Selected) or spec.share is None
+        self._left = spec.times if spec.every_us is not None else 1
+        self._trigger = Trigger(module, when, drawn, self._due)
+        self._struck = Struck(module, drawn, self._happened)
         self.done = False
 
     def __str__(self) -> str:
-        when = self._when.model_dump(by_alias=True, exclude_none=True)
-        said = ", ".join(f"{name}: {value}" for name, value in when.items())
-        return f"{self.kind} of {self._module.name} when {{{said}}}"
+        return f"{self.kind} of {self._module.name} when {self._trigger}"
 
-    def arm(self) -> None:
+    def arm(self, watchers: Watchers) -> None:
         """Start to watch."""
-        if self._when.at_us is not None:
-            self._clock.after(self._when.at_us, self._happen)
-        else:
-            self._module.watch_phases(self._on_phase)
+        self._trigger.watch(watchers)
+        self._trigger.set()
 
-    def _on_phase(self, phase: str, progress: float) -> None:
-        if not self.done and phase == self._when.phase and progress >= (self._when.progress or 0.0):
-            self.done = True
-            self._clock.after(0, self._act)
+    def _due(self) -> None:
+        if self._left is not None:
+            self._left -= 1
+        if self._left != 0 and self._spec.every_us is not None:
+            self._module.clock.after(self._spec.every_us, self._trigger.set)
+        self._struck.tears = self._trigger.at_flash_op
+        ACTS[self.kind](self._struck, self._spec)
 
-    def _happen(self) -> None:
-        self.done = True
-        self._act()
-
-    def _act(self) -> None:
-        raise NotImplementedError
+    def _happened(self) -> None:
+        self.done = not self._left
 
 
-class LinkLossFault(DeviceFault):
-    """No network for a while."""
-
-    kind = "link_loss"
-
-    def __init__(self, clock: Clock, module: Module, spec: LinkLoss) -> None:
-        super().__init__(clock, module, spec)
-        self._for_us = spec.for_us
-
-    def _act(self) -> None:
-        self._module.radio.lose_signal(self._for_us)
-
-
-class PowerCutFault(DeviceFault):
-    """Power goes, and comes back after a while."""
-
-    kind = "power_cut"
-
-    def __init__(self, clock: Clock, module: Module, spec: PowerCut, number: int) -> None:
-        super().__init__(clock, module, spec)
-        self._spec = spec
-        self._torn_seed = key(module.setting.seed, module.name, f"fault {number}")
-        self._seen = 0
-
-    def arm(self) -> None:
-        if self._when.op is not None:
-            self._module.watch_ops(self._on_op)
-        else:
-            super().arm()
-
-    def _on_op(self, op: str, _address: int) -> None:
-        if self.done or op != self._when.op or self._when.phase not in (None, self._module.phase):
-            return
-        self._seen += 1
-        if self._seen == self._when.nth:
-            self.done = True
-            self._module.power_returns_us = self._spec.off_for_us
-            self._module.nor.arm_cut(0, Torn(self._spec.torn), self._torn_seed)
-
-    def _act(self) -> None:
-        self._module.power_returns_us = self._spec.off_for_us
-        self._module.power_cut()
-
-
-def device_faults(scenario: Scenario, clock: Clock, devices: dict[str, Module], seed: int) -> Iterator[DeviceFault]:
-    """The faults of a scenario that act on devices, one for each device they name."""
+def device_faults(
+    scenario: Scenario, devices: Mapping[str, Module], places: Places, seed: int
+) -> Iterator[DeviceFault]:
+    """The faults of a scenario that happen to devices, one for each device that is struck."""
     for number, fault in enumerate(scenario.faults):
-        if (cut := fault.power_cut) is not None:
-            for name in struck(scenario.things(cut.device), cut.share, number, seed):
-                yield PowerCutFault(clock, devices[name], cut, number)
-        if (loss := fault.link_loss) is not None:
-            for name in struck(scenario.things(loss.device), loss.share, number, seed):
-                yield LinkLossFault(clock, devices[name], loss)
+        drawn, body = Drawn(seed, number), getattr(fault, fault.kind)
+        if fault.on_devices is not None:
+            for name in struck(scenario, number, seed):
+                yield DeviceFault(fault.kind, devices[name], body, body.when, drawn)
+        elif isinstance(body, BrokerDown | CellOutage):
+            when = When.model_validate({"at": f"{body.at_us}us"})
+            for name in _in_cell(body, places, drawn) if isinstance(body, CellOutage) else devices:
+                yield DeviceFault(fault.kind, devices[name], body, when, drawn)
 
 
-def struck(names: Sequence[str], share: float | None, number: int, seed: int) -> list[str]:
-    """Those of the devices that fault `number` strikes. One device more, or another fault, changes nobody's draw."""
-    if share is None:
+def nobody_struck(scenario: Scenario, places: Places, seed: int) -> Iterator[str]:
+    """A word on each fault whose draw has left out everybody."""
+    for number, fault in enumerate(scenario.faults):
+        body = getattr(fault, fault.kind)
+        if fault.on_devices is not None and not struck(scenario, number, seed):
+            yield f"{fault.kind} of {body.device}: the share of {body.share * 100:g}% drew no device"
+        elif isinstance(body, CellOutage) and not _in_cell(body, places, Drawn(seed, number)):
+            yield f"{fault.kind} of {body.network}: no device is in that cell"
+
+
+def _in_cell(outage: CellOutage, places: Places, drawn: Drawn) -> list[str]:
+    cells = places.network(outage.network).cells
+    number = outage.cell
+    if number is None:
+        number = drawn.between("", 0, cells.count - 1 if cells is not None else 0, "cell")
+    return [name for name, place in places.of.items() if (place.network, place.cell) == (outage.network, number)]
+
+
+def struck(scenario: Scenario, number: int, seed: int) -> list[str]:
+    """The devices that fault `number` strikes. One device more, or another fault, changes nobody's draw."""
+    body = scenario.faults[number].on_devices
+    assert body is not None, "a fault of devices"
+    assert body.device is not None, "a fault of devices"
+    names = scenario.things(body.device)
+    if body.share is None:
         return list(names)
-    below = round(share * DRAW_STEPS)
-    return [name for name in names if draws(seed, name, f"share of fault {number}").randrange(DRAW_STEPS) < below]
+    below = round(body.share * DRAW_STEPS)
+    owners = _owners(scenario, names, body, seed)
+    return [
+        name
+        for name, owner in zip(names, owners, strict=True)
+        if draws(seed, owner, f"share of fault {number}").randrange(DRAW_STEPS) < below
+    ]
 
 
-def server_faults(scenario: Scenario, start_s: int) -> Iterator[ArtifactFault]:
-    """The faults of a scenario that act on answers of the artifact server. `start_s`: when the run begins, epoch."""
-    for fault in scenario.faults:
-        for name in type(fault).model_fields:
-            spec = getattr(fault, name)
-            if isinstance(spec, ServerFault):
-                from_s = start_s + -(-spec.from_us // US_PER_S)
-                yield ArtifactFault(name, (spec.bucket, spec.key), _spoil(spec), spec.times, from_s)
-
-
-def _spoil(spec: ServerFault) -> server.Spoil:
-    match spec:
-        case RateLimited():
-            return server.rate_limited(spec.rate_bytes_per_s)
-        case Stalled():
-            return server.stalled(spec.after_bytes, spec.for_us)
-        case Truncated():
-            return server.cut(spec.after_bytes, reset=False)
-        case ConnectionReset():
-            return server.cut(spec.after_bytes, reset=True)
-        case WrongLength():
-            return server.wrong_length(spec.says_bytes)
-        case IgnoredRange():
-            return server.ignored_range
-        case HttpStatus():
-            return server.refused(spec.status)
-        case Redirected():
-            return server.redirected(spec.status, spec.to)
-    raise AssertionError(f"{type(spec).__name__} is made into nothing")
+def _owners(scenario: Scenario, names: Sequence[str], body: Selected, seed: int) -> list[str]:
+    """Whose draw decides over each of these devices."""
+    match body.together:
+        case "all":
+            return [""] * len(names)
+        case "cell":
+            places = Places(scenario.networks, seed)
+            entries = {name: entry for entry in scenario.fleet for name in entry.devices()}
+            return ["{0.network} {0.cell}".format(places.place(entries[name], name)) for name in names]
+    return list(names)

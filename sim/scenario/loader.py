@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
@@ -308,10 +309,19 @@ class _Names:
                 if isinstance(body, dict):
                     place = (*at, kind)
                     yield from unknown((*place, "device"), "device or group", body.get("device"), self.targets)
+                    yield from self._unknown_partition(place, body)
                     if "bucket" in body:
                         yield from self._unknown_object(
                             (*place, "bucket"), (*place, "key"), body["bucket"], body.get("key")
                         )
+
+    def _unknown_partition(self, place: Place, body: Mapping[str, Any]) -> Iterator[Finding]:
+        for _, entry in self._fleet:
+            if body.get("device") in (*_device_names(entry), entry.get("group")) and "partition" in body:
+                with suppress(SpecError):  # an unknown model is told at its place
+                    known = [partition.name for partition in load_model(str(entry.get("model"))).partitions]
+                    yield from unknown((*place, "partition"), "partition", body["partition"], known)
+                return
 
 
 def _device_names(entry: Mapping[str, Any]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from sim.kernel.garbage import rare_collections
 from sim.scenario.expect import Counts, DeviceView, ExecutionView, FleetView, HostView, JobView, Namespace, evaluate
 from sim.scenario.explain.evidence import Watch
 from sim.scenario.explain.reasons import explain
+from sim.scenario.faults import nobody_struck
 from sim.scenario.hosts import Host
 from sim.scenario.result import RunOptions, RunResult
 from sim.scenario.schema import Scenario
@@ -130,6 +131,7 @@ def _problems(world: World) -> Iterator[str]:
 
 def _notes(world: World, tally: Tally) -> Iterator[str]:
     """A pace that was not kept where nothing is measured, and what serial lines said that nobody reckoned with."""
+    yield from nobody_struck(world.scenario, world.ground.places, world.seed)
     truth = world.truth
     if truth is not None and truth.behind and not truth.measures:
         yield truth.behind

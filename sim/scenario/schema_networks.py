@@ -135,6 +135,10 @@ def network_problems(data: Any) -> Iterator[Finding]:
         yield from unknown((*place, "network"), "network", wanted, known)
         for share in wanted if isinstance(wanted, dict) else ():
             yield from unknown((*place, "network", share), "network", share, known)
+    for at, fault in mappings(data, "faults"):
+        outage = fault.get("cell_outage")
+        if isinstance(outage, dict):
+            yield from unknown((*at, "cell_outage", "network"), "network", outage.get("network"), known)
 
 
 def _circles(name: str, own: Mapping[str, Any]) -> bool:

@@ -18,7 +18,8 @@ from sim.errors import QpyotaError, SpecError
 from sim.kernel.clock import Clock
 from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY
 from sim.ports import Address
-from sim.scenario.faults import DeviceFault, device_faults, server_faults
+from sim.scenario.artifact_faults import server_faults
+from sim.scenario.faults import DeviceFault, device_faults
 from sim.scenario.fleet import Ground, make_devices
 from sim.scenario.hosts import Host, open_hosts
 from sim.scenario.needs import make_room
@@ -31,6 +32,7 @@ from sim.scenario.schema_users import logins
 from sim.scenario.serial_ends import open_serial_ends
 from sim.scenario.stage import Stage
 from sim.scenario.steps import Steps, device_peers, device_steps
+from sim.scenario.triggers import Watchers
 from sim.scenario.truth import Truth
 from sim.scenario.wiring import Wiring
 from sim.trace import Trace
@@ -82,7 +84,7 @@ class World:
             for entry in scenario.fleet:
                 self._add(entry)
             if stage.elapsed_us is None:
-                self.faults = list(device_faults(scenario, self.clock, self.devices, self.seed))
+                self.faults = list(device_faults(scenario, self.devices, places, self.seed))
             self.steps = list(device_steps(scenario, self.clock, self.devices))
             self.peers = list(device_peers(scenario, self.clock, self.devices))
             streams = self._wiring.network.streams
@@ -106,8 +108,9 @@ class World:
             orders += [(step.at_us, partial(self._take_step, job, step)) for step in steps]
             for at_us, order in orders[self.account.orders.get(job.job_id, 0) :]:
                 self.clock.after(max(0, at_us - self._elapsed_us), self._give, job, order)
+        watchers = Watchers(self.trace)
         for fault in self.faults:
-            fault.arm()
+            fault.arm(watchers)
         for step in self.steps:
             step.arm(self._elapsed_us)
 
@@ -163,7 +166,8 @@ class World:
         faults = self.scenario.faults
         self.account.artifacts.public = frozenset(self.scenario.cloud.public)
         self.account.artifacts.faults = tuple(server_faults(self.scenario, began_s))
-        self.account.expired = frozenset((f.url_expired.bucket, f.url_expired.key) for f in faults if f.url_expired)
+        expired = [fault.url_expired for fault in faults if fault.url_expired is not None]
+        self.account.expired = frozenset((one.bucket, one.key) for one in expired if one.bucket and one.key)
 
     def _fill_buckets(self) -> None:
         faults = self.scenario.faults

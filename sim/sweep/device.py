@@ -101,7 +101,7 @@ class DeviceRun:
     the scenario cuts power itself: nobody could tell which cut did what."""
 
     def __init__(self, scenario: Scenario, seed: int, device: str) -> None:
-        if any(fault.power_cut is not None for fault in scenario.faults):
+        if any(fault.power_cut is not None or fault.brown_out is not None for fault in scenario.faults):
             raise SpecError(f"{scenario.name} has power cuts of its own; take them out of `faults` to sweep it")
         self.world = World(scenario, RunOptions(seed=seed, transport="memory"))
         if device not in self.world.devices:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sim.scenario import schema_faults as faults
 from sim.scenario.loader import load_scenario
 from sim.scenario.result import RunOptions
 from sim.scenario.runner import run_scenario
@@ -50,6 +51,7 @@ def test_block_runs(tmp_path: Path, part: str) -> None:
     [
         Rules, Fault, Job, DeviceStep, PeerSpec, ExchangeSpec, HostSpec, MoveSpec, Path_, Dial, Place,
         Battery, Fleet, Start, BearerDrop, Cells, Network, Outage, Rates, RoundTrip, Sleep,
+        *(kind for kind in vars(faults).values() if isinstance(kind, type) and issubclass(kind, faults.Repeated)),
     ],
 )  # fmt: skip
 def test_every_key_is_told(kind: type[Any]) -> None:
