@@ -90,6 +90,9 @@ class Document:
             if path[: len(place)] == place:
                 self.problems.append(setting.problem(message, ".".join(map(str, path))))
                 return
+        within = [str(setting) for place, setting in self.settings.items() if place[: len(path)] == path]
+        if within and path:
+            message = f"{message} (with {', '.join(within)})"
         while path not in self._marks and path:
             path, on_key = path[:-1], True
         node = self._marks[path]

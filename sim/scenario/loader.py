@@ -217,6 +217,7 @@ class _Names:
         ]
         models = [entry["model"] for _, entry in self._fleet if isinstance(entry.get("model"), str)]
         yield from threshold_problems(self._data, {"job": self.jobs, "group": groups, "model": models})
+        yield from self._whatif_problems()
         expects = self._data.get("expect")
         hosts = [str(place[-1]) for place, _ in mappings(self._data, "hosts")]
         names = {"device": self.devices, "job": self.jobs, "host": hosts}
@@ -302,6 +303,15 @@ class _Names:
         else:
             keys = [found.key for found in self.objects if found.bucket == bucket]
             yield from unknown(at_key, f"key of bucket {bucket!r}:", key, keys)
+
+    def _whatif_problems(self) -> Iterator[Finding]:
+        asked = mapping(self._data, "whatif")
+        yield from unknown(("whatif", "job"), "job", asked.get("job"), self.jobs)
+        for way in mapping(asked, "vary"):
+            try:
+                applied(self._data, [Setting(way, "~")])
+            except SpecError as error:
+                yield ("whatif", "vary", way), error.problems[0].message, 0
 
     def _fault_problems(self) -> Iterator[Finding]:
         for at, fault in mappings(self._data, "faults"):

@@ -24,6 +24,7 @@ from sim.scenario.schema_rules import Rules
 from sim.scenario.schema_steps import DeviceStep, PeerSpec
 from sim.scenario.schema_stubs import StubsSpec
 from sim.scenario.schema_users import User, UserName
+from sim.scenario.schema_whatif import WhatIf
 from sim.scenario.values import (
     BucketName,
     DurationUs,
@@ -222,6 +223,7 @@ class Scenario(Spec):
     expect: tuple[str, ...] = ()
     thresholds: Thresholds = Field(default_factory=dict)
     report: Report = Report()
+    whatif: WhatIf | None = None
     _source: Path = PrivateAttr(default=Path())
     _settings: tuple[str, ...] = PrivateAttr(default=())
 
