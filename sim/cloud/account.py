@@ -176,7 +176,7 @@ class Account:
         objects. None when a fault has a say in it, which may strike only so often."""
         if self.artifacts.faults or plane_of(request) is not Plane.S3:
             return None
-        return self.artifacts.respond(request, now_s)
+        return self.artifacts.foresee(request, now_s)
 
     # What is kept
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sim.cloud.artifacts import ArtifactStore
 from sim.errors import SpecError
+from sim.kernel.clock import EPOCH_S
 from sim.ports import HttpRequest, HttpResponse
 
 NOW = 1_767_225_600  # 2026-01-01T00:00:00Z
@@ -400,3 +401,44 @@ def test_answers_repeat(store: ArtifactStore) -> None:
     url = store.presign("qpyota", "a.py", 600, NOW)
     assert fetch(store, url) == fetch(store, url)
     assert fetch(store, url, NOW + 601) == fetch(store, url, NOW + 601)
+
+
+def foreseen(store: ArtifactStore, now_s: int, **more: str) -> HttpResponse:
+    url = store.presign("files", "k", 60, EPOCH_S)
+    headers = {"Host": "files.s3.us-west-2.amazonaws.com", "Range": "bytes=2-5", **more}
+    return store.foresee(HttpRequest("GET", url, headers), now_s)
+
+
+def store_of_one() -> ArtifactStore:
+    made = ArtifactStore()
+    made.put("files", "k", b"0123456789")
+    return made
+
+
+def test_what_is_foreseen_is_said_again_until_the_url_expires() -> None:
+    store = store_of_one()
+    first, again = foreseen(store, EPOCH_S), foreseen(store, EPOCH_S + 60)
+    assert first is again
+    assert (first.status, first.body) == (206, b"2345")
+    assert foreseen(store, EPOCH_S + 61).status == 403
+    assert foreseen(store, EPOCH_S).status == 206
+
+
+def test_foresight_sees_a_changed_object() -> None:
+    store = store_of_one()
+    foreseen(store, EPOCH_S)
+    store.put("files", "k", b"abcdefghij")
+    assert foreseen(store, EPOCH_S).body == b"cdef"
+
+
+def test_foresight_misses_a_removed_object() -> None:
+    store = store_of_one()
+    foreseen(store, EPOCH_S)
+    store.buckets.delete_object(store.buckets["files"], "k", None, EPOCH_S)
+    assert foreseen(store, EPOCH_S).status == 404
+
+
+def test_foresight_looks_at_a_condition() -> None:
+    store = store_of_one()
+    etag = foreseen(store, EPOCH_S).headers["ETag"]
+    assert foreseen(store, EPOCH_S, **{"If-None-Match": etag}).status == 304

@@ -53,6 +53,12 @@ class Gate:
         self._keys = {key.access_key: key for key in keys}
         self._good: dict[tuple[Any, ...], tuple[str, int]] = {}
 
+    def good_until_s(self, request: S3Request) -> int | None:
+        """Up to when a presigned URL that was found good stays so; None for every other request."""
+        stamp, expires_s = self._good.get((request.method, request.host, request.path, *request.query), ("", 0))
+        signed_s = sigv4.epoch_s(stamp)
+        return None if signed_s is None else signed_s + expires_s
+
     def sealed(self, request: S3Request) -> Seal | None:
         """The signature of the request; None when it carries none at all."""
         about = (request.method, request.host, request.path, *request.query)

@@ -89,7 +89,9 @@ class Bucket:
 
 
 class Buckets:
-    """All buckets of an account, and the counter their ids come from."""
+    """All buckets of an account, and the counter their ids come from. `revision` grows with every change of content."""
+
+    revision = 0
 
     def __init__(self) -> None:
         self.by_name: dict[str, Bucket] = {}
@@ -124,6 +126,7 @@ class Buckets:
     def store(self, bucket: Bucket, made: Stored) -> Stored:
         """Put a new version, or the marker of a deletion, on top; the record with the version it got."""
         check_key(made.key)
+        self.revision += 1
         versions = bucket.objects.get(made.key, [])
         if bucket.versioning == "Enabled":
             kept = Stored(made.key, made.data, made.etag, made.modified_s, made.headers, self.new_id(), made.marker)
@@ -137,6 +140,7 @@ class Buckets:
         versions = bucket.objects.get(key, [])
         if version is None and bucket.versioning:
             return self.store(bucket, Stored(key, b"", "", now_s, {}, marker=True))
+        self.revision += 1
         gone = [it for it in versions if it.version == (version or NULL_VERSION)]
         left = [it for it in versions if it not in gone]
         if left:
