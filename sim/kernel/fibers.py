@@ -104,7 +104,7 @@ class _Wait:
 class Fiber:
     """One thread of a script. `on_end(error)` is called in the fiber when it ends; error is None if it returned."""
 
-    __slots__ = ("_clock", "_fn", "_gate", "_glet", "_kills", "_nap", "_on_end", "_pending", "dead", "ended", "name")
+    __slots__ = ("_clock", "_fn", "_glet", "_kills", "_nap", "_on_end", "_pending", "dead", "ended", "gate", "name")
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class Fiber:
         gate: Gate | None = None,
     ) -> None:
         self._clock = clock
-        self._gate = gate
+        self.gate = gate
         self._fn = fn
         self._on_end = on_end
         self._kills = 0
@@ -220,7 +220,7 @@ class Fiber:
     def _resume(self, value: object) -> None:
         if self.dead or self.ended:
             return
-        if self._gate is not None and self._gate.stops(self, self._resume, value):
+        if self.gate is not None and self.gate.stops(self, self._resume, value):
             self._nap = None  # it is due already; an interrupt must not wake it a second time
         else:
             self._switch(value)

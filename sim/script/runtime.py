@@ -23,6 +23,7 @@ from sim.kernel.clock import Story
 from sim.kernel.fibers import Fiber, Gate, Signal, current
 from sim.kernel.power import PowerLoss
 from sim.script import dialect_names
+from sim.script.collected import Collected, keep_quiet
 from sim.script.dialect_names import as_device
 from sim.script.dialect_rewrite import TICK
 from sim.script.imports import ImportTable
@@ -88,6 +89,7 @@ class ScriptRuntime:
     """Runs /usr/main.py of one device until the device's life ends."""
 
     def __init__(self, module: Module, profile: ScriptProfile) -> None:
+        keep_quiet()
         self.module = module
         self.profile = profile
         self.clock = module.clock
@@ -159,11 +161,17 @@ class ScriptRuntime:
 
     def me(self) -> Fiber:
         """The calling thread, which must still be alive."""
-        fiber = current()
-        assert fiber is not None, "a module function was called outside a script thread"
+        fiber = self._calling()
         fiber.check()
         self._busy_us = 0
         self.limits.switched()
+        return fiber
+
+    def _calling(self) -> Fiber:
+        """The thread that calls; Collected where it is none of this boot's: only Python's collector gets there."""
+        fiber = current()
+        if fiber is None or fiber.gate is not self.gate:
+            raise Collected
         return fiber
 
     def sleep_us(self, delay_us: int) -> None:
@@ -343,8 +351,7 @@ class ScriptRuntime:
     def _tick(self) -> bool:
         self._ticks += 1
         if self._ticks % TICKS_PER_MS == 0:
-            fiber = current()
-            assert fiber is not None
+            fiber = self._calling()
             fiber.check()
             self._busy_us += 1000
             self.limits.switched()

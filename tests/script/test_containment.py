@@ -70,13 +70,15 @@ class Pair:
 def pair(tmp_path):
     made = []
 
-    def start(bad, seconds=30):
+    def start(bad, seconds=30, observe=None):
         for name, text in (("bad", bad), ("good", HEALTHY)):
             (tmp_path / name).mkdir(exist_ok=True)
             (tmp_path / name / "main.py").write_text(textwrap.dedent(text))
         (tmp_path / "s.yaml").write_text(SCENARIO)
         world = World(load_scenario(tmp_path / "s.yaml"), RunOptions(transport="memory"))
         made.append(world)
+        if observe is not None:
+            world.trace.observe(observe)
         pair = Pair(world).run(seconds)
         beats = [data["text"] for data in pair.kinds("print", "good")]
         assert beats == [f"{number} 2 3" for number in range(1, len(beats) + 1)]
@@ -391,6 +393,44 @@ def test_a_finally_does_nothing_after_a_reset(pair):
         print('ghost' in uos.listdir('/usr'))
     """)
     assert (script.printed, script.device.boots) == (["False"], 2)
+
+
+HALF_WAY = """
+    import utime
+    from misc import Power
+    def lines():
+        try:
+            with open('/usr/main.py') as file:
+                while True:
+                    yield file.read(1)
+        finally:
+            print('GHOST')
+            utime.sleep(5)
+            for _ in range(100000):
+                pass
+    class Kept:
+        pass
+    kept = Kept()
+    kept.itself, kept.lines = kept, lines()
+    next(kept.lines)
+    {then}
+    utime.sleep(10)
+"""
+
+
+@pytest.mark.parametrize("then", ["if Power.powerOnReason() == 1: Power.powerRestart()", "kept = None", "pass"])
+def test_a_generator_left_half_way_does_nothing_when_pythons_collector_finds_it_in_another_device(pair, then):
+    """Nor is the host told of it: an exception that Python ignores is a warning here, and fails the test."""
+
+    def collect(record):
+        if record.track == "good" and record.data.get("text", "").startswith(("12 ", "20 ")):
+            gc.collect()
+
+    script = pair(HALF_WAY.format(then=then), observe=collect)
+    assert script.printed == []
+    assert script.tracebacks == []
+    script.world.close()
+    gc.collect()
 
 
 def test_a_script_that_resets_at_once_boots_for_ever_and_harms_nobody(pair):
