@@ -27,6 +27,7 @@ _PORT = click.IntRange(0, 65535)
 @click.option("--tls-port", type=_PORT, default=TLS_PORT, show_default=True, help="REST over TLS.")
 @click.option("--mqtt-port", type=_PORT, default=MQTT_PORT, show_default=True, help="MQTT over TLS.")
 @click.option("--plain-mqtt-port", type=_PORT, help="MQTT without TLS.  [default: none]")
+@click.option("--metrics-port", type=_PORT, help="Metrics for Prometheus, for whoever asks.  [default: none]")
 @click.option("--token", default="", envvar="QPYOTA_TOKEN", help="Makes the operator's key a secret one.")
 @click.option(
     "--users", type=click.Path(path_type=Path), help="File of users who come with a password in place of a certificate."
@@ -75,7 +76,18 @@ def _in_background(options: UpOptions) -> Exit:
 def _words(options: UpOptions) -> list[str]:
     """The command line of these options. The token is not among them: everybody can read command lines."""
     words = ["up", *([options.scenario] if options.scenario else []), "--data", str(options.data)]
-    for name in ("listen", "port", "tls_port", "mqtt_port", "plain_mqtt_port", "limits", "urls", "speed", "users"):
+    for name in (
+        "listen",
+        "port",
+        "tls_port",
+        "mqtt_port",
+        "plain_mqtt_port",
+        "metrics_port",
+        "limits",
+        "urls",
+        "speed",
+        "users",
+    ):
         value = getattr(options, name)
         if value is not None:
             words += ["--" + name.replace("_", "-"), str(value)]
@@ -87,5 +99,7 @@ def show(running: Running) -> None:
     click.echo(f"REST   {running.rest_url}   {running.tls_url}")
     plain = f"   plain on {running.plain_mqtt_port}" if running.plain_mqtt_port else ""
     click.echo(f"MQTT   {running.host}:{running.mqtt_port} with TLS{plain}")
+    if running.metrics_url:
+        click.echo(f"metrics {running.metrics_url}")
     for line, address in running.serial.items():
         click.echo(f"serial {line}: {address}")

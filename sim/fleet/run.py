@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from sim.device.model import load_model
+from sim.device.module import Module
 from sim.fleet.judge import Judge
 from sim.fleet.stats import OPEN, Stats, Tags
 from sim.scenario.metrics import MetricRow
@@ -90,6 +91,11 @@ def device_tags(scenario: Scenario) -> dict[str, Tags]:
         tags = Tags(entry.model, network, str(entry.group or entry.name))
         found.update(dict.fromkeys(entry.devices(), tags))
     return found
+
+
+def tags_of(module: Module) -> Tags:
+    """Tags of a device that no scenario has."""
+    return Tags(module.model.variant, module.model.radio.category, "")
 
 
 def _failures(world: World, replay: str) -> Iterator[Failure]:

@@ -133,6 +133,8 @@ class Stats:
         counted = self.executions.setdefault(key, Counted())
         earlier = self._failed.pop((device, job), None)
         counted.move(earlier if old is None else old, new)
+        if new is not None:
+            self.count("job_executions", device, job=job, status=new)
         if new is not None and new not in OPEN:
             if new != "SUCCEEDED":
                 self._failed[device, job] = new

@@ -41,6 +41,7 @@ class Metric:
 METRICS: dict[str, Metric] = {
     "job_succeeded": Metric("rate", "", ("job",), "executions that succeeded, of all (on the way: of the ended ones)"),
     "job_terminal": Metric("rate", "", ("job",), "executions that came to an end, of all"),
+    "job_executions": Metric("counter", "", ("job", "status"), "how often executions came to a status"),
     "ota_duration": Metric("trend", "us", ("job", "status"), "from the first IN_PROGRESS of an execution to its end"),
     "ota_phase_duration": Metric("trend", "us", ("job", "phase"), "what each phase of an upgrade took"),
     "mqtt_connect_duration": Metric("trend", "us", (), "from the wish to connect to CONNACK"),

@@ -50,6 +50,7 @@ class Running:
     ca_file: str
     serial: dict[str, str] = field(default_factory=dict)
     bench_port: int = 0
+    metrics_url: str = ""
     bench_token: str = field(default="", repr=False)
 
 

@@ -22,6 +22,7 @@ class UpOptions:
 
     `limits` and `urls` None: as it suits, see `relaxed` and `local_urls`. `synced`: what is acknowledged also survives
     the end of the machine. `users`: a file of those who may come with a password in place of a certificate.
+    Without `metrics_port` there are no metrics.
     """
 
     data: Path
@@ -37,6 +38,7 @@ class UpOptions:
     speed: float = 1.0
     synced: bool = False
     users: Path | None = None
+    metrics_port: int | None = None
 
     def check(self) -> None:
         """SpecError for what would open the cloud to people it is not meant for."""

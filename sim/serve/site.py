@@ -116,11 +116,12 @@ class Site:
         else:
             facts = self._set_up(scenario, servers)
         bench = self._open_bench()
+        metrics_url = self._open_metrics(scenario)
         operator = operator_key(self._options.token)
         account.resume(rules.jobs, operator, servers.rest_url if self._local_urls(scenario) else "")
         self._keeper.begin(facts)
         write_private(self._data.ca_file, account.things.authority_pem)
-        running = replace(self._running(servers, operator, scenario), bench_port=bench)
+        running = replace(self._running(servers, operator, scenario), bench_port=bench, metrics_url=metrics_url)
         self._data.announce(running)
         return running
 
@@ -201,6 +202,17 @@ class Site:
         self._exit.callback(lambda: self._clock.loop.run_until_complete(server.stop()))
         self._beat()
         return self._clock.loop.run_until_complete(server.start())
+
+    def _open_metrics(self, scenario: Scenario | None) -> str:
+        """Count what the fleet does from now on, and tell it at the URL that is returned; "" when nobody asked."""
+        port = self._options.metrics_port
+        if port is None:
+            return ""
+        from sim.serve.metrics import MetricsServer
+
+        server = MetricsServer(self._clock, self._trace, self._workshop.devices, scenario)
+        self._exit.callback(lambda: self._clock.loop.run_until_complete(server.stop()))
+        return self._clock.loop.run_until_complete(server.start(self._options.listen, port))
 
     def _save_devices(self) -> None:
         self._keeper.also()

@@ -1,0 +1,79 @@
+"""The fleet's numbers for Prometheus, over HTTP, read by anybody and changed by nobody.
+
+`/metrics` are the numbers, `/grafana.json` is a dashboard of them to import in Grafana.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sim.cloud.listen import PortError
+from sim.cloud.rest import RestServer
+from sim.device.module import Module
+from sim.fleet.run import device_tags, tags_of
+from sim.fleet.stats import Stats, Tags
+from sim.kernel.clock import Clock
+from sim.ports import HttpRequest, HttpResponse
+from sim.report.prometheus import CONTENT_TYPE, FleetCollector
+from sim.scenario.schema import Scenario
+from sim.serve.options import reachable
+from sim.trace import Trace
+
+PATH, DASHBOARD_PATH = "/metrics", "/grafana.json"
+DASHBOARD = Path(__file__).parents[1] / "report" / "grafana.json"
+
+
+class MetricsServer:
+    """Counts what a trace tells of `devices`, those that are added later too, and answers with it."""
+
+    def __init__(
+        self, clock: Clock, trace: Trace, devices: Mapping[str, Module], scenario: Scenario | None = None
+    ) -> None:
+        stats = Stats(_TagsOf(devices, {} if scenario is None else device_tags(scenario)))
+        trace.observe(stats)
+        self._collector = FleetCollector(stats, devices, clock)
+        self._server = RestServer(self._respond, lambda: clock.epoch_s)
+
+    async def start(self, host: str, port: int) -> str:
+        """Listen, and return the URL. PortError when the port is taken."""
+        try:
+            port = await self._server.start(host, port)
+        except PortError as error:
+            raise PortError(error.problem, "--metrics-port") from None
+        name = reachable(host)
+        return f"http://{f'[{name}]' if ':' in name else name}:{port}{PATH}"
+
+    async def stop(self) -> None:
+        """Close the listener."""
+        await self._server.stop()
+
+    def _respond(self, request: HttpRequest, _now_s: int) -> HttpResponse:
+        path = urlsplit(request.url).path
+        if path not in (PATH, DASHBOARD_PATH):
+            return _answer(404, "text/plain", f"there is nothing but {PATH} and {DASHBOARD_PATH}\n".encode())
+        if request.method != "GET":
+            return _answer(405, "text/plain", b"it can only be read\n")
+        if path == DASHBOARD_PATH:
+            return _answer(200, "application/json", DASHBOARD.read_bytes())
+        return _answer(200, CONTENT_TYPE, self._collector.text())
+
+
+def _answer(status: int, kind: str, body: bytes) -> HttpResponse:
+    return HttpResponse(status, {"Content-Type": kind, "Content-Length": str(len(body))}, body)
+
+
+class _TagsOf(dict[str, Tags]):
+    """Tags by device: the scenario's, and for a device that somebody made, once it is asked for, its own."""
+
+    def __init__(self, devices: Mapping[str, Module], known: Mapping[str, Tags]) -> None:
+        super().__init__(known)
+        self._devices = devices
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self._devices
+
+    def __missing__(self, name: str) -> Tags:
+        tags = self[name] = tags_of(self._devices[name])
+        return tags
