@@ -211,3 +211,22 @@ def test_2_9_modem_tells_texts(run):
         )])
     """)
     assert script.printed == ["[" + ", ".join(["<class 'str'>"] * 5) + "]"]
+
+
+def test_2_9_log_lines_go_to_a_serial_port_until_they_are_wanted_on_the_console_again(run):
+    script = run("""
+        import log, usys, utime
+        from machine import UART
+        app = log.getLogger('app')
+        app.info('before')
+        log.set_output(UART(UART.UART1, 115200, 8, 0, 1, 0))
+        app.warning('%d volts', 3)
+        app.debug('below the level')
+        log.set_output(usys)
+        app.info('after')
+    """)
+    assert [data["text"] for data in script.kinds("log")] == ["before", "3 volts", "after"]
+    (sent,) = script.kinds("uart.out")
+    line = "2026-01-01 08:00:04 [app][WARNING] 3 volts\r\n"
+    assert sent["port"] == 1
+    assert sent["bytes"] == len(line)

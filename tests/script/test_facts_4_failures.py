@@ -228,3 +228,18 @@ def test_4_a_broken_new_main_leaves_a_device_that_is_on_and_off_line_for_good(ru
     assert [error for _, error, _ in script.tracebacks] == ["ValueError"]
     assert (script.device.state, script.device.boots) == ("running", 1)
     assert script.kinds("mqtt.connect") == []
+
+
+@pytest.mark.parametrize(("generation", "left"), [("G21", []), ("G25", ["system_config.json"])])
+def test_4_a_corrupt_usr_loses_all_scripts_in_g25_and_is_a_boot_error_in_g21(run, generation, left):
+    script = run("print('main runs')\n", generation=generation)
+    device = script.device
+    device.power_cut()
+    region = device.regions.volumes["/usr"]
+    region.load(0, bytes(region.size_bytes))
+    device.power_on()
+    script.run(60)
+    assert (device.state, device.boots) == ("running", 2)
+    assert script.printed == ["main runs"]
+    assert [name for name in left if not device.mounts.exists(f"/usr/{name}")] == []
+    assert not device.mounts.exists("/usr/main.py")
