@@ -112,7 +112,8 @@ def _why(played: Played[RunResult]) -> str:
     if result is None:
         return played.error.splitlines()[0]
     failing = [f"{expect.expr}   {expect.detail}".rstrip() for expect in result.expects if not expect.passed]
-    return [*result.problems, *failing][0]
+    broken = [f"{one.metric}: {one.expr}   {one.shown}".rstrip() for one in result.thresholds if not one.passed]
+    return [*result.problems, *failing, *broken][0]
 
 
 def _replay(played: Played[RunResult]) -> str:

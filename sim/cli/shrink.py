@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from sim.cli.data import data_option
 from sim.cli.exits import Exit
 from sim.cli.output import json_option, print_json
+from sim.errors import SpecError
 
 if TYPE_CHECKING:
     from sim.lab.parts import Kept
 
 
 @click.command()
-@click.argument("scenario")
+@click.argument("scenario", metavar="SCENARIO|RUN")
 @click.option("--fails", metavar="EXPECT", help="Shrink what makes this expect fail.  [default: the first that fails]")
 @click.option("--seed", type=click.IntRange(0), help="Root of all randomness.  [default: the scenario's]")
 @click.option("--set", "settings", metavar="WAY=VALUE", multiple=True, help="Another value, e.g. fleet.0.count=200.")
@@ -26,11 +29,13 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="The YAML to write; the test goes beside it.  [default: NAME-shrunk.yaml]",
 )
+@data_option
 @json_option
 def shrink(scenario: str, as_json: bool, output: Path | None, **values: Any) -> Exit:
     """Reduce SCENARIO, which fails, to the fewest devices, faults, jobs and steps and the shortest time that still do.
 
-    The same expect must fail, and a device must come to one of the same bad ends. Runs in memory; Ctrl-C writes the
+    RUN is the file or the id of a run that was kept: its scenario, seed and settings are taken. The same expect or
+    threshold must fail, and a device must come to one of the same bad ends. Runs in memory; Ctrl-C writes the
     smallest found so far.
     """
     from sim.lab.shrink import Shrink, check_alike, summary
@@ -39,9 +44,17 @@ def shrink(scenario: str, as_json: bool, output: Path | None, **values: Any) -> 
     from sim.scenario.result import RunOptions
     from sim.scenario.settings import parse_setting
 
-    path = find_scenario(scenario)
-    options = RunOptions(seed=values["seed"], transport="memory")
-    work = Shrink(path, tuple(map(parse_setting, values["settings"])), options, values["fails"])
+    seed, settings = values["seed"], list(values["settings"])
+    if _is_run(scenario, values["data"]):
+        if seed is not None or settings:
+            raise click.UsageError(
+                f"{scenario} is a run and has its seed and settings: --seed and --set are not for it"
+            )
+        path, seed, settings = _of_run(scenario, values["data"])
+    else:
+        path = find_scenario(scenario)
+    options = RunOptions(seed=seed, transport="memory")
+    work = Shrink(path, tuple(map(parse_setting, settings)), options, values["fails"])
     if not as_json and sys.stderr.isatty():
         work.tell = _tell
     shrunk = work.run()
@@ -54,6 +67,32 @@ def shrink(scenario: str, as_json: bool, output: Path | None, **values: Any) -> 
     else:
         _print(told)
     return Exit.PASSED if shrunk.smallest else Exit.INTERRUPTED
+
+
+def _is_run(name: str, data: Path) -> bool:
+    from sim.report.reading import SUFFIX, runs_folder
+    from sim.report.run_file import is_run_file
+
+    return is_run_file(Path(name)) or is_run_file(runs_folder(data) / f"{name}{SUFFIX}")
+
+
+def _of_run(name: str, data: Path) -> tuple[Path, int, list[str]]:
+    """Scenario, seed and settings of a run that was kept. SpecError when it cannot be made again from these."""
+    from sim.report.reading import open_run
+
+    with open_run(name, data) as run:
+        head = run.head
+    words, path = shlex.split(head["replay"]), Path(head["source"])
+    for option in ("--umqtt", "--generation", "--runtime"):
+        if option in words:
+            raise SpecError(f"{name} was run with {option}; write it into the scenario, and shrink that")
+    try:
+        changed = path.read_text("utf-8") != head["text"]
+    except OSError as error:
+        raise SpecError(f"{name} is a run of {path}: {error.strerror}") from None
+    if changed:
+        raise SpecError(f"{path} is not what it was when {name} was run; run it again")
+    return path, head["seed"], [words[index + 1] for index, word in enumerate(words) if word == "--set"]
 
 
 def _tell(kept: Kept, runs: int) -> None:

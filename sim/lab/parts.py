@@ -40,10 +40,10 @@ class Kept:
     duration_s: int | None = None
 
 
-def taken_apart(data: Data, scenario: Scenario, seed: int, expect: list[str]) -> Data:
-    """The same with this seed, these expects and its faults one by one; other ways to judge it are left out."""
-    whole = {key: value for key, value in data.items() if key not in ("thresholds", "matrix", "whatif", "report")}
-    whole |= {"seed": seed, "expect": expect}
+def taken_apart(data: Data, scenario: Scenario, seed: int, judged_by: Data) -> Data:
+    """The same with this seed and its faults one by one, `judged_by` an expect or a threshold and nothing else."""
+    dropped = ("expect", "thresholds", "whatif", "report")
+    whole = {key: value for key, value in data.items() if key not in dropped} | {"seed": seed} | judged_by
     if "faults" in data:
         faults = list(enumerate(data["faults"]))
         whole["faults"] = [one for number, fault in faults for one in _one_by_one(fault, number, scenario, seed)]

@@ -1,8 +1,9 @@
 """From a run that fails to the smallest scenario that still fails the same way.
 
-The same way: the same expect does not hold, the run is incomplete only if the first one was, and, where devices of the
-first one came to a bad end, a device comes to one of those ends. The last rule is there because an expect that counts
-(`succeeded == 200`) fails for any smaller fleet, which says nothing. Devices that came to a bad end are tried first.
+The same way: the same expect or threshold does not hold, the run is incomplete only if the first one was, and, where
+devices of the first one came to a bad end, a device comes to one of those ends. The last rule is there because an
+expect that counts (`succeeded == 200`) fails for any smaller fleet, which says nothing. Devices that came to a bad end
+are tried first.
 
 It goes on until nothing changes, so that at the end no single device and no single fault can be left out. Everything is
 tried with real runs in memory, one after another, the same ones each time.
@@ -18,11 +19,11 @@ from typing import Any
 
 from sim.cloud.account import TRACK_SUFFIX
 from sim.errors import QpyotaError, SpecError
+from sim.fleet.run import run_judged
 from sim.lab.parts import PARTS, Data, Kept, effective, everything, names_left, put_together, taken_apart
 from sim.lab.reduce import fewest
 from sim.scenario.loader import load_plain, scenario_of
 from sim.scenario.result import RunOptions, RunResult
-from sim.scenario.runner import run_scenario
 from sim.scenario.schema import Scenario
 from sim.scenario.settings import Setting
 from sim.trace import Record
@@ -57,10 +58,11 @@ class Ends:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How it failed: the expect that does not hold, "" when the run was incomplete; why it was incomplete; which bad
-    ends there were."""
+    """How it failed: at an expect, or a threshold of a metric, or, with neither, it was incomplete, and why; and which
+    bad ends there were."""
 
     expr: str
+    metric: str
     problems: frozenset[str]
     ends: frozenset[str]
 
@@ -69,12 +71,19 @@ class Way:
         problems = _kinds(result)
         if self.problems:
             return not self.problems.isdisjoint(problems)
-        holds = {expect.expr: expect.passed for expect in result.expects}
         alike = not self.ends or not self.ends.isdisjoint(bad.values())
-        return not problems and not holds[self.expr] and alike
+        return not problems and alike and (self.metric, self.expr) in _failing(result)
+
+    @property
+    def judged_by(self) -> Data:
+        """The keys of a scenario that is judged by this alone."""
+        if self.metric:
+            return {"thresholds": {self.metric: [self.expr]}}
+        return {"expect": [self.expr]} if self.expr else {}
 
     def __str__(self) -> str:
-        return self.expr or f"incomplete: {', '.join(sorted(self.problems))}"
+        line = f"{self.metric}: {self.expr}" if self.metric else self.expr
+        return line or f"incomplete: {', '.join(sorted(self.problems))}"
 
 
 @dataclass
@@ -89,7 +98,7 @@ class Shrunk:
     runs: int
     smallest: bool
     others: list[str] = field(default_factory=list)
-    """Further expects that failed, and were not looked at."""
+    """Further expects and thresholds that failed, and were not looked at."""
 
 
 class _TooMany(Exception):  # noqa: N818 - not an error
@@ -103,12 +112,13 @@ class Shrink:
         self._path, self._options = path, options
         data, scenario = load_plain(path, settings)
         seed = scenario.seed if options.seed is None else options.seed
-        given = [fails] if fails is not None else list(scenario.expect)
         self._scenario = scenario
+        given: Data = {key: data[key] for key in ("expect", "thresholds") if key in data}
+        given = given if fails is None else {"expect": [fails]}
         first, ends = self._play(taken_apart(data, scenario, seed, given))
         self._way, self._others = _way_of(first, ends.bad(), path)
         self._suspects = ends.bad()
-        self._data = taken_apart(data, scenario, seed, [self._way.expr] if self._way.expr else [])
+        self._data = taken_apart(data, scenario, seed, self._way.judged_by)
         self._whole = everything(self._data, scenario)
         self._best, self._result = self._whole, first
         self._asked: dict[str, RunResult | None] = {}
@@ -192,21 +202,28 @@ class Shrink:
 
     def _play(self, data: Data) -> tuple[RunResult, Ends]:
         ends = Ends()
-        return run_scenario(scenario_of(data, self._path), replace(self._options, seed=None), [ends]), ends
+        return run_judged(scenario_of(data, self._path), replace(self._options, seed=None), [ends]), ends
 
 
 def _way_of(result: RunResult, bad: dict[str, str], path: Path) -> tuple[Way, list[str]]:
     """How it failed, and what else did."""
-    failing = [expect.expr for expect in result.expects if not expect.passed]
-    problems = _kinds(result)
+    failing, problems = _failing(result), _kinds(result)
+    others = [f"{metric}: {expr}" if metric else expr for metric, expr in failing]
     if problems:
-        return Way("", problems, frozenset()), failing
+        return Way("", "", problems, frozenset()), others
     if not failing:
         raise SpecError(
             f"{path} with seed {result.seed} passes, so there is nothing to shrink; "
             f"`qpyota run {path} --repeat 20` finds a seed that fails, --fails judges by another expect"
         )
-    return Way(failing[0], problems, frozenset(bad.values())), failing[1:]
+    (metric, expr), ends = failing[0], frozenset(bad.values())
+    return Way(expr, metric, problems, ends), others[1:]
+
+
+def _failing(result: RunResult) -> list[tuple[str, str]]:
+    """Expects that do not hold, as ("", EXPR), then thresholds, as (METRIC, EXPR)."""
+    expects = [("", expect.expr) for expect in result.expects if not expect.passed]
+    return expects + [(one.metric, one.expr) for one in result.thresholds if not one.passed]
 
 
 def _kinds(result: RunResult) -> frozenset[str]:
@@ -237,6 +254,6 @@ def summary(shrunk: Shrunk) -> dict[str, Any]:
 def check_alike(way: Way, scenario: Scenario, options: RunOptions, trace_hash: str) -> None:
     """That a written scenario does what was found; anything else is a defect."""
     ends = Ends()
-    result = run_scenario(scenario, options, [ends])
+    result = run_judged(scenario, options, [ends])
     assert way.same(result, ends.bad()), f"the written scenario does not fail at {way}"
     assert result.trace_hash == trace_hash, "the written scenario is not the one that was found"

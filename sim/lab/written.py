@@ -16,15 +16,16 @@ TEST = '''"""{name}, shrunk to {devices} of {devices_before} devices by `qpyota 
 
 from pathlib import Path
 
+from sim.fleet.run import run_judged
 from sim.scenario.loader import load_scenario
 from sim.scenario.result import RunOptions
-from sim.scenario.runner import run_scenario
 
 
 def test_{word}() -> None:
     scenario = load_scenario(Path(__file__).with_name({file!r}))
-    result = run_scenario(scenario, RunOptions(transport="memory"))
+    result = run_judged(scenario, RunOptions(transport="memory"))
     failing = [f"{{expect.expr}}: {{expect.detail}}" for expect in result.expects if not expect.passed]
+    failing += [f"{{one.metric}}: {{one.expr}}: {{one.shown}}" for one in result.thresholds if not one.passed]
     assert result.passed, "\\n".join([*result.problems, *failing, result.replay])
 '''
 

@@ -14,6 +14,7 @@ from lab_rig import fleet, loss, write
 
 from sim.cli.main import main
 from sim.errors import SpecError
+from sim.fleet.run import run_judged
 from sim.lab import shrink as shrink_module
 from sim.lab.parts import put_together
 from sim.lab.shrink import Ends, Shrink, Shrunk
@@ -37,7 +38,7 @@ def fails(data: dict[str, Any], found: Shrunk) -> bool:
     except SpecError:
         return False
     ends = Ends()
-    return found.way.same(run_scenario(scenario, MEMORY, [ends]), ends.bad())
+    return found.way.same(run_judged(scenario, MEMORY, [ends]), ends.bad())
 
 
 def assert_smallest(found: Shrunk) -> None:
@@ -143,6 +144,17 @@ def test_counting_more_than_there_is_is_not_the_same_failure(tmp_path: Path) -> 
     assert found.kept.devices == ("meters-00003",)
 
 
+def test_a_threshold_is_as_good_as_an_expect(tmp_path: Path) -> None:
+    data = fleet(20, [loss("meters-00004", "20s"), loss("meters-00011", "1s", at="3s")], timeout_min=5)
+    data["thresholds"] = {"ota_duration{group:meters}": ["max < 1m"], "devices_bricked": ["count == 0"]}
+    found = shrunk(tmp_path, data)
+    assert str(found.way) == "ota_duration{group:meters}: max < 1m"
+    assert found.data["thresholds"] == {"ota_duration{group:meters}": ["max < 1m"]}
+    assert found.data["faults"] == [loss("meters-00004", "20s")]
+    assert "expect" not in found.data
+    assert_smallest(found)
+
+
 def test_a_fleet_that_passes_is_not_shrunk(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="with seed 3 passes, so there is nothing to shrink"):
         shrunk(tmp_path, fleet(2, []))
@@ -240,6 +252,27 @@ def test_what_cannot_be_shrunk_is_told(
     monkeypatch.chdir(tmp_path)
     write(tmp_path, fleet(1, [loss("meters-00001", "3m")]))
     assert text in call(capsys, *words, code=2)[1]
+
+
+def test_a_run_that_was_kept_is_shrunk_with_its_seed_and_settings(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, fleet(8, [loss("meters", "3m", share="30%")]))
+    settings = ("--set", "description=with spaces", "--set", "jobs.0.at=3s")
+    with pytest.raises(SystemExit):
+        main(["run", "planted.yaml", "--transport", "memory", "--seed", "9", *settings, "--store", "run.sqlite", "-q"])
+    capsys.readouterr()
+    told = json.loads(call(capsys, "run.sqlite", "--json")[0])
+    assert (told["seed"], told["devices"]) == (9, 1)
+    found = load_scenario(Path(told["yaml"]))
+    assert (found.description, found.jobs[0].at_us) == ("with spaces", 3_000_000)
+    assert "--seed and --set are not for it" in call(capsys, "run.sqlite", "--seed", "1", code=2)[1]
+    with Path("planted.yaml").open("a") as file:
+        file.write("# changed\n")
+    assert "is not what it was when run.sqlite was run" in call(capsys, "run.sqlite", code=2)[1]
+    Path("planted.yaml").unlink()
+    assert "No such file" in call(capsys, "run.sqlite", code=2)[1]
 
 
 def test_ctrl_c_writes_the_smallest_so_far(
