@@ -14,6 +14,7 @@ from sim.device.module import Module
 from sim.fleet.judge import Judge
 from sim.fleet.stats import OPEN, Stats, Tags
 from sim.scenario.metrics import MetricRow
+from sim.scenario.places import Places
 from sim.scenario.result import Failure, RunOptions, RunResult
 from sim.scenario.runner import Attendant, run_scenario
 from sim.scenario.schema import Scenario
@@ -23,7 +24,7 @@ from sim.trace import Observer, Record
 BAD_ENDS = ("FAILED", "TIMED_OUT", "REJECTED")
 """Statuses of an execution that make its device one that failed; a canceled or removed one was the operator's wish."""
 FAILURES_KEPT = 1000
-JUDGED = ("execution", "bricked", "power.cut", "link.lost", "mqtt.connack", "mqtt.in", "mqtt.closed", "http")
+JUDGED = ("execution", "bricked", "power.cut", "link.lost", "mqtt.connack", "mqtt.in", "mqtt.closed", "http", "fault")
 """Kinds of records that a threshold with abortOnFail is looked at after."""
 JUDGED_EVERY_US = 1_000_000
 """Simulation time: no more often than this, or a run would do nothing else."""
@@ -42,7 +43,7 @@ class Counting:
     def begin(self, world: World) -> None:
         """Count what happens in a world."""
         self._world = world
-        self.stats = Stats(device_tags(self._scenario))
+        self.stats = Stats(device_tags(self._scenario, world.ground.places))
         self._judge = Judge(self._scenario.thresholds, self.stats)
         world.trace.observe(self.stats)
         if self._judge.may_abort:
@@ -67,7 +68,7 @@ class Counting:
         self._judge_next_us = record.at_us + JUDGED_EVERY_US
         self._aborted_by = self._judge.broken()
         if self._aborted_by:
-            self._world.ending = True
+            self._world.ending = self._world.cut_short = True
             self._world.clock.stop_at(record.at_us)
 
 
@@ -83,13 +84,17 @@ def run_judged(
     return run_scenario(scenario, options, observers, (counting, *attendants(counting)))
 
 
-def device_tags(scenario: Scenario) -> dict[str, Tags]:
-    """The tags of every device. The network is the category of the model's radio."""
+def device_tags(scenario: Scenario, places: Places) -> dict[str, Tags]:
+    """The tags of every device. Where no network is named, it is the category of the model's radio."""
     found: dict[str, Tags] = {}
     for entry in scenario.fleet:
-        network = load_model(entry.model).radio.category
-        tags = Tags(entry.model, network, str(entry.group or entry.name))
-        found.update(dict.fromkeys(entry.devices(), tags))
+        usual, group = load_model(entry.model).radio.category, str(entry.group or entry.name)
+        alike: dict[str, Tags] = {}
+        for name in entry.devices():
+            network = places.of[name].network or usual
+            if network not in alike:
+                alike[network] = Tags(entry.model, network, group)
+            found[name] = alike[network]
     return found
 
 

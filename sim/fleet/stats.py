@@ -25,9 +25,9 @@ WAITING_MAX = 16
 """Updates of one execution that one device may wait for; older ones count as unanswered."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Tags:
-    """What all devices of a fleet entry have in common."""
+    """What all devices of a fleet entry have in common. Compared by identity, as it is looked up at every record."""
 
     model: str
     network: str
@@ -88,6 +88,7 @@ class Stats:
             "mqtt.out": self._on_out,
             "mqtt.in": self._on_in,
             "link.lost": self._on_link_lost,
+            "fault": self._on_fault,
         }
 
     def __call__(self, record: Record) -> None:
@@ -188,6 +189,9 @@ class Stats:
 
     def _on_link_lost(self, device: str, _: Record) -> None:
         self.count("faults", device, kind="link_loss")
+
+    def _on_fault(self, device: str, record: Record) -> None:
+        self.count("faults", device, kind=record.data["what"])
 
     def _on_out(self, device: str, record: Record) -> None:
         self.count("mqtt_messages", device, direction="out")

@@ -18,7 +18,7 @@ from sim.report.reading import Run
 
 DEVICES, CLOUD = 1, 2
 """Processes of the trace."""
-INSTANTS = ("power.on", "power.cut", "power.down", "reset", "boot", "bricked", "link.lost", "update.refused")
+INSTANTS = ("power.on", "power.cut", "power.down", "reset", "boot", "bricked", "link.lost", "fault", "update.refused")
 
 Event = dict[str, Any]
 

@@ -34,8 +34,17 @@ BATCH = 5000
 """Records to a transaction."""
 
 STORY = frozenset(
-    {"power.on", "power.cut", "power.down", "reset", "boot", "bricked", "phase", "link.lost", "execution", "job"}
-    | {"update.requested", "update.refused", "app.copied", "app.failed", "mini.boot", "mini.complete", "job.rollout"}
+    {"power.on", "power.cut", "power.down", "reset", "boot", "bricked", "phase", "link.lost", "fault", "execution"}
+    | {
+        "job",
+        "update.requested",
+        "update.refused",
+        "app.copied",
+        "app.failed",
+        "mini.boot",
+        "mini.complete",
+        "job.rollout",
+    }
 )
 """Kinds of records that `devices` keeps: what became of each device, without what it said and heard."""
 
@@ -116,7 +125,7 @@ class RunFile:
         self._insert("metric", map(_metric, self._rows()))
         values = (
             _now(), result.virtual_s, result.wall_s, result.passed, result.verdict, result.trace_hash, result.replay,
-            json.dumps(result.to_json(), ensure_ascii=False),
+            json.dumps({**result.to_json(), "costs": []}, ensure_ascii=False),
         )  # fmt: skip
         self._database.execute(
             "UPDATE run SET ended = ?, virtual_s = ?, wall_s = ?, passed = ?, verdict = ?, trace_hash = ?, replay = ?,"
@@ -154,7 +163,7 @@ class RunFile:
         self._batch.clear()
 
     def _write_devices(self, world: World, result: RunResult) -> None:
-        tags = device_tags(world.scenario)
+        tags = device_tags(world.scenario, world.ground.places)
         failures = {failure.device: failure for failure in result.failures}
         self._insert(
             "device",

@@ -50,7 +50,7 @@ METRICS: dict[str, Metric] = {
     "mqtt_messages": Metric("counter", "", ("direction",), "messages to and from devices"),
     "http_download_bytes": Metric("counter", "bytes", (), "bytes that devices downloaded"),
     "flash_ops": Metric("counter", "", (), "erases and page programs of flash"),
-    "faults": Metric("counter", "", ("kind",), "power cuts and lost networks"),
+    "faults": Metric("counter", "", ("kind",), "what struck devices"),
     "devices_bricked": Metric("counter", "", (), "devices that no longer boot"),
 }
 

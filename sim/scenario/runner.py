@@ -120,6 +120,8 @@ def _problems(world: World) -> Iterator[str]:
     if world.options.transport != "memory":
         for name in world.clock.loop.stuck:
             yield f"a connection did not drain: {name}"
+    if world.cut_short:
+        return
     missed = [str(fault) for fault in world.faults if fault.must_happen and not fault.done]
     missed += [str(fault) for fault in world.account.artifacts.faults if not fault.done]
     for fault in missed:

@@ -69,6 +69,8 @@ class World:
         self.hosts: list[Host] = []
         self.ending = False
         """Its end has been set."""
+        self.cut_short = False
+        """Somebody ended it before its time: what had not happened by then is nobody's fault."""
         self._to_do = sum(1 + len(job.steps) - self.account.orders.get(job.job_id, 0) for job in scenario.jobs)
         gate = self.account.gate
         gate.logins = {**gate.logins, **logins(scenario.cloud.users)}

@@ -12,12 +12,11 @@ from urllib.parse import urlsplit
 from sim.cloud.listen import PortError
 from sim.cloud.rest import RestServer
 from sim.device.module import Module
-from sim.fleet.run import device_tags, tags_of
+from sim.fleet.run import tags_of
 from sim.fleet.stats import Stats, Tags
 from sim.kernel.clock import Clock
 from sim.ports import HttpRequest, HttpResponse
 from sim.report.prometheus import CONTENT_TYPE, FleetCollector
-from sim.scenario.schema import Scenario
 from sim.serve.options import reachable
 from sim.trace import Trace
 
@@ -26,12 +25,13 @@ DASHBOARD = Path(__file__).parents[1] / "report" / "grafana.json"
 
 
 class MetricsServer:
-    """Counts what a trace tells of `devices`, those that are added later too, and answers with it."""
+    """Counts what a trace tells of `devices`, those that are added later too, and answers with it.
 
-    def __init__(
-        self, clock: Clock, trace: Trace, devices: Mapping[str, Module], scenario: Scenario | None = None
-    ) -> None:
-        stats = Stats(_TagsOf(devices, {} if scenario is None else device_tags(scenario)))
+    `known`: tags of those that a scenario has.
+    """
+
+    def __init__(self, clock: Clock, trace: Trace, devices: Mapping[str, Module], known: Mapping[str, Tags]) -> None:
+        stats = Stats(_TagsOf(devices, known))
         trace.observe(stats)
         self._collector = FleetCollector(stats, devices, clock)
         self._server = RestServer(self._respond, lambda: clock.epoch_s)

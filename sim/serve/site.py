@@ -208,9 +208,11 @@ class Site:
         port = self._options.metrics_port
         if port is None:
             return ""
+        from sim.fleet.run import device_tags
         from sim.serve.metrics import MetricsServer
 
-        server = MetricsServer(self._clock, self._trace, self._workshop.devices, scenario)
+        known = {} if scenario is None else device_tags(scenario, self._workshop.places)
+        server = MetricsServer(self._clock, self._trace, self._workshop.devices, known)
         self._exit.callback(lambda: self._clock.loop.run_until_complete(server.stop()))
         return self._clock.loop.run_until_complete(server.start(self._options.listen, port))
 

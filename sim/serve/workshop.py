@@ -17,6 +17,7 @@ from sim.device.model import load_model
 from sim.device.module import Module
 from sim.errors import SpecError
 from sim.scenario.fleet import Ground, make_devices
+from sim.scenario.places import Places
 from sim.scenario.result import RunOptions
 from sim.scenario.schema import Fleet
 
@@ -32,6 +33,11 @@ class Workshop:
         self._account = account
         self.devices = devices
         self._made: list[dict[str, str]] = []
+
+    @property
+    def places(self) -> Places:
+        """Where the devices are."""
+        return self._ground.places
 
     @property
     def made(self) -> str:

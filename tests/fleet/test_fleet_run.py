@@ -7,6 +7,7 @@ from fleet_rig import load_rollout, rollout
 
 from sim.cli.main import main
 from sim.fleet.run import run_judged
+from sim.scenario.loader import load_scenario
 from sim.scenario.result import RunOptions
 
 MEMORY = RunOptions(transport="memory")
@@ -33,6 +34,21 @@ def test_rates_count_every_execution_and_groups_tell_apart(tmp_path):
     assert not result.problems
 
 
+def test_networks_and_faults_of_scenarios_are_told_apart(tmp_path):
+    more = """networks: {city: {extends: lte-cat1}}
+steps: []
+faults: [{low_battery: {device: good, level: 50%, for: 5s, when: {phase: apply, progress: 10%}}}]
+thresholds:
+  faults{kind:low_battery}: ['count == 3']
+  faults{kind:power_cut}: ['count == 0']
+  mqtt_connect_duration{network:city}: ['count > 3']
+  mqtt_connect_duration{network:Cat 1}: ['count > 1']"""
+    source = rollout(tmp_path, more)
+    source.write_text(source.read_text().replace("good, count: 3,", "good, count: 3, network: city,"))
+    result = run_judged(load_scenario(source), MEMORY)
+    assert all(passed for passed, _ in shown(result).values()), shown(result)
+
+
 def test_what_was_not_measured_does_not_pass(tmp_path):
     more = "thresholds: {'ota_phase_duration{phase:stream}': ['max < 1h'], 'faults{kind:power_cut}': ['count == 0']}"
     result = run_judged(load_rollout(tmp_path, more), MEMORY)
@@ -49,6 +65,13 @@ def test_a_broken_threshold_ends_the_run(tmp_path):
     assert not result.thresholds[1].aborted
     assert result.executions["IN_PROGRESS"] == 3  # nobody waited for the good ones
     assert result.virtual_s < 60
+
+
+def test_what_had_not_happened_by_then_is_no_problem(tmp_path, capsys):
+    late = """faults: [{power_cut: {device: good, when: {phase: apply, progress: 99%}}}]
+thresholds: {job_succeeded: [{expr: rate > 90%, abortOnFail: true}]}"""
+    code, out, _ = qpyota(capsys, "run", str(rollout(tmp_path, late)), "--transport", "memory", "-q")
+    assert (code, "(ended the run)" in out, "never happened" in out) == (1, True, False)
 
 
 def test_numbers_repeat_and_do_not_depend_on_the_transport(tmp_path):

@@ -87,7 +87,7 @@ def test_attempts_are_told_apart_and_deletions_shown():
 def test_the_run_and_its_result_are_there(qpyota, tmp_path):
     _, out, _ = qpyota("run", rollout(tmp_path), "--transport", "memory", "--json", "--store", "r.db")
     with open_run("r.db", tmp_path) as run:
-        assert run.result == json.loads(out)
+        assert run.result == json.loads(out) | {"costs": []}
         assert run.head["text"] == (tmp_path / "small_rollout.yaml").read_text()
         assert (run.head["seed"], run.head["verdict"], run.head["devices"]) == (1, "PASSED", 5)
         trend = run.trends()["ota_duration"]
