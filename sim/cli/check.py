@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sim.cli.exits import Exit
 from sim.cli.output import json_option, print_json
+from sim.cli.resolved import print_resolved
 from sim.errors import Problem, SpecError
 from sim.units import format_duration
 
@@ -17,16 +19,15 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("scenarios", nargs=-1, required=True)
+@click.option("--plan", is_flag=True, help="Tell what each draw and each network comes to, too.")
 @json_option
-def check(scenarios: tuple[str, ...], as_json: bool) -> Exit:
+def check(scenarios: tuple[str, ...], plan: bool, as_json: bool) -> Exit:
     """Check SCENARIOS and print what each would do; all errors of all files at once."""
-    from sim.scenario.loader import find_scenario, load_scenario
-
-    found: list[Scenario] = []
+    found: list[list[Scenario]] = []
     problems: list[Problem] = []
     for name in scenarios:
         try:
-            found.append(load_scenario(find_scenario(name)))
+            found.append(_cells(name))
         except SpecError as error:
             if not error.problems:
                 raise
@@ -34,11 +35,36 @@ def check(scenarios: tuple[str, ...], as_json: bool) -> Exit:
     if problems:
         raise SpecError(problems)
     if as_json:
-        print_json({"scenarios": [_plan(scenario) for scenario in found]})
-    else:
-        for scenario in found:
-            _print_plan(scenario)
+        print_json({"scenarios": [_plan(cells[0]) | {"runs": len(cells)} for cells in found]})
+        return Exit.PASSED
+    for cells in found:
+        _print_plan(cells[0])
+        if len(cells) > 1:
+            click.echo(f"   matrix   {', '.join(cells[0].matrix)}: {len(cells)} runs")
+        for scenario in cells if plan else ():
+            print_resolved(scenario)
     return Exit.PASSED
+
+
+def _cells(name: str) -> list[Scenario]:
+    """The scenario of each run that is in a file; SpecError holds what is wrong with any of them."""
+    from sim.scenario.loader import find_scenario, load_plain, load_scenario
+    from sim.scenario.matrix import settings_of
+
+    path = find_scenario(name)
+    data, first = load_plain(path)
+    cells, problems = list(product(*settings_of(data))), []
+    if len(cells) == 1:
+        return [first]
+    scenarios = []
+    for cell in cells:
+        try:
+            scenarios.append(load_scenario(path, cell))
+        except SpecError as error:
+            problems += [problem for problem in error.problems if problem not in problems]
+    if problems:
+        raise SpecError(problems)
+    return scenarios
 
 
 def _plan(scenario: Scenario) -> dict[str, Any]:

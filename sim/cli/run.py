@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -91,7 +92,7 @@ def run(scenario: str | None, cut: str | None, **values: Any) -> Exit:
         return replay(str(cut), values["as_json"])
     options = _options(values)
     show = _Show(values["as_json"], values["quiet"], values["trace"], values["follow"])
-    if values["repeat"] is not None or values["matrix"]:
+    if values["repeat"] is not None or values["matrix"] or _has_matrix(scenario, values["settings"]):
         return _repeat(scenario, options, show, values)
     if values["store"] is not None and values["keep"]:
         raise click.UsageError("give either --store FILE or --keep")
@@ -119,10 +120,20 @@ def _options(values: dict[str, Any]) -> RunOptions:
     )
 
 
+def _has_matrix(name: str, settings: Sequence[str]) -> bool:
+    """Whether the file has several runs in it."""
+    from sim.scenario.loader import find_scenario, load_plain
+    from sim.scenario.matrix import settings_of
+    from sim.scenario.settings import parse_setting
+
+    return bool(settings_of(load_plain(find_scenario(name), [parse_setting(word) for word in settings])[0]))
+
+
 def _repeat(name: str, options: RunOptions, show: _Show, values: dict[str, Any]) -> Exit:
     from sim.cli.repeat import repeat
     from sim.lab.runs import Plan
-    from sim.scenario.loader import find_scenario, load_scenario
+    from sim.scenario.loader import find_scenario, load_plain
+    from sim.scenario.matrix import settings_of
     from sim.scenario.settings import combinations, parse_choice, parse_setting
 
     one = {name: values[name] for name in ("trace", "follow", "store", "keep", "record", "port") if values[name]}
@@ -130,8 +141,10 @@ def _repeat(name: str, options: RunOptions, show: _Show, values: dict[str, Any])
         raise click.UsageError(f"--{next(iter(one))} is for one run; the replay line of each of many takes it")
     path = find_scenario(name)
     settings = tuple(map(parse_setting, values["settings"]))
-    cells = combinations([parse_choice(word, "--matrix") for word in values["matrix"]], "--matrix")
-    root = options.seed if options.seed is not None else load_scenario(path, (*settings, *cells[0])).seed
+    given = combinations([parse_choice(word, "--matrix") for word in values["matrix"]], "--matrix")
+    data, scenario = load_plain(path, (*settings, *given[0]))
+    cells = [(*own, *more) for own in product(*settings_of(data)) for more in given]
+    root = options.seed if options.seed is not None else scenario.seed
     plan = Plan(path, settings, tuple(cells), root, values["repeat"] or 1, options)
     return repeat(plan, values["jobs"] or os.cpu_count() or 1, as_json=show.as_json, quiet=show.quiet)
 

@@ -8,7 +8,7 @@ because PyYAML's own constructor lets duplicate keys pass and reads `on`, `yes` 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,8 @@ class Document:
     what: str = "a scenario is a mapping of keys, e.g. 'version: 1'"
     problems: list[Problem] = field(default_factory=list, init=False)
     unreadable: bool = field(default=False, init=False)
+    base: Document | None = field(default=None, init=False)
+    """What this one extends: whatever it does not say itself stands there."""
     settings: Mapping[Place, Setting] = field(default_factory=dict, init=False)
     """What has been put in place of the text's own values; a problem there is the setting's."""
     _marks: dict[Place, yaml.Node] = field(default_factory=dict, init=False)
@@ -93,6 +95,9 @@ class Document:
         within = [str(setting) for place, setting in self.settings.items() if place[: len(path)] == path]
         if within and path:
             message = f"{message} (with {', '.join(within)})"
+        if self.base is not None and self._stands_below(path):
+            self.base.report(path, message, on_key=on_key, offset=offset)
+            return
         while path not in self._marks and path:
             path, on_key = path[:-1], True
         node = self._marks[path]
@@ -106,8 +111,22 @@ class Document:
         self._add(line, column, message, ".".join(map(str, path)))
 
     def sorted_problems(self) -> list[Problem]:
-        """All problems in the order of the file, one for each place and message."""
-        return sorted(set(self.problems), key=lambda p: (p.line, p.column, p.message))
+        """All problems in the order of the file, one for each place and message; of what it extends first."""
+        below = self.base.sorted_problems() if self.base is not None else []
+        return below + sorted(set(self.problems), key=lambda p: (p.line, p.column, p.message))
+
+    def _stands_below(self, path: Place) -> bool:
+        """Whether the value at `path`, or what is nearest around it, came from what this one extends."""
+        own = next(path[:size] for size in range(len(path), -1, -1) if path[:size] in self._marks)
+        assert self.base is not None, "there is something below"
+        is_open = isinstance(self._marks[own], yaml.MappingNode)
+        return is_open and len(own) < len(path) and path[: len(own) + 1] in self.base.all_marks
+
+    @property
+    def all_marks(self) -> Collection[Place]:
+        """Places of this text and of all that it extends."""
+        below = self.base.all_marks if self.base is not None else ()
+        return {**self._marks, **dict.fromkeys(below)}
 
     def _plain(self, node: yaml.Node, path: Place, above: tuple[int, ...] = ()) -> Any:
         self._count += 1

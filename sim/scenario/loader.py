@@ -22,10 +22,12 @@ from sim.errors import Problem, SpecError
 from sim.scenario import expect
 from sim.scenario.document import Document, Place
 from sim.scenario.expect import suggest
+from sim.scenario.inherited import read_whole
+from sim.scenario.matrix import filled, matrix_problems
 from sim.scenario.references import Finding, mapping, mappings, unknown
 from sim.scenario.schema import Fleet, Scenario
 from sim.scenario.schema_hosts import host_problems
-from sim.scenario.schema_networks import network_problems
+from sim.scenario.schema_networks import SHAPES, network_problems
 from sim.scenario.schema_outside import outside_problems
 from sim.scenario.schema_steps import around_problems
 from sim.scenario.schema_stubs import stub_problems
@@ -63,21 +65,28 @@ def load_scenario(path: Path, settings: Sequence[Setting] = ()) -> Scenario:
 
 def load_plain(path: Path, settings: Sequence[Setting] = ()) -> tuple[dict[str, Any], Scenario]:
     """The same, with the plain data that it was read from, settings included."""
-    document = Document(str(path), _text(path))
-    data = document.read()
+    document, data = read_whole(path, _text)
     scenario: Scenario | None = None
     if not document.unreadable:
         data, document.settings = applied(data, settings)
+        for place, message, offset in matrix_problems(data):
+            _report_finding(document, place, message, offset)
+        data = filled(data)
         try:
             scenario = Scenario.model_validate(data, context={"source": path, "settings": tuple(map(str, settings))})
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 _report_invalid(document, detail)
         for place, message, offset in _Names(data, path.parent).problems():
-            document.report(place, message, on_key=offset < 0, offset=offset if offset >= 0 else -1 - offset)
-    if document.problems or scenario is None:
-        raise SpecError(document.sorted_problems())
+            _report_finding(document, place, message, offset)
+    problems = document.sorted_problems()
+    if problems or scenario is None:
+        raise SpecError(problems)
     return data, scenario
+
+
+def _report_finding(document: Document, place: Place, message: str, offset: int) -> None:
+    document.report(place, message, on_key=offset < 0, offset=offset if offset >= 0 else -1 - offset)
 
 
 def scenario_of(data: Mapping[str, Any], source: Path) -> Scenario:
@@ -138,7 +147,7 @@ _WORDS = {
 
 def _report_invalid(document: Document, detail: ErrorDetails, kind: Any = Scenario) -> None:
     """A problem that pydantic found, at its place and in our words."""
-    place = detail["loc"]
+    place = tuple(step for step in detail["loc"] if step not in SHAPES)
     if detail["type"] == "too_short" and detail["input"]:
         return  # pydantic's echo of wrong items, which are told themselves
     if detail["type"] == "extra_forbidden":
@@ -191,7 +200,8 @@ class _Names:
         self._folder = folder
         self._fleet = list(mappings(data, "fleet"))
         self.devices = dict.fromkeys(name for _, entry in self._fleet for name in _device_names(entry))
-        self.targets = self.devices | dict.fromkeys(str(entry.get("group")) for _, entry in self._fleet)
+        groups = [entry["group"] for _, entry in self._fleet if isinstance(entry.get("group"), str)]
+        self.targets = self.devices | dict.fromkeys(groups)
         self.packages = [str(place[-1]) for place, _ in mappings(data, "packages")]
         self.jobs = [str(job.get("jobId")) for _, job in mappings(data, "jobs")]
         self.objects = {

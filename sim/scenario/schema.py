@@ -204,11 +204,13 @@ class Cloud(Spec):
 
 
 class Scenario(Spec):
-    """A whole scenario. `duration` is the limit of simulated time."""
+    """A whole scenario. `duration` is the limit of simulated time. `extends` and `matrix` are used up by the loader."""
 
     version: Literal[1]
     name: Annotated[str, AfterValidator(matching(r"[a-z0-9][a-z0-9_-]{0,63}", "a scenario name"))]
     description: str = ""
+    extends: str | None = None
+    matrix: dict[str, Any] = Field(default_factory=dict)
     seed: Annotated[StrictInt, Field(ge=0, lt=2**63)] = 1
     duration_us: DurationUs = Field(default=3_600_000_000, alias="duration")
     fleet: Annotated[tuple[Fleet, ...], Field(min_length=1)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StrictInt, model_validator
+from pydantic import AfterValidator, Field, StrictInt, model_validator
 
 from sim.flash.torn import Torn
 from sim.scenario.schema_artifact_faults import (
@@ -32,6 +32,7 @@ from sim.scenario.values import (
     SizeBytes,
     Spec,
     exactly_one,
+    more_than_nothing,
 )
 
 Phase = Literal["download", "verify", "apply", "mini_download", "stream", "app_download", "app_copy"]
@@ -82,7 +83,7 @@ class SignalLost(Spec):
 class Repeated(Spec):
     """Something that happens once, or again `every` so often, `times` in all."""
 
-    every_us: Annotated[DurationUs, Field(ge=1)] | None = Field(default=None, alias="every")
+    every_us: Annotated[DurationUs, AfterValidator(more_than_nothing)] | None = Field(default=None, alias="every")
     times: Annotated[StrictInt, Field(ge=1)] | None = None
 
     @model_validator(mode="after")
@@ -195,7 +196,7 @@ class Stall(DeviceFaultSpec):
 class Throttled(DeviceFaultSpec):
     """The operator holds the device to a `rate`, both ways, for good or `for` a time."""
 
-    rate_bytes_per_s: Annotated[RateBytesPerS, Field(ge=1)] = Field(alias="rate")
+    rate_bytes_per_s: Annotated[RateBytesPerS, AfterValidator(more_than_nothing)] = Field(alias="rate")
     for_us: DurationUs | None = Field(default=None, alias="for")
 
 

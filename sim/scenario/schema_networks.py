@@ -11,15 +11,19 @@ from functools import cache
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, StrictInt, Tag, model_validator
 
 from sim.scenario.references import Finding, mapping, mappings, unknown
-from sim.scenario.values import DurationRange, DurationUs, RateBytesPerS, Share, Spec, matching
+from sim.scenario.values import DurationRange, DurationUs, RateBytesPerS, Share, Spec, matching, more_than_nothing
 from sim.shipped import models_dir
+from sim.units import US_PER_S
 
 NetworkName = Annotated[str, AfterValidator(matching(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}", "a network name"))]
-PositiveUs = Annotated[DurationUs, Field(ge=1)]
-Rate = Annotated[RateBytesPerS, Field(ge=1)]
+PositiveUs = Annotated[DurationUs, AfterValidator(more_than_nothing)]
+Rate = Annotated[RateBytesPerS, AfterValidator(more_than_nothing)]
+
+SHAPES = ("~percentiles", "~range")
+"""What pydantic puts into the place of a round trip, and nobody wrote."""
 
 
 class Rates(Spec):
@@ -68,10 +72,16 @@ class Cells(Spec):
     rate_bytes_per_s: Rate = Field(alias="rate")
 
 
+def _a_second(value: int) -> int:
+    if value < US_PER_S:
+        raise ValueError("a device stays awake for at least 1s, so that answers reach it")
+    return value
+
+
 class Sleep(Spec):
     """`after` so long without a packet a device hears only `every` so often (eDRX cycle, or PSM's periodic update)."""
 
-    after_us: Annotated[DurationUs, Field(ge=1_000_000)] = Field(alias="after")
+    after_us: Annotated[DurationUs, AfterValidator(_a_second)] = Field(alias="after")
     every_us: PositiveUs = Field(alias="every")
 
 
@@ -79,8 +89,11 @@ def _rates(value: Any) -> Any:
     return value if isinstance(value, dict) else {"down": value, "up": value}
 
 
-def _round_trip(value: Any) -> Any:
-    return value if isinstance(value, list | dict) else [value, value]
+def _shape(value: Any) -> str:
+    return SHAPES[0] if isinstance(value, dict | RoundTrip) else SHAPES[1]
+
+
+Trip = Annotated[Annotated[RoundTrip, Tag(SHAPES[0])] | Annotated[DurationRange, Tag(SHAPES[1])], Discriminator(_shape)]
 
 
 class Network(Spec):
@@ -88,19 +101,12 @@ class Network(Spec):
 
     extends: NetworkName | None = None
     rate: Annotated[Rates, BeforeValidator(_rates)] | None = None
-    rtt: RoundTrip | DurationRange | None = Field(default=None)
+    rtt: Trip | None = None
     loss: Annotated[Share, Field(lt=0.5)] | None = None
     outage: Outage | None = None
     bearer_drop: BearerDrop | None = None
     cells: Cells | None = None
     sleep: Sleep | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _shapes(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("rtt") is not None and not isinstance(data["rtt"], dict):
-            return {**data, "rtt": _round_trip(data["rtt"])}
-        return data
 
 
 @cache

@@ -83,6 +83,13 @@ def _folder(path: object, info: ValidationInfo) -> Path:
     return found
 
 
+def more_than_nothing(value: int) -> int:
+    """A check that a quantity is not 0."""
+    if not value:
+        raise ValueError("this must be more than 0")
+    return value
+
+
 def _text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
