@@ -80,7 +80,7 @@ expect:
     ("line", "place", "message"),
     [
         ("sede: 3", (7, 1), "unknown key 'sede'; did you mean 'seed'?"),
-        ("zzz: 3", (7, 1), "unknown key 'zzz'; there are version, name, description, seed"),
+        ("zzz: 3", (7, 1), "unknown key 'zzz'; there are version, name, description, "),
         ("duration: 30", (7, 11), "a duration needs a unit, e.g. 30s"),
         ("duration: 30 parsecs", (7, 11), "unknown unit 'parsecs'"),
         ("duration: 1:30", (7, 11), "'1:30' is not a duration"),
