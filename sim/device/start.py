@@ -56,6 +56,7 @@ def start_interpreter(module: Module) -> Story:
         module.say(BOOT_ERROR + "\n")
         module.trace("boot.step_failed")
     yield from _settings(module)
+    module.nor.seal()
 
 
 def _nothing_to_do(module: Module) -> bool:

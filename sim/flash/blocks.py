@@ -28,11 +28,15 @@ class Blocks:
     """The flash as littlefs calls it. After the first failure it does nothing more."""
 
     def __init__(self, region: Region) -> None:
+        self.failure: BaseException | None = None
+        self.use(region)
+
+    def use(self, region: Region) -> None:
+        """From now on they are the blocks of this region, which holds the same."""
         self._region = region
         self._first = region.start // region.nor.part.sector_bytes
         self._within = region.nor.read_within if type(region.nor) is Nor else None
         self._block_bytes = region.nor.part.sector_bytes
-        self.failure: BaseException | None = None
 
     def read(self, _config: object, block: int, offset: int, size: int) -> bytes:
         if self.failure is None:

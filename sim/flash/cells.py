@@ -93,6 +93,11 @@ def erased_sector(sector_bytes: int) -> bytes:
     return _sectors.one(b"\xff" * sector_bytes)
 
 
+def shared_sector(sector: bytes) -> bytes:
+    """The one sector of these bytes."""
+    return _sectors.one(sector)
+
+
 def seal(sectors: Iterable[bytes], erases: Iterable[int]) -> Chunk:
     """The one chunk that holds these sectors and erase counts."""
     return seal_split(tuple(map(_sectors.one, sectors)), tuple(erases))

@@ -4,12 +4,10 @@ The volume is real littlefs: 4 KiB blocks, read and program size 256 bytes. The 
 (the only one with a Python binding); most QuecPython families use v1. It stands in for v1 in behaviour, but an
 image is not interchangeable with that of such a device.
 
-Rules of the guard. Only the low-level module is used. A failure of flash below a call (blocks.py) is raised by
-that call when C has returned. After it, as after `abandon`, flash is not touched again: every handle is closed
-once, the volume is unmounted once, and the object can be mounted anew. Calls that would trip a C assertion
-(reading a file open for writing only, and the like) are refused before they reach C; on flash whose reads vary, where
-any call might, each is tried in a copy of the process first (rehearsal.py). A mount always completes
-what a power cut left pending, because without that a sibling of a half-renamed file can be missing from its folder.
+Rules of the guard. Only the low-level module is used, and called by volume.py alone, which sees to failures of flash
+in the middle of a call. Calls that would trip a C assertion (reading a file open for writing only, and the like) are
+refused before they reach C. A mount always completes what a power cut left pending, because without that a sibling of
+a half-renamed file can be missing from its folder.
 
 What a cut leaves: each file is wholly old or wholly new, or, when it was being created, possibly empty.
 
@@ -21,21 +19,17 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from functools import lru_cache, partial
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 from littlefs import lfs
-from littlefs.errors import LittleFSError
 
 from sim.errors import FlashError
-from sim.flash.blocks import Blocks
-from sim.flash.flawed import FlawedNor
 from sim.flash.nor import Nor
 from sim.flash.part import FlashPart
 from sim.flash.partition import Partition, Region
-from sim.flash.rehearsal import survives
-from sim.kernel.power import PowerLoss
+from sim.flash.replayed import Handle
+from sim.flash.volume import Volume
 
 __all__ = ["File", "FileSystem", "build_volume"]
 
@@ -61,10 +55,10 @@ class File:
 
     __slots__ = ("_handle", "_mode", "_volume", "path")
 
-    def __init__(self, volume: FileSystem, path: str, mode: str, handle: lfs.LFSFile) -> None:
+    def __init__(self, volume: FileSystem, path: str, mode: str, handle: Handle) -> None:
         self._volume = volume
         self._mode = mode
-        self._handle: lfs.LFSFile | None = handle
+        self._handle: Handle | None = handle
         self.path = path
 
     @property
@@ -126,44 +120,22 @@ class FileSystem:
     def __init__(self, region: Region) -> None:
         if region.size_bytes < 2 * region.nor.part.sector_bytes:
             raise FlashError(f"{region.name} is too small for a file system: {region.size_bytes} bytes")
-        self._region = region
-        self._wavering = isinstance(region.nor, FlawedNor) and region.nor.reads_vary
+        self._volume = Volume(region)
         self._files: list[File] = []
-        self._mounted: tuple[lfs.LFSFilesystem, lfs.LFSConfig, Blocks] | None = None
 
     # -- the volume -----------------------------------------------------------------------------------------
 
     @property
     def mounted(self) -> bool:
-        return self._mounted is not None
+        return self._volume.mounted
 
     def format(self) -> None:
         """Make it an empty volume. It must not be mounted."""
-        volume, config, blocks = self._new()
-        if self._wavering:
-            self._rehearse(lfs.format, volume, config)
-        try:
-            lfs.format(volume, config)
-        except LittleFSError as error:
-            raise blocks.failure or _os_error(error, "format") from None
-        if blocks.failure is not None:
-            raise blocks.failure
+        self._volume.format()
 
     def mount(self) -> None:
         """Make it usable, completing what a power cut left pending. ENODEV if there is no volume."""
-        volume, config, blocks = self._new()
-        if self._wavering:
-            self._rehearse(lfs.mount, volume, config)
-        try:
-            lfs.mount(volume, config)  # releases what it took if it fails
-        except LittleFSError as error:
-            raise blocks.failure or OSError(errno.ENODEV, f"no littlefs volume ({_name(error)})") from None
-        self._mounted = (volume, config, blocks)
-        try:
-            self._call("mount", lfs.fs_mkconsistent)
-        except OSError:
-            self.abandon()
-            raise
+        self._volume.mount()
 
     def unmount(self) -> None:
         """Close all files and let the volume go; nothing if it is not mounted."""
@@ -171,23 +143,18 @@ class FileSystem:
             for file in list(self._files):
                 file.close()
         finally:
-            self._release()
+            self._volume.release()
+            self._forget_files()
 
     def abandon(self) -> None:
         """Let the volume go without touching flash, as when power goes or the module resets."""
-        if self._mounted is not None:
-            blocks = self._mounted[2]
-            blocks.failure = blocks.failure or PowerLoss()
-            self._release()
-
-    def __del__(self) -> None:
-        if hasattr(self, "_mounted"):
-            self.abandon()  # an open handle that C still knows must not be freed
+        self._volume.abandon()
+        self._forget_files()
 
     def statvfs(self) -> tuple[int, int, int]:
         """(bytes of a block, blocks, free blocks)."""
-        block_bytes = self._region.nor.part.sector_bytes
-        blocks = self._region.size_bytes // block_bytes
+        block_bytes = self._volume.block_bytes
+        blocks = self._volume.size_bytes // block_bytes
         return block_bytes, blocks, max(0, blocks - self._call("/", lfs.fs_size))
 
     # -- files ----------------------------------------------------------------------------------------------
@@ -197,7 +164,8 @@ class FileSystem:
         if mode not in _MODES:
             raise OSError(errno.EINVAL, f"mode {mode!r}")
         path = _canonical(path)
-        file = File(self, path, mode, self._call(path, lfs.file_open, path, _MODES[mode], _UTF8))
+        handle = cast(Handle, self._call(path, lfs.file_open, path, _MODES[mode], _UTF8))
+        file = File(self, path, mode, handle)
         self._files.append(file)
         return file
 
@@ -253,7 +221,7 @@ class FileSystem:
             while (entry := self._call(path, lfs.dir_read, handle, _UTF8)) is not None:
                 names.append(entry.name)
         finally:
-            if self._mounted is not None:
+            if self.mounted:
                 self._call(path, lfs.dir_close, handle)
         return sorted(name for name in names if name not in (".", ".."))
 
@@ -285,53 +253,20 @@ class FileSystem:
         self._check_not_open(new)
         self._call(f"{old} to {new}", lfs.rename, old, new, _UTF8)
 
-    # -- the guard ------------------------------------------------------------------------------------------
-
-    def _new(self) -> tuple[lfs.LFSFilesystem, lfs.LFSConfig, Blocks]:
-        if self._mounted is not None:
-            raise OSError(errno.EBUSY, "the volume is mounted")
-        blocks = Blocks(self._region)
-        return lfs.LFSFilesystem(), blocks.config(), blocks
+    # -- open files -----------------------------------------------------------------------------------------
 
     def _call(self, what: str, function: Callable[..., _T], *args: Any) -> _T:
-        """Call C on the mounted volume and raise what went wrong in it, in the callbacks first of all."""
-        if self._mounted is None:
-            raise OSError(errno.ENODEV, "the volume is not mounted")
-        volume, _config, blocks = self._mounted
-        if self._wavering:
-            self._rehearse(function, volume, *args)
         try:
-            result = function(volume, *args)
-        except LittleFSError as error:
-            if blocks.failure is None:
-                raise _os_error(error, what) from None
-        except UnicodeDecodeError:  # of a name that flash did not give back as it was written
-            raise OSError(errno.EILSEQ, f"a damaged name in {what}") from None
-        if blocks.failure is not None:
-            self.abandon()
-            raise blocks.failure
-        return result
+            return cast(_T, self._volume.call(what, function, args))
+        except BaseException:
+            if not self._volume.mounted:
+                self._forget_files()
+            raise
 
-    def _rehearse(self, function: Callable[..., object], *args: Any) -> None:
-        """EIO, and the volume is let go, where a call into C would end the process."""
-        if not survives(partial(function, *args)):
-            self.abandon()
-            raise OSError(errno.EIO, "the volume contradicts itself")
-
-    def _release(self) -> None:
-        """Free what C holds: each open handle once, then the volume once."""
-        if self._mounted is None:
-            return
-        volume, _config, _blocks = self._mounted  # C points into all three until it has unmounted
-        self._mounted = None
+    def _forget_files(self) -> None:
         for file in self._files:
-            handle, file._handle = file._handle, None
-            if handle is not None:
-                with suppress(LittleFSError):
-                    lfs.file_close(volume, handle)
+            file._handle = None
         self._files.clear()
-        lfs.unmount(volume)
-        self._region.nor.seal()
 
     def _forget(self, file: File) -> None:
         self._files.remove(file)
@@ -381,11 +316,3 @@ def _canonical(path: str) -> str:
         elif part not in ("", "."):
             parts.append(part)
     return "/" + "/".join(parts)
-
-
-def _os_error(error: LittleFSError, what: str) -> OSError:
-    return OSError(-error.code, f"{_name(error)} {what}")
-
-
-def _name(error: LittleFSError) -> str:
-    return "E" + error.name.removeprefix("LFS_ERR_")

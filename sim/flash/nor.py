@@ -12,8 +12,8 @@ time and the place of a cut; where a cut or an observer could tell the differenc
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from sim.errors import FlashError
 from sim.flash import cells
@@ -22,7 +22,7 @@ from sim.flash.part import FlashPart
 from sim.flash.torn import Torn, torn_erase, torn_program
 from sim.kernel.power import PowerLoss
 
-__all__ = ["ERASE", "PROGRAM", "Nor", "NorSnapshot", "Torn"]
+__all__ = ["ERASE", "PROGRAM", "Change", "Nor", "NorSnapshot", "Torn"]
 
 ERASE = "flash.erase"
 PROGRAM = "flash.program"
@@ -36,6 +36,10 @@ class NorSnapshot:
     chunks: tuple[Chunk, ...]
     ops: int
     busy_us: int
+
+
+Change = tuple[int, bytes, int]
+"""A sector's number within a region, its bytes, and how many erases it took to get there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,14 +195,25 @@ class Nor:
 
     def sectors(self, address: int, length: int) -> tuple[bytes, ...]:
         """The whole sectors that hold these bytes: a name for them that costs no copy. `address` is aligned."""
-        number, last = address // self.part.sector_bytes, -(-(address + length) // self.part.sector_bytes)
         found: list[bytes] = []
+        for chunk, first, last in self._pieces(address, length):
+            found += chunk.sectors[first:last]
+        return tuple(found)
+
+    def erase_counts(self, address: int, length: int) -> tuple[int, ...]:
+        """How often each of these sectors was erased."""
+        found: list[int] = []
+        for chunk, first, last in self._pieces(address, length):
+            found += chunk.erases[first:last]
+        return tuple(found)
+
+    def _pieces(self, address: int, length: int) -> Iterator[tuple[Chunk | OpenChunk, int, int]]:
+        number, last = address // self.part.sector_bytes, -(-(address + length) // self.part.sector_bytes)
         while number < last:
             index, slot = divmod(number, SECTORS_PER_CHUNK)
-            piece = self._chunks[index].sectors[slot : slot + last - number]
-            found += piece
-            number += len(piece)
-        return tuple(found)
+            end = min(SECTORS_PER_CHUNK, slot + last - number)
+            yield self._chunks[index], slot, end
+            number += end - slot
 
     def erase_count(self, sector: int) -> int:
         """How often sector number `sector` was erased."""
@@ -225,6 +240,24 @@ class Nor:
         """Become what work that was recorded on an equal flash has made of it. Power and cuts stay as they are."""
         self._chunks, self._open = chunks, ()
         self.ops, self.busy_us = ops, busy_us
+
+    def redo(self, address: int, changes: Sequence[Change], ops: int, busy_us: int) -> None:
+        """Do again what was done on equal sectors from `address` (aligned) on; no cut may be armed, nobody watching."""
+        first = address // self.part.sector_bytes
+        for number, sector, erases in changes:
+            chunk, slot = self._opened(first + number)
+            chunk.sectors[slot] = sector
+            chunk.erases[slot] += erases
+        self.ops += ops
+        self.busy_us += busy_us
+
+    @classmethod
+    def holding(cls, part: FlashPart, sectors: tuple[bytes, ...]) -> Nor:
+        """A part of this kind, only as large as these sectors, that holds them and was never worn."""
+        made = cls(replace(part, size_bytes=len(sectors) * part.sector_bytes))
+        pieces = [sectors[at : at + SECTORS_PER_CHUNK] for at in range(0, len(sectors), SECTORS_PER_CHUNK)]
+        made._chunks = tuple(cells.seal_split(piece, (0,) * len(piece)) for piece in pieces)
+        return made
 
     def seal(self) -> tuple[Chunk, ...]:
         """Give back private working memory. To be called when nothing more will be written for a while."""

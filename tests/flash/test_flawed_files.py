@@ -44,7 +44,7 @@ def work(
             return False
         except PowerLoss:
             failures["cut"] += 1
-            fs._region.nor.power_on()
+            fs._volume._region.nor.power_on()
             do(fs.mount)
             return False
         return True
