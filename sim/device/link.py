@@ -58,6 +58,7 @@ class Link:
     def up_at(self, at_us: int, fn: Callable[..., object], *args: Any) -> None:
         """As `up`, for a packet whose time on the air is known."""
         self._up_us = max(self._up_us, at_us)
+        self.radio.clock.foretell(self._up_us)
         self._at(self._up_us, fn, *args)
 
     def down_at(self, at_us: int, fn: Callable[..., object], *args: Any) -> None:

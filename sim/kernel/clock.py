@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from heapq import heappush
 from typing import TYPE_CHECKING, Any, Literal
 
 import simpy
@@ -28,6 +29,7 @@ Story = Generator[simpy.Event, Any, Any]
 """A device story: yields SimPy events, returns its outcome."""
 
 _LATE = 2  # SimPy knows URGENT 0 and NORMAL 1; arrivals come after both
+_LAST = 3  # what devices said in an instant is taken together, once nothing else is left of it
 
 
 class Timer:
@@ -73,6 +75,8 @@ class Clock:
         self.start_s = start_s
         self.env = simpy.Environment(initial_time=0)
         self._stopped = False
+        self.foretold: list[int] | None = None
+        """A heap of the instants at which devices may say something; None where nobody asks."""
         self._loop: SimLoop | None = None
         if mode != "memory":
             from sim.kernel.simloop import SimLoop
@@ -104,6 +108,15 @@ class Clock:
     def handover(self, fn: Callable[..., object], *args: Any) -> None:
         """Call `fn(*args)` at this instant, after everything else that is due now."""
         self.env.schedule(Timer(fn, args), _LATE, 0)  # type: ignore[arg-type]
+
+    def at_last(self, fn: Callable[..., object], *args: Any) -> None:
+        """Call `fn(*args)` at this instant, once no arrival of it is left either."""
+        self.env.schedule(Timer(fn, args), _LAST, 0)  # type: ignore[arg-type]
+
+    def foretell(self, at_us: int) -> None:
+        """A device may say something to the cloud then."""
+        if self.foretold is not None:
+            heappush(self.foretold, at_us)
 
     def timeout(self, delay_us: int) -> simpy.Event:
         """An event for a story to yield."""

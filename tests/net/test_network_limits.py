@@ -284,7 +284,7 @@ def test_a_refused_stranger_does_not_use_up_the_turn_of_the_one_it_pretends_to_b
 def test_an_account_has_3000_connects_a_second(authority: Any) -> None:
     for rules, refused in ((AWS, 10), (RELAXED, 0)):
         stage = Stage("memory", authority, rules)
-        clients = [stage.dial(f"c{number}") for number in range(3010)]
+        clients = [stage.dial(f"c{number:04}") for number in range(3010)]
         stage.run()
         codes = [client.arrivals[0] for client in clients]
         assert codes == [Connack(0)] * (3010 - refused) + [Connack(3)] * refused
@@ -331,6 +331,7 @@ def test_amazon_sends_no_retained_message_to_a_filter_with_a_wildcard(both: Any,
         stage = both(rules)
         writer, reader = stage.connect("writer"), stage.connect("reader")
         writer.channel.publish(topic, b"on", 1, retain=True, packet_id=1)
+        stage.run()
         reader.channel.subscribe(1, topic_filter, 1)
         stage.run()
         assert reader.messages == sent

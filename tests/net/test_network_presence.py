@@ -153,6 +153,7 @@ def test_nobody_forges_an_event_and_no_leading_wildcard_sees_one(stage: Any) -> 
     watch.log.clear()
     spy.channel.publish("$aws/events/presence/connected/a", b"{}", 1, packet_id=1)
     spy.channel.subscribe(1, "#", 0)
+    stage.run()
     stage.connect("a")
     assert [event["clientId"] for _, event in events(watch)] == ["spy", "a"]
     assert spy.everything == []

@@ -1,0 +1,251 @@
+"""The cloud's side of the network without sockets: a broker and a web server that are called.
+
+What devices say in one instant is taken at its very end, ordered by (device, connection, sequence): the order does not
+depend on which of them the kernel happened to run first, nor on which process it lives in. What they get goes to
+`hand`, at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from sim.kernel.clock import Clock
+from sim.manner import Broken
+from sim.mqtt.mailbox import Delivery
+from sim.mqtt.presence import Ended
+from sim.mqtt.rules import BrokerRules
+from sim.mqtt.switchboard import Accepted, Admit, Greeting, OnRequest, Switchboard
+from sim.net import codec
+from sim.net.tls import TlsFailure, check_identity
+from sim.net.url import leads_to_cloud, split_url
+from sim.ports import (
+    Arrival,
+    Closed,
+    Connack,
+    Hello,
+    HttpArrival,
+    HttpFailure,
+    HttpPart,
+    HttpRequest,
+    HttpResponse,
+    Message,
+    Pingresp,
+    Puback,
+    Suback,
+)
+
+HEADER_BYTES = 4
+"""Fixed header of a packet of 16 KiB to 2 MiB, as the largest are that a broker takes."""
+
+Respond = Callable[[HttpRequest, int], HttpResponse]
+
+
+class Call(NamedTuple):
+    """What a device says at the port: `number` is that of its connection, `what` a method of CloudEnd, or http."""
+
+    at_us: int
+    device: str
+    number: int
+    what: str
+    args: tuple[Any, ...]
+
+
+Hand = Callable[[str, int, Arrival | HttpArrival], None]
+"""An arrival for a connection of a device, now."""
+
+
+class CloudSide:
+    """All connections of all devices as the cloud sees them, and what the account needs of a broker."""
+
+    def __init__(
+        self, clock: Clock, respond: Respond, on_request: OnRequest, admit: Admit, hand: Hand, client_ca: str,
+        rules: BrokerRules,
+    ) -> None:  # fmt: skip
+        self._clock = clock
+        self._respond = respond
+        self.hand = hand
+        self.client_ca = client_ca
+        self.rules = rules
+        self.board = Switchboard(
+            partial(clock.handover, on_request), admit, lambda: clock.start_s * 1_000_000 + clock.now_us, rules
+        )
+        self.ends: dict[tuple[str, int], CloudEnd] = {}
+        self._calls: list[Call] = []
+
+    def take(self, call: Call) -> None:
+        """A device says this now; it is heard at the end of the instant."""
+        if not self._calls:
+            self._clock.at_last(self._hear_all)
+        self._calls.append(call)
+
+    def _hear_all(self) -> None:
+        calls, self._calls = self._calls, []
+        for call in sorted(calls, key=_place):
+            if call.what == "http":
+                self._http(call.device, call.number, *call.args)
+            elif call.what == "open":
+                end = self.ends[call.device, call.number] = CloudEnd(self, call.device, call.number)
+                end.open(*call.args)
+            elif (known := self.ends.get((call.device, call.number))) is not None:
+                getattr(known, call.what)(*call.args)
+
+    def _http(self, device: str, number: int, request: HttpRequest) -> None:
+        """One request; the server sees it as RestServer would show it."""
+        hand = partial(self.hand, device, number)
+        asked = as_asked(request)
+        if asked is None:
+            hand(HttpFailure("dns"))
+            return
+        answer = self._respond(asked, self._clock.epoch_s)
+        at_us = sent = 0
+        for step in answer.manner.steps(len(answer.body)) if answer.manner is not None else ():
+            if step.wait_us:
+                self._clock.after(at_us, hand, HttpPart(sent))
+                at_us += step.wait_us
+            sent = step.until_bytes
+        arrived = as_it_comes(request.method, answer)
+        if at_us:
+            self._clock.after(at_us, hand, arrived)
+        else:
+            hand(arrived)
+
+    # -- towards the account
+
+    def reply(self, connection: str, topic: str, payload: bytes) -> None:
+        """To that very connection, subscribed or not, one copy, QoS 0; dropped when the connection is gone."""
+        self.board.reply(connection, topic, payload)
+
+    def acknowledge(self, connection: str, packet_id: int) -> None:
+        """PUBACK of a QoS 1 request to the Jobs service."""
+        self.board.acknowledge(connection, packet_id)
+
+    def publish(self, topic: str, payload: bytes, qos: int = 0) -> None:
+        """To ordinary subscribers."""
+        self.board.announce(topic, payload, qos)
+
+
+class CloudEnd:
+    """The broker's end of one connection: a Line for the switchboard."""
+
+    __slots__ = ("_connection", "_device", "_number", "_side")
+
+    def __init__(self, side: CloudSide, device: str, number: int) -> None:
+        self._side = side
+        self._device = device
+        self._number = number
+        self._connection = ""  # empty: the broker does not know this connection (any more)
+
+    def open(self, hello: Hello, holder: str) -> None:
+        """CONNECT; `holder` is the thing whose own papers would have been shown."""
+        side, certificate = self._side, None
+        if not leads_to_cloud(hello.host):
+            self._refuse(Closed("dns"))
+            return
+        if hello.tls and (hello.certificate or hello.private_key):
+            identity = check_identity(hello.certificate, hello.private_key, side.client_ca)
+            if isinstance(identity, TlsFailure):
+                self._refuse(Closed("tls"))
+                return
+            certificate = identity
+        if not fits(codec.connect_packet(hello), side.rules):
+            self._refuse(Closed("closed"))
+            return
+        greeting = Greeting(hello.client_id, hello.clean, hello.user, hello.password, hello.will, certificate, holder)
+        outcome = side.board.connect(greeting, self)
+        if not isinstance(outcome, Accepted):
+            self._hand(Connack(outcome))
+            self._refuse(Closed("closed"))
+            return
+        self._connection = outcome.connection
+        self._hand(Connack(0))
+        side.board.resume(self._connection)
+
+    def subscribe(self, packet_id: int, topic_filter: str, qos: int) -> None:
+        if self._connection:
+            self._side.board.subscribe(self._connection, packet_id, ((topic_filter, qos),))
+
+    def publish(self, topic: str, payload: bytes, qos: int, retain: bool, packet_id: int) -> None:
+        if self._connection:
+            self._side.board.publish(self._connection, topic, payload, qos, retain, packet_id)
+
+    def ack(self, packet_id: int) -> None:
+        if self._connection:
+            self._side.board.ack(self._connection, packet_id)
+
+    def ping(self) -> None:
+        if self._connection:
+            self._hand(Pingresp())
+
+    def gone(self, why: Ended) -> None:
+        """The device ended it."""
+        connection, self._connection = self._connection, ""
+        self._side.ends.pop((self._device, self._number), None)
+        if connection:
+            self._side.board.gone(connection, why)
+
+    def cut(self, why: Ended) -> None:
+        """The broker ends it for what the device did, or did not do."""
+        if self._connection:
+            self.gone(why)
+            self._hand(Closed("closed"))
+
+    # -- Line
+
+    def deliver(self, delivery: Delivery) -> None:
+        self._hand(Message(delivery.topic, delivery.payload, delivery.qos, delivery.packet_id))
+
+    def puback(self, packet_id: int) -> None:
+        self._hand(Puback(packet_id))
+
+    def suback(self, packet_id: int, codes: Sequence[int]) -> None:
+        self._hand(Suback(packet_id, codes[0]))
+
+    def close(self) -> None:
+        """The broker closes; it has forgotten this connection already."""
+        self._connection = ""
+        self._refuse(Closed("closed"))
+
+    def _refuse(self, arrival: Closed) -> None:
+        self._side.ends.pop((self._device, self._number), None)
+        self._hand(arrival)
+
+    def _hand(self, arrival: Arrival) -> None:
+        self._side.hand(self._device, self._number, arrival)
+
+
+def fits(packet: codec.Packet, rules: BrokerRules) -> bool:
+    """Whether any broker with these rules takes a packet of this size."""
+    try:
+        return len(codec.encode(packet)) <= rules.packet_limit_bytes + HEADER_BYTES
+    except codec.CodecError:
+        return False
+
+
+def as_asked(request: HttpRequest) -> HttpRequest | None:
+    """A request as a server of the cloud sees it; None when its name does not lead there."""
+    try:
+        host, target = split_url(request.url)
+    except ValueError:
+        return None
+    if not leads_to_cloud(host):
+        return None
+    return HttpRequest(request.method, f"https://{host}{target}", {"Host": host, **request.headers})
+
+
+def _place(call: Call) -> tuple[str, int]:
+    """Calls of one connection are in order already, and the sort is stable."""
+    return call.device, call.number
+
+
+def as_it_comes(method: str, answer: HttpResponse) -> HttpResponse:
+    """What a client makes of an answer: no more than Content-Length, and broken off when there is less."""
+    manner, body = answer.manner, answer.body
+    if manner is not None and manner.cut_at_bytes is not None:
+        body = body[: manner.cut_at_bytes]
+    told = next((int(value) for name, value in answer.headers.items() if name.lower() == "content-length"), len(body))
+    broken: Broken = ""
+    if len(body) < told and method.upper() != "HEAD":
+        broken = (manner.end if manner is not None else "") or "closed"
+    return HttpResponse(answer.status, answer.headers, body[:told], broken=broken)
