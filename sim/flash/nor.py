@@ -220,6 +220,10 @@ class Nor:
         index, slot = divmod(sector, SECTORS_PER_CHUNK)
         return self._chunks[index].erases[slot]
 
+    def all_erases(self) -> int:
+        """Erases of all sectors together."""
+        return sum([sum(chunk.erases) for chunk in self._chunks])
+
     def max_erase_count(self) -> int:
         """Erases of the most worn sector."""
         return max(max(chunk.erases) for chunk in self._chunks)

@@ -18,6 +18,19 @@ MIDDLE_EACH, OLD_EACH = 2, 2
 """So many collections of a generation make one of the next."""
 
 
+IDLE_S = 0.02
+"""Time that has to be free before the young are looked at in it; their pass takes a few milliseconds."""
+
+IDLE_OBJECTS = 5_000
+"""Young objects that make it worthwhile."""
+
+
+def collect_in_idle(free_s: float) -> None:
+    """Look at the young now, if so much time is free, rather than in the middle of a burst."""
+    if free_s > IDLE_S and gc.isenabled() and gc.get_count()[0] > IDLE_OBJECTS:
+        gc.collect(1 if free_s > 5 * IDLE_S and gc.get_count()[1] > MIDDLE_EACH else 0)
+
+
 @contextmanager
 def rare_collections() -> Iterator[None]:
     """The objects that are there now are not looked at, and the later ones seldom."""

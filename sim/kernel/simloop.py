@@ -25,6 +25,7 @@ from typing import Any
 
 import simpy
 
+from sim.kernel.garbage import collect_in_idle
 from sim.kernel.inflight import InFlight
 from sim.kernel.pace import PaceLog
 
@@ -310,6 +311,7 @@ class SimLoop(asyncio.SelectorEventLoop):
         left_s = IDLE_POLL_S
         if until_us is not None:
             due_s = self.wall_of(until_us)
+            collect_in_idle(due_s - time.monotonic())
             left_s = due_s - time.monotonic()
         events = select(left_s) if left_s > 0 else []
         now_s = time.monotonic()

@@ -79,7 +79,7 @@ class Tally:
         device, status = record.track.removesuffix(TRACK_SUFFIX), str(record.data["new"])
         running = self._running.get(device)
         if status == "IN_PROGRESS" and running is None:
-            begun = _Running(record.at_us, self._erases(device))
+            begun = _Running(record.at_us, self._devices[device].nor.all_erases())
             self._running[device] = (str(record.data["job"]), begun)
         elif status not in ("QUEUED", "IN_PROGRESS") and running is not None and running[0] == record.data["job"]:
             del self._running[device]
@@ -96,10 +96,6 @@ class Tally:
             staged_bytes=counted.staged_bytes,
             seconds=round((ended_us - counted.started_us) / 1_000_000, 3),
             reboots=counted.reboots,
-            erases=self._erases(device) - counted.erases_before,
+            erases=nor.all_erases() - counted.erases_before,
             max_erases=nor.max_erase_count(),
         )
-
-    def _erases(self, device: str) -> int:
-        nor = self._devices[device].nor
-        return sum(nor.erase_count(sector) for sector in range(nor.part.sectors))

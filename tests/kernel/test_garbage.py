@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from sim.kernel.garbage import YOUNG_OBJECTS, rare_collections
+from sim.kernel.garbage import IDLE_OBJECTS, IDLE_S, YOUNG_OBJECTS, collect_in_idle, rare_collections
 
 
 def test_inside_it_looks_seldom_and_afterwards_as_before():
@@ -20,3 +20,16 @@ def test_inside_it_looks_seldom_and_afterwards_as_before():
         fail()
     assert inside == [(YOUNG_OBJECTS, True)]
     assert (gc.get_threshold(), gc.get_freeze_count()) == (before, frozen)
+
+
+def test_free_time_is_used_for_the_young_and_a_short_pause_is_not(monkeypatch):
+    seen = []
+    monkeypatch.setattr(gc, "collect", seen.append)
+    kept = []
+    with rare_collections():
+        kept += [[] for _ in range(2 * IDLE_OBJECTS)]
+        assert gc.get_count()[0] > IDLE_OBJECTS
+        collect_in_idle(IDLE_S / 2)
+        assert seen == []
+        collect_in_idle(IDLE_S * 2)
+        assert seen == [0]
