@@ -1,10 +1,10 @@
 """Fleets over real MQTT: `python benchmarks/fleet_mqtt.py [--quick] [--json] [--locust PYTHON]`.
 
 Sessions: our device's connection, a bare asyncio protocol with the same codec, and Locust's MqttUser with paho, each
-in a process of its own against the same mosquitto: connects a second, CPU and memory for each, CPU of a message. PYTHON is
-that of an environment with locust and paho-mqtt; without it that row is missing. Fleet: so many devices do a two-file
-application job through `qpyota run`, on mosquitto and on the embedded broker, at speeds that a machine may not keep up
-with: then the run says so. Compare CPU and ratios: wall time is everybody's. Linux only.
+in a process of its own against the same mosquitto: connects a second, CPU and memory for each, CPU of a message.
+PYTHON is that of an environment with locust and paho-mqtt; without it that row is missing. Fleet: so many devices do
+a two-file application job through `qpyota run`, on mosquitto and on the embedded broker, at speeds that a machine may
+not keep up with: then the run says so. Compare CPU and ratios: wall time is everybody's. Linux only.
 
 Exit code 1 when a session of ours takes more than 5 kB or a fifth of Locust's, connects at less than 1/1.3 of the bare
 loop's rate by CPU, or a device does not do its job.
