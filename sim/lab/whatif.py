@@ -141,6 +141,8 @@ def _pace(answer: Answer) -> tuple[float, float, float]:
 def conclusion(findings: Findings) -> list[str]:
     """What may be said of the bound, in sentences."""
     bound = findings.bound
+    if not findings.answers:
+        return ["no run was made"]
     if bound is None:
         return ["no bound is asked for: --more-than K --at-most 5% tells which settings keep it"]
     what = f"P(more than {bound.failed} failed) <= {bound.probability:.4g}"

@@ -1,15 +1,17 @@
 """Work shared out among processes. What comes of it never depends on who did it, nor on who finished first.
 
-Workers leave Ctrl-C to the process that started them; it ends them, in the middle of their work, when it is done with
-them for whatever reason.
+Workers leave Ctrl-C to the process that started them, from their first moment on; it ends them, in the middle of their
+work, when it is done with them for whatever reason.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Generator, Sequence
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from typing import TypeVar
 
 _Work = TypeVar("_Work")
@@ -31,10 +33,11 @@ def as_finished(
         return
     context = multiprocessing.get_context("spawn")  # a fork would take threads of the caller along
     before = multiprocessing.active_children()
-    pool = ProcessPoolExecutor(min(jobs, len(work)), mp_context=context, initializer=_leave_interrupts)
+    pool = ProcessPoolExecutor(min(jobs, len(work)), mp_context=context)
     done = False
     try:
-        index_of = {pool.submit(call, piece): index for index, piece in enumerate(work)}
+        with _interrupts_held():  # workers start here, and inherit that they hear of none
+            index_of = {pool.submit(call, piece): index for index, piece in enumerate(work)}
         for future in as_completed(index_of):
             yield index_of[future], future.result()
         done = True
@@ -46,5 +49,20 @@ def as_finished(
         pool.shutdown(cancel_futures=True)
 
 
-def _leave_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits until this is over. Masked for those who start here; noted, as a thread of a library may be the one
+    that the system interrupts. Outside the main thread there is no Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    noted: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: noted.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+    if noted:
+        raise KeyboardInterrupt

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 import xml.etree.ElementTree as ElementTree
 from math import inf
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -253,6 +259,54 @@ def test_ctrl_c_tells_and_writes_what_is_there(
     assert "interrupted: 4 of 18 runs were made" in out
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 5
     assert ElementTree.parse(tmp_path / "a.svg").getroot().tag.endswith("svg")
+
+
+def alive(pid: str) -> bool:
+    """It runs; one that nobody has waited for yet does not."""
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_ctrl_c_ends_the_workers_and_still_writes(planted: str, tmp_path: Path) -> None:
+    """As a terminal sends it: to every process of the group. It is sent once there are workers."""
+    words = [
+        "whatif",
+        planted,
+        "--vary",
+        f"{TIMEOUT}=1,5",
+        "--seeds",
+        "5000",
+        "--jobs",
+        "2",
+        "--csv",
+        "a.csv",
+        "--json",
+    ]
+    call = [sys.executable, "-c", f"from sim.cli.main import main; main({[*words, '--json']!r})"]
+    with subprocess.Popen(call, cwd=tmp_path, start_new_session=True, stdout=PIPE, stderr=PIPE, text=True) as process:
+        try:
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            while len(workers := children.read_text().split()) < 3:  # two, and Python's tracker of their resources
+                time.sleep(0.05)
+            os.killpg(process.pid, signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert (process.returncode, err) == (130, "")
+    told = json.loads(out)
+    assert not told["whole"]
+    assert (tmp_path / "a.csv").read_text().startswith(TIMEOUT)
+    for _ in range(100):
+        if not any(map(alive, workers)):
+            break
+        time.sleep(0.05)
+    assert not any(map(alive, workers))
+
+
+def test_nothing_is_said_of_no_runs() -> None:
+    found = find(cells(2), [], Bound.model_validate({"failed": 1, "probability": "5%"}), Prices())
+    assert conclusion(found) == ["no run was made"]
+    assert ElementTree.fromstring(draw(found, "nothing")).tag.endswith("svg")
 
 
 @pytest.mark.parametrize(
