@@ -35,6 +35,8 @@ COMMANDS = {
     "compare": ("sim.cli.runs:compare", "Tell what two runs differ in."),
     "export": ("sim.cli.runs:export", "Write a run as CSV, Parquet, JUnit, a Chrome trace or a summary."),
     "check": ("sim.cli.check:check", "Check scenario files without running them."),
+    "new": ("sim.cli.new:new", "Make a scenario to begin with."),
+    "schema": ("sim.cli.schema:schema", "Print the JSON Schema of scenarios, for editors."),
     "models": ("sim.cli.models:models", "List the module models, or show one."),
     "lint": ("sim.cli.lint:lint", "Find what an application would stumble over on the device."),
     "pkg": ("sim.cli.pkg:pkg", "Build, inspect and verify upgrade packages."),

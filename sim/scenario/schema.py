@@ -26,6 +26,8 @@ from sim.scenario.schema_stubs import StubsSpec
 from sim.scenario.schema_users import User, UserName
 from sim.scenario.schema_whatif import WhatIf
 from sim.scenario.values import (
+    ANYTHING,
+    TEXT,
     BucketName,
     DurationUs,
     FilePath,
@@ -79,7 +81,7 @@ def _whole(shares: dict[str, float]) -> dict[str, float]:
     return shares
 
 
-NetworkShares = Annotated[dict[str, Share], BeforeValidator(_shares), AfterValidator(_whole)]
+NetworkShares = Annotated[dict[str, Share], BeforeValidator(_shares), AfterValidator(_whole), ANYTHING]
 
 
 class Fleet(Spec):
@@ -105,7 +107,7 @@ class Fleet(Spec):
     generation: Generation | None = None
     umqtt: UmqttProfile | None = None
     alias: ThingName | None = None
-    uart: dict[Number, Annotated[LineEnd, BeforeValidator(parse_line_end)]] = Field(default_factory=dict)
+    uart: dict[Number, Annotated[LineEnd, BeforeValidator(parse_line_end), TEXT]] = Field(default_factory=dict)
     stubs: StubsSpec = Field(default_factory=dict)
     runtime: RuntimeName = "greenlet"
     network: NetworkShares | None = None

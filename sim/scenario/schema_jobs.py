@@ -18,7 +18,7 @@ from sim.jobs.civil import minute_text, parse_minute
 from sim.jobs.documents import JobError
 from sim.jobs.targets import Arns
 from sim.kernel.clock import EPOCH_S
-from sim.scenario.values import AwsSpec, DurationUs, JobDocument, JobId, S3Url, Spec, exactly_one
+from sim.scenario.values import ANYTHING, AwsSpec, DurationUs, JobDocument, JobId, S3Url, Spec, exactly_one
 from sim.units import US_PER_S, parse_duration_us, parse_share
 
 PRESIGN_ROLE = "arn:aws:iam::123456789012:role/qpyota-presign"
@@ -95,7 +95,7 @@ class AbortCriterion(AwsSpec):
 
     failure_type: Literal["FAILED", "REJECTED", "TIMED_OUT", "ALL"]
     action: Literal["CANCEL"] = "CANCEL"
-    threshold_percentage: Annotated[float, BeforeValidator(_percentage)]
+    threshold_percentage: Annotated[float, BeforeValidator(_percentage), ANYTHING]
     min_number_of_executed_things: StrictInt
 
 

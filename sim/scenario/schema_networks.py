@@ -14,7 +14,16 @@ import yaml
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, StrictInt, Tag, model_validator
 
 from sim.scenario.references import Finding, mapping, mappings, unknown
-from sim.scenario.values import DurationRange, DurationUs, RateBytesPerS, Share, Spec, matching, more_than_nothing
+from sim.scenario.values import (
+    ANYTHING,
+    DurationRange,
+    DurationUs,
+    RateBytesPerS,
+    Share,
+    Spec,
+    matching,
+    more_than_nothing,
+)
 from sim.shipped import models_dir
 from sim.units import US_PER_S
 
@@ -100,7 +109,7 @@ class Network(Spec):
     """A network. `rtt` is a time, `[least, most]` or `{p50, p95}`; `loss` the share of packets that are sent again."""
 
     extends: NetworkName | None = None
-    rate: Annotated[Rates, BeforeValidator(_rates)] | None = None
+    rate: Annotated[Rates, BeforeValidator(_rates), ANYTHING] | None = None
     rtt: Trip | None = None
     loss: Annotated[Share, Field(lt=0.5)] | None = None
     outage: Outage | None = None

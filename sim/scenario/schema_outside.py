@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from sim.scenario.values import FilePath, Spec, matching
+from sim.scenario.values import TEXT, FilePath, Spec, matching
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 ENDPOINT_PATTERN = r"[a-z0-9-]+\.iot\.[a-z0-9-]+\.amazonaws\.com"
@@ -63,7 +63,7 @@ class OutsideBroker(Spec):
     service and for devices whose script names none.
     """
 
-    url: Annotated[BrokerUrl, BeforeValidator(_broker_url)]
+    url: Annotated[BrokerUrl, BeforeValidator(_broker_url), TEXT]
     ca: FilePath | None = None
     certificate: FilePath | None = None
     private_key: FilePath | None = None
@@ -96,7 +96,7 @@ class AwsIot(Spec):
     certificate: FilePath
     private_key: FilePath
     ca: FilePath
-    connect_to: dict[str, Annotated[Address, BeforeValidator(_address)]] = Field(default={})
+    connect_to: dict[str, Annotated[Address, BeforeValidator(_address), TEXT]] = Field(default={})
 
 
 def outside_problems(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:

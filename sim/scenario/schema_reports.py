@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StrictBool
 
-from sim.scenario.values import Spec
+from sim.scenario.values import ANYTHING, TEXT, Spec
 
 Detail = Literal["summary", "devices", "full"]
 """What a run file keeps: the verdict and the devices that failed; all devices and executions; every record, too."""
@@ -26,7 +26,7 @@ def _limit(value: Any) -> Any:
     return {"expr": value} if isinstance(value, str) else value
 
 
-OutPath = Annotated[Path, BeforeValidator(_out)]
+OutPath = Annotated[Path, BeforeValidator(_out), TEXT]
 
 
 class Limit(Spec):
@@ -36,7 +36,7 @@ class Limit(Spec):
     abort_on_fail: StrictBool = Field(default=False, alias="abortOnFail")
 
 
-Thresholds = dict[str, Annotated[tuple[Annotated[Limit, BeforeValidator(_limit)], ...], Field(min_length=1)]]
+Thresholds = dict[str, Annotated[tuple[Annotated[Limit, BeforeValidator(_limit), ANYTHING], ...], Field(min_length=1)]]
 
 
 class Report(Spec):

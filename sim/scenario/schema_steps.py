@@ -17,7 +17,7 @@ from sim.device.sim_card import PIN_WANTED, STATES
 from sim.scenario.expect import suggest
 from sim.scenario.references import Finding, mapping, mappings, unknown
 from sim.scenario.schema_faults import PowerLost, SignalLost
-from sim.scenario.values import DurationUs, HexBytes, Metres, Millivolts, Number, Share, Spec, exactly_one
+from sim.scenario.values import ANYTHING, DurationUs, HexBytes, Metres, Millivolts, Number, Share, Spec, exactly_one
 
 Level = Annotated[StrictInt, Field(ge=0, le=1)]
 Degrees = StrictFloat | StrictInt
@@ -73,7 +73,7 @@ def _sim_state(value: Any) -> int:
 class SimStep(Spec):
     """The SIM card; one in state `pin` asks for `pin` at each start until a program has it stop that."""
 
-    status: Annotated[int, BeforeValidator(_sim_state)] = Field(alias="state")
+    status: Annotated[int, BeforeValidator(_sim_state), ANYTHING] = Field(alias="state")
     pin: Annotated[str, Field(pattern=r"^[0-9]{4,15}$")] | None = None
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from sim.scenario.document import Place
 from sim.scenario.references import Finding, mappings, unknown
-from sim.scenario.values import DurationUs, Spec
+from sim.scenario.values import ANYTHING, DurationUs, Spec
 from sim.script.modules import FIRMWARE_MODULES
 from sim.script.stubs import Answer, Call, Stubs, names_of
 from sim.script.surface import INERT_MEMBERS, OTHER_MODULES, SURFACE
@@ -47,7 +47,7 @@ def _in_short(data: Any) -> Any:
     return data if isinstance(data, dict | AnswerSpec) else {"returns": data}
 
 
-StubsSpec = dict[str, dict[str, Annotated[AnswerSpec, BeforeValidator(_in_short)]]]
+StubsSpec = dict[str, dict[str, Annotated[AnswerSpec, BeforeValidator(_in_short), ANYTHING]]]
 """Module → name → answer."""
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from sim.units import (
@@ -202,24 +202,41 @@ def _ordered(low: _N, high: _N) -> tuple[_N, _N]:
     return low, high
 
 
-DurationUs = Annotated[int, BeforeValidator(parse_duration_us)]
-DurationRange = Annotated[tuple[int, int], BeforeValidator(_duration_range)]
-ShareRange = Annotated[tuple[float, float], BeforeValidator(_share_range)]
-CountRange = Annotated[tuple[int, int], BeforeValidator(_count_range)]
-SizeBytes = Annotated[int, BeforeValidator(parse_size_bytes)]
-RateBytesPerS = Annotated[int, BeforeValidator(parse_rate_bytes_per_s)]
-Millivolts = Annotated[int, BeforeValidator(parse_millivolts)]
-Metres = Annotated[float, BeforeValidator(parse_metres)]
-HexBytes = Annotated[bytes, BeforeValidator(_hex)]
-Number = Annotated[int, BeforeValidator(_number)]
-Share = Annotated[float, BeforeValidator(parse_share)]
-FilePath = Annotated[Path, BeforeValidator(parse_file)]
-FolderPath = Annotated[Path, BeforeValidator(_folder)]
+def written(units: str) -> Any:
+    """How a quantity with one of these units stands in a file, for editors."""
+    return WithJsonSchema({"anyOf": [{"type": "string", "pattern": _NUMBER + f"({units})$"}, {"const": 0}]})
+
+
+def _range(units: str) -> Any:
+    one = {"type": "string", "pattern": _NUMBER + f"({units})$"}
+    return WithJsonSchema({"anyOf": [one, {"const": 0}, {"type": "array", "minItems": 2, "maxItems": 2}]})
+
+
+_NUMBER = r"^\s*[0-9]+(\.[0-9]+)?\s*"
+_TIMES, _SIZES = "us|ms|s|m|h|d", "B|kB|KB|MB|KiB|MiB|GiB"
+_COUNTS = WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]})
+TEXT = WithJsonSchema({"type": "string"})
+ANYTHING = WithJsonSchema({})
+"""What editors are told of a value that only its own check knows."""
+
+DurationUs = Annotated[int, BeforeValidator(parse_duration_us), written(_TIMES)]
+DurationRange = Annotated[tuple[int, int], BeforeValidator(_duration_range), _range(_TIMES)]
+ShareRange = Annotated[tuple[float, float], BeforeValidator(_share_range), _range("%")]
+CountRange = Annotated[tuple[int, int], BeforeValidator(_count_range), _COUNTS]
+SizeBytes = Annotated[int, BeforeValidator(parse_size_bytes), written(_SIZES)]
+RateBytesPerS = Annotated[int, BeforeValidator(parse_rate_bytes_per_s), written(f"({_SIZES})/s")]
+Millivolts = Annotated[int, BeforeValidator(parse_millivolts), written("mV|V")]
+Metres = Annotated[float, BeforeValidator(parse_metres), written("m|km")]
+HexBytes = Annotated[bytes, BeforeValidator(_hex), TEXT]
+Number = Annotated[int, BeforeValidator(_number), WithJsonSchema({"type": ["integer", "string"]})]
+Share = Annotated[float, BeforeValidator(parse_share), written("%")]
+FilePath = Annotated[Path, BeforeValidator(parse_file), TEXT]
+FolderPath = Annotated[Path, BeforeValidator(_folder), TEXT]
 ThingName = Annotated[str, AfterValidator(matching(NAME_PATTERN, "a thing name"))]
 JobId = Annotated[str, AfterValidator(matching(JOB_PATTERN, "a job id"))]
 BucketName = Annotated[str, AfterValidator(matching(BUCKET_PATTERN, "a bucket name"))]
-S3Url = Annotated[S3Object, BeforeValidator(parse_s3_url)]
-JobDocument = Annotated[str, BeforeValidator(_document)]
+S3Url = Annotated[S3Object, BeforeValidator(parse_s3_url), TEXT]
+JobDocument = Annotated[str, BeforeValidator(_document), ANYTHING]
 RuntimeName = Literal["greenlet", "micropython"]
 Generation = Literal["G21", "G25"]
 UmqttProfile = Annotated[Literal["current", "2021", "upstream"], BeforeValidator(_text)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from sim.scenario import schema_faults as faults
+from sim.scenario.json_schema import scenario_schema
 from sim.scenario.loader import load_scenario
 from sim.scenario.result import RunOptions
 from sim.scenario.runner import run_scenario
@@ -44,6 +46,13 @@ def test_block_runs(tmp_path: Path, part: str) -> None:
     (tmp_path / "apps").symlink_to(scenarios_dir() / "apps")
     result = run_scenario(load_scenario(source), RunOptions(transport="memory"))
     assert result.passed, (result.expects, result.problems)
+
+
+@pytest.mark.parametrize("part", ["", *PARTS], ids=range(len(PARTS) + 1))
+def test_block_fits_the_schema_for_editors(part: str) -> None:
+    validator = pytest.importorskip("jsonschema").Draft202012Validator(scenario_schema())
+    data = json.loads(json.dumps(merged(part)))
+    assert [f"{list(error.path)}: {error.message}" for error in validator.iter_errors(data)] == []
 
 
 @pytest.mark.parametrize(
