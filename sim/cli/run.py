@@ -16,7 +16,7 @@ import click
 from sim.cli.data import data_option
 from sim.cli.exits import Exit, exit_of
 from sim.cli.output import json_option, mark, print_json
-from sim.errors import MachineError
+from sim.errors import MachineError, SpecError
 from sim.scenario.result import RunOptions, RunResult
 from sim.units import format_duration, format_size
 
@@ -121,12 +121,14 @@ def _options(values: dict[str, Any]) -> RunOptions:
 
 
 def _has_matrix(name: str, settings: Sequence[str]) -> bool:
-    """Whether the file has several runs in it."""
-    from sim.scenario.loader import find_scenario, load_plain
-    from sim.scenario.matrix import settings_of
+    """Whether the file has several runs in it. What is wrong with it, its run tells."""
+    from sim.scenario.loader import find_scenario, has_choices
     from sim.scenario.settings import parse_setting
 
-    return bool(settings_of(load_plain(find_scenario(name), [parse_setting(word) for word in settings])[0]))
+    try:
+        return has_choices(find_scenario(name), [parse_setting(word) for word in settings])
+    except SpecError:
+        return False
 
 
 def _repeat(name: str, options: RunOptions, show: _Show, values: dict[str, Any]) -> Exit:

@@ -23,7 +23,7 @@ from sim.scenario import expect
 from sim.scenario.document import Document, Place
 from sim.scenario.expect import suggest
 from sim.scenario.inherited import read_whole
-from sim.scenario.matrix import filled, matrix_problems
+from sim.scenario.matrix import filled, matrix_problems, settings_of
 from sim.scenario.references import Finding, mapping, mappings, unknown
 from sim.scenario.schema import Fleet, Scenario
 from sim.scenario.schema_hosts import host_problems
@@ -87,6 +87,12 @@ def load_plain(path: Path, settings: Sequence[Setting] = ()) -> tuple[dict[str, 
 
 def _report_finding(document: Document, place: Place, message: str, offset: int) -> None:
     document.report(place, message, on_key=offset < 0, offset=offset if offset >= 0 else -1 - offset)
+
+
+def has_choices(path: Path, settings: Sequence[Setting] = ()) -> bool:
+    """Whether there are several runs in the file, as its matrix with these settings says; it is not checked further."""
+    document, data = read_whole(path, _text)
+    return not document.unreadable and bool(settings_of(applied(data, settings)[0]))
 
 
 def scenario_of(data: Mapping[str, Any], source: Path) -> Scenario:
