@@ -123,6 +123,12 @@ def test_each_kind_of_error_has_its_exit_code(
     assert (str(error) or "interrupted") in told["message"]
 
 
+@pytest.fixture(autouse=True)
+def _one_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No scenario is looked at for a matrix: these tests name ones that are not there."""
+    monkeypatch.setattr("sim.cli.run._has_matrix", lambda *_: False)
+
+
 def test_only_a_defect_shows_a_traceback(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sim.cli.run._run", lambda *_: 1 / 0)
     assert "Traceback" in call(capsys, "run", "first_upgrade")[2]

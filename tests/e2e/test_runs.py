@@ -35,7 +35,7 @@ def test_the_result_has_every_key_that_is_promised(bench):
     assert result["executions"] == {"SUCCEEDED": 2}
     assert list(result) == [
         "scenario", "passed", "seed", "transport", "devices", "executions", "expects", "virtual_s", "wall_s",
-        "trace_hash", "replay", "problems", "costs", "notes", "explanations",
+        "trace_hash", "replay", "problems", "costs", "notes", "explanations", "pace", "thresholds", "failures",
     ]  # fmt: skip
 
 
