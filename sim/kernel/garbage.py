@@ -18,10 +18,13 @@ MIDDLE_EACH, OLD_EACH = 2, 2
 """So many collections of a generation make one of the next."""
 
 
+PACED_OBJECTS = 5_000
+"""The same where a pause makes everything late: a pass over 100,000 was measured to take 130 ms and more."""
+
 IDLE_S = 0.02
 """Time that has to be free before the young are looked at in it; their pass takes a few milliseconds."""
 
-IDLE_OBJECTS = 5_000
+IDLE_OBJECTS = 1_000
 """Young objects that make it worthwhile."""
 
 
@@ -32,11 +35,11 @@ def collect_in_idle(free_s: float) -> None:
 
 
 @contextmanager
-def rare_collections() -> Iterator[None]:
-    """The objects that are there now are not looked at, and the later ones seldom."""
+def rare_collections(*, paced: bool = False) -> Iterator[None]:
+    """The objects that are there now are not looked at, and the later ones seldom; `paced`: a few at a time."""
     thresholds = gc.get_threshold()
     gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS, MIDDLE_EACH, OLD_EACH)
+    gc.set_threshold(PACED_OBJECTS if paced else YOUNG_OBJECTS, MIDDLE_EACH, OLD_EACH)
     try:
         yield
     finally:

@@ -62,7 +62,7 @@ def run_scenario(
         for attendant in attendants:
             attendant.begin(world)
         world.start()
-        with rare_collections():
+        with rare_collections(paced=options.transport == "paced"):
             world.clock.run(scenario.duration_us)
         result = _result(world, tally, watch, time.perf_counter() - started_s)
         for attendant in attendants:

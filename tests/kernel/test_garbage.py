@@ -4,7 +4,14 @@ import gc
 
 import pytest
 
-from sim.kernel.garbage import IDLE_OBJECTS, IDLE_S, YOUNG_OBJECTS, collect_in_idle, rare_collections
+from sim.kernel.garbage import (
+    IDLE_OBJECTS,
+    IDLE_S,
+    PACED_OBJECTS,
+    YOUNG_OBJECTS,
+    collect_in_idle,
+    rare_collections,
+)
 
 
 def test_inside_it_looks_seldom_and_afterwards_as_before():
@@ -27,9 +34,14 @@ def test_free_time_is_used_for_the_young_and_a_short_pause_is_not(monkeypatch):
     monkeypatch.setattr(gc, "collect", seen.append)
     kept = []
     with rare_collections():
-        kept += [[] for _ in range(2 * IDLE_OBJECTS)]
+        kept += [[] for _ in range(3 * IDLE_OBJECTS)]
         assert gc.get_count()[0] > IDLE_OBJECTS
         collect_in_idle(IDLE_S / 2)
         assert seen == []
         collect_in_idle(IDLE_S * 2)
         assert seen == [0]
+
+
+def test_where_a_pause_makes_everything_late_it_looks_at_few_at_a_time():
+    with rare_collections(paced=True):
+        assert gc.get_threshold()[0] == PACED_OBJECTS < YOUNG_OBJECTS
