@@ -48,8 +48,12 @@ class Trace:
 
     def emit(self, track: str, kind: str, **data: Any) -> None:
         """Record that `kind` happened on `track` now. `data` must be plain JSON values."""
+        self.take(self._now_us(), track, kind, data)
+
+    def take(self, at_us: int, track: str, kind: str, data: dict[str, Any]) -> None:
+        """As `emit`, of what happened elsewhere at that time."""
         seq, digest = self._tracks.get(track) or (0, b"")
-        record = Record(self._now_us(), track, seq, kind, data)
+        record = Record(at_us, track, seq, kind, data)
         if self._digests:
             told = digest + _compact([record.at_us, kind, data]).encode()
             digest = blake2b(told, digest_size=16).digest()

@@ -80,6 +80,7 @@ class _Keep:
 @click.option("--repeat", type=click.IntRange(1), help="So many runs, each with a seed of its own.")
 @click.option("--matrix", metavar="WAY=V,V", multiple=True, help="A run for each value; of several, all combinations.")
 @click.option("--jobs", type=click.IntRange(1), help="Processes of many runs.  [default: one a processor]")
+@click.option("--shards", type=click.IntRange(1, 64), help="Processes of the devices, for --transport memory.")
 @click.option("--replay", "cut", metavar="ID", help="Instead: one power cut of `qpyota sweep`, by its name.")
 @json_option
 def run(scenario: str | None, cut: str | None, **values: Any) -> Exit:
@@ -151,7 +152,9 @@ def _repeat(name: str, options: RunOptions, show: _Show, values: dict[str, Any])
     return repeat(plan, values["jobs"] or os.cpu_count() or 1, as_json=show.as_json, quiet=show.quiet)
 
 
-def _run(name: str, options: RunOptions, show: _Show, keep: _Keep, settings: Sequence[str]) -> RunResult:
+def _run(
+    name: str, options: RunOptions, show: _Show, keep: _Keep, settings: Sequence[str], shards: int | None = None
+) -> RunResult:
     from sim.fleet.run import run_judged
     from sim.scenario.loader import find_scenario, load_scenario
     from sim.scenario.settings import parse_setting
@@ -165,6 +168,10 @@ def _run(name: str, options: RunOptions, show: _Show, keep: _Keep, settings: Seq
             from sim.cli.progress import progress
 
             observers.append(stack.enter_context(progress(scenario, show.follow)))
+        if shards is not None:
+            from sim.fleet.hub import run_sharded
+
+            return run_sharded(scenario, options, shards, observers)
         return run_judged(scenario, options, observers, lambda counting: _keepers(keep, scenario, counting, stack))
 
 

@@ -138,6 +138,17 @@ class Clock:
         while not self._stopped and env._queue:
             step()
 
+    @property
+    def next_us(self) -> int | None:
+        """When the next event is due; None: nothing is scheduled any more."""
+        return self.env._queue[0][0] if self.env._queue else None  # type: ignore[return-value]
+
+    def run_through(self, until_us: int) -> None:
+        """In memory: let all of the time to `until_us` pass, that instant and what it brings about included."""
+        step, env = self.env.step, self.env
+        while not self._stopped and env._queue and env._queue[0][0] <= until_us:
+            step()
+
     @contextmanager
     def hold(self) -> Iterator[None]:
         """Time stands still inside, while sockets go on (virtual and paced mode)."""

@@ -63,7 +63,7 @@ def device_faults(
     for number, fault in enumerate(scenario.faults):
         drawn, body = Drawn(seed, number), getattr(fault, fault.kind)
         if fault.on_devices is not None:
-            for name in struck(scenario, number, seed):
+            for name in filter(devices.__contains__, struck(scenario, number, seed)):
                 yield DeviceFault(fault.kind, devices[name], body, body.when, drawn)
         elif isinstance(body, BrokerDown | CellOutage):
             when = When.model_validate({"at": f"{body.at_us}us"})

@@ -18,6 +18,7 @@ from sim.flash.nor import NorSnapshot
 from sim.kernel.clock import Clock
 from sim.net.alias import AliasNetwork
 from sim.scenario.packages import firmware
+from sim.scenario.part import WHOLE, Part
 from sim.scenario.places import Places
 from sim.scenario.result import RunOptions
 from sim.scenario.schema import Fleet
@@ -41,7 +42,7 @@ class Ground:
     places: Places
 
 
-def make_devices(entry: Fleet, ground: Ground, options: RunOptions) -> dict[str, Module]:
+def make_devices(entry: Fleet, ground: Ground, options: RunOptions, part: Part = WHOLE) -> dict[str, Module]:
     """The entry's devices by name, switched off. SpecError for an unknown model or files that do not fit."""
     model = load_model(entry.model)
     files = {"/usr": _files_of(entry.script), "/bak": _files_of(entry.backup)}
@@ -59,7 +60,7 @@ def make_devices(entry: Fleet, ground: Ground, options: RunOptions) -> dict[str,
     issue, factory = ground.wiring.identity, None
     firmware_as = None if entry.agent is not None else generation
     devices: dict[str, Module] = {}
-    for name in entry.devices():
+    for name in filter(part.has, entry.devices()):
         identity = DeviceIdentity(ground.seed, name, issue)
         radio = ground.places.radio(ground.places.place(entry, name), model.radio)
         setting = Setting(name, model, identity, ground.trust, ground.seed, firmware_as, radio)

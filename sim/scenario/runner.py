@@ -147,14 +147,14 @@ def _notes(world: World, tally: Tally) -> Iterator[str]:
 
 def namespace(world: World) -> Namespace:
     """What a run has come to, as `expect` lines see it."""
-    jobs = {job_id: _job_view(world, job_id) for job_id in world.account.job_ids}
+    jobs = {job_id: job_view(world, job_id) for job_id in world.account.job_ids}
     devices = {name: _device_view(module) for name, module in world.devices.items()}
     counts = {status.value: number for status, number in world.account.jobs.counts().items()}
     hosts = {host.name: _host_view(host) for host in world.hosts}
     return Namespace(FleetView(devices), jobs, Counts(counts), hosts)
 
 
-def _job_view(world: World, job_id: str) -> JobView:
+def job_view(world: World, job_id: str) -> JobView:
     progress = world.account.jobs.progress(job_id)
     if progress is None:
         return JobView({})

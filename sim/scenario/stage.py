@@ -13,6 +13,7 @@ from sim.trace import Trace
 
 if TYPE_CHECKING:
     from sim.net.stopwatch import Stopwatch
+    from sim.scenario.part import Part
 
 
 class Wired(Protocol):
@@ -21,6 +22,7 @@ class Wired(Protocol):
     network: Network
     problems: list[str]
     stopwatch: Stopwatch | None
+    part: Part
 
     def open(self) -> None: ...
     def close(self) -> None: ...

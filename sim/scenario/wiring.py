@@ -14,11 +14,13 @@ from sim.kernel.clock import Clock
 from sim.net.stream_http import serve_cloud
 from sim.ports import Network
 from sim.scenario.outside_wiring import aws_network, identity_pems, join_broker, require_paced
+from sim.scenario.part import WHOLE
 from sim.scenario.result import RunOptions
 from sim.scenario.schema import Cloud
 from sim.scenario.schema_outside import AwsIot, OutsideBroker
 
 if TYPE_CHECKING:
+    from sim.net.memory_cloud import CloudSide
     from sim.net.stopwatch import Stopwatch
     from sim.net.wire import WireNetwork
 
@@ -33,6 +35,8 @@ class Wiring:
     """The network of one run, from `open` to `close`."""
 
     network: Network
+    cloud: CloudSide
+    """In the process that has the cloud and no devices."""
 
     def __init__(self, clock: Clock, account: Account, options: RunOptions, cloud: Cloud) -> None:
         self._clock = clock
@@ -40,6 +44,7 @@ class Wiring:
         self._outside = cloud.broker or cloud.aws
         self._account = account
         self._options = options
+        self.part = WHOLE
         self._close: list[Callable[[], Awaitable[None]]] = []
         self.problems: list[str] = []
         self.stopwatch: Stopwatch | None = None
@@ -64,8 +69,23 @@ class Wiring:
             self._clock.loop.run_until_complete(close())
 
     def _memory(self) -> Network:
-        from sim.net.memory import MemoryNetwork
+        from sim.net.memory import DeviceSide, MemoryNetwork
+        from sim.net.memory_cloud import CloudSide
 
+        if self.part.say is not None:
+            return DeviceSide(self._clock, self.part.say, self._account.foresee, self._rules)
+        if self.part.hand is not None:
+            cloud = self.cloud = CloudSide(
+                self._clock,
+                self._account.respond,
+                lambda request: self._clock.handover(self._account.on_request, request),
+                self._account.admit,
+                self.part.hand,
+                self._account.things.authority_pem,
+                self._rules,
+            )
+            self._account.face = cloud
+            return DeviceSide(self._clock, cloud.take, self._account.foresee, self._rules)
         network = MemoryNetwork(
             self._clock,
             self._account.respond,

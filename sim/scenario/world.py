@@ -24,13 +24,14 @@ from sim.scenario.fleet import Ground, make_devices
 from sim.scenario.hosts import Host, open_hosts
 from sim.scenario.needs import make_room
 from sim.scenario.packages import flip_bit, object_bytes, stand_ins
+from sim.scenario.part import WHOLE, Part
 from sim.scenario.places import Places
 from sim.scenario.result import RunOptions
 from sim.scenario.schema import Fleet, Scenario
 from sim.scenario.schema_jobs import Job, Step
 from sim.scenario.schema_users import logins
 from sim.scenario.serial_ends import open_serial_ends
-from sim.scenario.stage import Stage
+from sim.scenario.stage import Stage, Wired
 from sim.scenario.steps import Steps, device_peers, device_steps
 from sim.scenario.triggers import Watchers
 from sim.scenario.truth import Truth
@@ -52,8 +53,9 @@ class World:
     faults of its devices are over.
     """
 
-    def __init__(self, scenario: Scenario, options: RunOptions, stage: Stage | None = None) -> None:
+    def __init__(self, scenario: Scenario, options: RunOptions, stage: Stage | None = None, part: Part = WHOLE) -> None:
         self.scenario = scenario
+        self.part = part
         self.options = options
         self.seed = scenario.seed if options.seed is None else options.seed
         self._staged = stage is not None
@@ -79,6 +81,7 @@ class World:
             if stage.elapsed_us is None:
                 self._fill_buckets()
             make_room(scenario, options)
+            self._wiring.part = part
             self._wiring.open()
             trust = Trust(DEVELOPMENT_PUBLIC_KEY, stand_ins(self.scenario))
             places = Places(scenario.networks, self.seed)
@@ -101,10 +104,12 @@ class World:
         self._serial = open_serial_ends(self.scenario, self.clock, self.options.transport, self.devices)
         for entry in self.scenario.fleet:
             for name, at_us in self.ground.places.starts(entry):
+                if name not in self.devices:
+                    continue
                 self.clock.after(max(0, at_us - self._elapsed_us), _power_up, self.devices[name])
         for device in self.devices.values():
             self.ground.places.begin(device, self._elapsed_us)
-        for job in self.scenario.jobs:
+        for job in self.scenario.jobs if self.part.cloud else ():
             steps = sorted(job.steps, key=lambda step: step.at_us)
             orders = [(job.at_us, partial(self._create_job, job))]
             orders += [(step.at_us, partial(self._take_step, job, step)) for step in steps]
@@ -149,6 +154,11 @@ class World:
         return {f"{name} UART{port}": address for (name, port), address in lines.items()}
 
     @property
+    def wiring(self) -> Wired:
+        """The way between its devices and its cloud."""
+        return self._wiring
+
+    @property
     def finished(self) -> bool:
         """Every job was created, every step taken, and every execution is terminal."""
         all_taken = not self._to_do and all(step.done for step in self.steps)
@@ -190,7 +200,7 @@ class World:
         for name in entry.devices():
             if name not in self._known:
                 self.account.register(name, entry.group or "")
-        self.devices.update(make_devices(entry, self.ground, self.options))
+        self.devices.update(make_devices(entry, self.ground, self.options, self.part))
 
     def _give(self, job: Job, order: Callable[[], None]) -> None:
         """An order of the scenario. A cloud that others change too may refuse it, which is no reason to end it."""

@@ -24,6 +24,7 @@ from sim.net.stream_http import serve_cloud
 from sim.net.tls import server_context
 from sim.net.wire import Addresses, WireNetwork
 from sim.ports import Arrival, Hello, HttpArrival, HttpRequest, HttpResponse, MqttChannel, Network
+from sim.scenario.part import WHOLE
 from sim.serve.options import UpOptions, reachable
 
 HTTP_PORT, HTTPS_PORT = 80, 443
@@ -54,6 +55,7 @@ class Servers:
         self.network: Network = _Ways(self, wire)
         self.problems: list[str] = []
         self.stopwatch = wire.stopwatch
+        self.part = WHOLE
         self.ports = Ports(0, 0, 0, 0)
 
     def open(self) -> None:
