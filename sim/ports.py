@@ -167,7 +167,8 @@ class HttpPart:
 
 @dataclass(frozen=True, slots=True)
 class HttpFailure:
-    """No answer: `reason` is `dns`, `refused`, `tls` or `reset`; a device's own radio adds `timeout`."""
+    """No answer: `reason` is `dns`, `refused`, `tls` or `reset`; a device's own radio adds `timeout`,
+    `dns_timeout` (no network to ask over) and `aborted` (the radio was switched off)."""
 
     reason: str
 

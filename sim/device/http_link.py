@@ -40,7 +40,7 @@ class HttpLink(Link):
     def fetch(self, request: HttpRequest) -> Story:
         """Story whose value is the HttpResponse or the HttpFailure, after the time its bytes take."""
         if not (yield from self.radio.wait_attached()):
-            return HttpFailure("dns")
+            return HttpFailure("dns_timeout" if self.radio.on else "dns" if self.alive else "aborted")
         if not self.alive:
             return HttpFailure("reset")
         answer = self._waiting = self.radio.clock.env.event()
@@ -83,9 +83,11 @@ class HttpLink(Link):
 
     def lose(self) -> None:
         """The socket's time-out tells the device, later."""
+        waiting, self._waiting = self._waiting, None
         super().lose()
-        if self._waiting is not None:
-            self.keep(self.radio.clock.after(SOCKET_TIMEOUT_US, self._give_up, self._waiting))
+        self._waiting = waiting
+        if waiting is not None:
+            self.keep(self.radio.clock.after(SOCKET_TIMEOUT_US, self._give_up, waiting))
 
     def _give_up(self, answer: simpy.Event, reason: str = "reset") -> None:
         if not answer.triggered:
@@ -129,8 +131,12 @@ class HttpLink(Link):
             answer.succeed(result)
 
     def vanish(self) -> None:
+        """The radio is off, or the power: a program that still waits is told."""
         super().vanish()
         self._hush()
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self._give_up(waiting, "aborted")
 
     def _hush(self) -> None:
         if self._patience is not None:

@@ -31,9 +31,11 @@ UNKNOWN = "unknown"
 
 _FAILURES: dict[str, tuple[type[Exception], str]] = {
     "dns": (IndexError, "list index out of range"),
+    "dns_timeout": (IndexError, "list index out of range"),
     "refused": (RuntimeError, "Connect Failed"),
     "tls": (RuntimeError, "Connect Failed"),
     "reset": (RuntimeError, "Connect Failed"),
+    "aborted": (RuntimeError, "Connect Failed"),
     "timeout": (ValueError, "[Errno 110] ETIMEDOUT"),
 }
 _REDIRECTS = (301, 302, 303, 307, 308)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from sim.kernel.clock import Story
 from sim.ports import HttpFailure, HttpRequest, HttpResponse
@@ -19,6 +20,8 @@ RANGE_BYTES = 32 * 1024
 
 HTTP_UNKNOWN = 701
 HTTP_BUSY = 703
+HTTP_NO_REQUEST = 705
+HTTP_CONTEXT = 709
 HTTP_DNS = 714
 HTTP_CONNECT = 716
 HTTP_READ = 717
@@ -27,16 +30,26 @@ HTTP_URL = 711
 HTTP_NO_URL = 712
 HTTP_CLOSED = 719
 HTTP_READ_TIMEOUT = 722
+HTTP_MEMORY = 729
 FTP_NETWORK = 605
 NO_SPACE = 511
 
 _FAILURES = {
     "dns": HTTP_DNS,
+    "dns_timeout": HTTP_DNS,
+    "dns_name": HTTP_DNS,
     "refused": HTTP_CONNECT,
     "tls": HTTP_CONNECT,
     "reset": HTTP_CLOSED,
     "timeout": HTTP_READ_TIMEOUT,
+    "aborted": HTTP_CONTEXT,
 }
+LABEL = re.compile(r"[0-9a-z_](?:[0-9a-z_-]{0,61}[0-9a-z_])?", re.IGNORECASE)
+"""One part of a host name (RFC 1035, and the underline that resolvers take): at most 63 characters."""
+
+NAME_LIMIT = 253
+"""Characters of a host name, RFC 1035."""
+
 _TOTAL = re.compile(r"bytes (\d+)-(\d+)/(\d+)\Z")
 
 
@@ -73,7 +86,7 @@ def fetch_range(fetcher: Fetcher, url: str, offset: int, length: int) -> Story:
     last = offset + length - 1
     answer = yield from fetcher.fetch(HttpRequest("GET", url, {"Range": f"bytes={offset}-{last}"}))
     if isinstance(answer, HttpFailure):
-        raise UpdateFailed(_FAILURES[answer.reason], f"no answer from the server: {answer.reason}")
+        raise no_answer(answer.reason, url)
     assert isinstance(answer, HttpResponse)
     if answer.broken:
         raise UpdateFailed(HTTP_CLOSED, f"the connection ended inside the range from byte {offset}: {answer.broken}")
@@ -87,6 +100,17 @@ def fetch_range(fetcher: Fetcher, url: str, offset: int, length: int) -> Story:
     if len(answer.body) != int(match[2]) - offset + 1:
         raise UpdateFailed(HTTP_CLOSED, f"the connection closed inside the range from byte {offset}")
     return answer.body, int(match[3])
+
+
+def no_answer(reason: str, url: str) -> UpdateFailed:
+    """Why a request had no answer. A name that no resolver would ask for is told from one that nobody has."""
+    if reason == "dns" and not _may_be_host(urlsplit(url).hostname or ""):
+        reason = "dns_name"
+    return UpdateFailed(_FAILURES[reason], f"no answer from the server: {reason}", failure=reason)
+
+
+def _may_be_host(name: str) -> bool:
+    return 0 < len(name) <= NAME_LIMIT and all(LABEL.fullmatch(label) for label in name.split("."))
 
 
 def _header(answer: HttpResponse, name: str) -> str:

@@ -57,10 +57,11 @@ class Fetcher(Protocol):
 
 class UpdateFailed(QpyotaError):  # noqa: N818 - an outcome of the emulated world, not a defect
     """An update that ended before anything irreversible. `code` is the module's own error number; `http_status` what
-    the server answered, if that was the reason."""
+    the server answered, if that was the reason; `failure` why there was no answer, where one number has two causes."""
 
-    def __init__(self, code: int, reason: str, http_status: int = 0) -> None:
+    def __init__(self, code: int, reason: str, http_status: int = 0, failure: str = "") -> None:
         self.code = code
         self.reason = reason
         self.http_status = http_status
+        self.failure = failure
         super().__init__(f"{reason} (code {code})")

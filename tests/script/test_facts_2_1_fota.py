@@ -5,6 +5,8 @@ from script_rig import FIRMWARE, OPEN, slow
 
 from sim.device.model import known_models, load_model
 from sim.device.peek import installed_version
+from sim.update.failures import n_series_code
+from sim.update.site import UpdateFailed
 
 BLOCKING = ["EG915U", "EC200A", "EC800G", "EC800E", "BG95"]
 ASYNCHRONOUS = ["EC600NCNLC", "EC800NCNLA", "EC800M"]
@@ -388,6 +390,109 @@ def test_2_1_the_2021_port_has_no_write_on_rda(run):
 def test_2_1_a_local_package_that_is_rubbish_fails_verify_and_nothing_else(run):
     script = run(LOCAL.format(old=FIRMWARE["EG915U"]), files={"up.pack": b"x" * 5000})
     assert script.printed == ["True True True", "-1 -1", "True 0 -1", "not reset by itself"]
+
+
+@pytest.mark.parametrize(("model", "answer", "told"), [("EC600NCNLC", "0", 1002), ("EG915U", "-1", 714)])
+def test_2_1_error_1002_domain_timeout_is_a_network_that_is_not_there(run, model, answer, told):
+    main = f"import fota, utime\nprint(fota().httpDownload(url1='{OPEN}a.pack', callback=print))\nutime.sleep(60)"
+    script = run(main, model=model, seconds=80, steps="{device: dut, at: 0s, network: none}")
+    assert sorted(script.printed) == sorted([answer, f"[-1, {told}]"])
+
+
+NOBODY = """
+    import fota, utime
+    f = fota()
+    print(f.httpDownload(url1='https://{name}/a.pack', callback=print))
+    utime.sleep(20)
+"""
+
+
+@pytest.mark.parametrize("name", ["a..example", "-a.example", "x" * 64 + ".example", "a b.example"])
+def test_2_1_error_1003_domain_unknown_is_a_name_that_no_resolver_asks_for(run, name):
+    assert run(NOBODY.format(name=name), model="EC600NCNLC").printed == ["0", "[-1, 1003]"]
+
+
+@pytest.mark.parametrize("name", ["nowhere.example", "x" * 63 + ".example"])
+def test_2_1_error_1001_domain_not_exist_is_a_name_that_nobody_has(run, name):
+    assert run(NOBODY.format(name=name), model="EC600NCNLC").printed == ["0", "[-1, 1001]"]
+
+
+OFF_UNDER_WAY = """
+    import fota, utime, _thread, net
+    def off():
+        utime.sleep(10)
+        print('off', net.setModemFun(4))
+    _thread.start_new_thread(off, ())
+    print(fota(reset_disable=1).httpDownload(url1='{url}', callback=lambda told: told[0] == -1 and print(told)))
+    utime.sleep(60)
+    net.setModemFun(1)
+    print(fota().httpDownload(url1='{none}'))
+"""
+
+
+@pytest.mark.parametrize(("model", "answer", "told"), [("EC600NCNLC", "0", 1011), ("EG915U", "-1", 709)])
+def test_2_1_error_1011_not_in_progress_is_a_modem_that_was_switched_off_under_the_download(
+    run, upgrade, model, answer, told
+):
+    """And the next call is not refused as the second of two."""
+    script = run(
+        OFF_UNDER_WAY.format(url=OPEN + "a.pack", none=OPEN + "none.pack"),
+        model=model,
+        objects={"a.pack": upgrade(model)[0][0]},
+        faults=slow("a.pack", "10KiB/s"),
+        seconds=90,
+    )
+    assert sorted(script.printed[:3]) == sorted(["off 0", answer, f"[-1, {told}]"])
+    assert codes(script)[1:] in ([723], [723, 723])
+
+
+def test_2_1_error_1011_or_705_is_also_a_package_of_ones_own_that_nobody_began(run, upgrade):
+    script = run("import fota\nf = fota()\nprint(f.flush(), f.verify())\n", model="EC600NCNLC")
+    assert (script.printed, codes(script)) == (["-1 -1"], [705, 705])
+    assert n_series_code(UpdateFailed(705, "")) == 1011
+
+
+def test_2_1_there_is_one_staging_area_so_a_download_and_a_local_package_do_not_mix(run, upgrade):
+    script = run(
+        f"""
+        import fota, utime
+        f = fota()
+        print(f.write(b'x' * 4096, 9000))
+        print(f.httpDownload(url1='{OPEN}a.pack'))
+        utime.sleep(10)
+        print(f.write(b'x' * 4096, 9000), f.flush())
+        """,
+        model="EC600NCNLC",
+        objects={"a.pack": upgrade("EC600NCNLC")[0][0]},
+        faults=slow("a.pack", "10KiB/s"),
+        seconds=40,
+    )
+    assert (script.printed, codes(script)) == (["0", "0", "-1 -1"], [703, 705])
+
+
+HUNGRY = """
+    import fota, utime, _thread
+    _thread.stack_size(100 * 1024)
+    lock = _thread.allocate_lock()
+    lock.acquire()
+    try:
+        while True:
+            _thread.start_new_thread(lock.acquire, ())
+    except OSError:
+        pass
+    print(_thread.get_heap_size() < 65536)
+    print(fota().httpDownload(url1='{url}', callback=print))
+    utime.sleep(5)
+"""
+
+
+@pytest.mark.parametrize(("model", "answer", "told"), [("EC600NCNLC", "0", 1012), ("EG915U", "-1", 729)])
+def test_2_1_error_729_or_1012_no_memory_is_a_system_heap_that_threads_have_used_up(run, upgrade, model, answer, told):
+    packages = upgrade(model)[0]
+    script = run(HUNGRY.format(url=OPEN + "a.pack"), model=model, objects={"a.pack": packages[0]}, generation="G25")
+    assert script.printed[0] == "True"
+    assert sorted(script.printed[1:]) == sorted([answer, f"[-1, {told}]"])
+    assert (codes(script), script.kinds("http"), script.kinds("reset")) == ([729], [], [])
 
 
 def test_2_1_apn_set_and_download_cancel_are_there_on_bg95_alone(run):

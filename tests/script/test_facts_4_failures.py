@@ -67,6 +67,7 @@ ROWS = {
     "expired presigned URL": (good, URL, f"{{http_status: {{{PACK}, status: 403}}}}", {723}, 1005),
     "missing object": (good, OPEN + "none.pack", "", {717, 723}, 1006),
     "empty object": (nothing, URL, "", {717, 723}, 1007),
+    "a name that is none": (good, "https://no..where/a.pack", "", {714}, 1003),
     "server error": (good, URL, f"{{http_status: {{{PACK}, status: 503}}}}", {723}, 1008),
     "redirect": (good, URL, f"{{redirected: {{{PACK}, to: '{OPEN}b.pack', status: 302}}}}", {723}, 1008),
 }

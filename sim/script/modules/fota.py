@@ -17,8 +17,9 @@ from typing import Any
 from sim.device.link import DNS_ROUND_TRIPS, TCP_ROUND_TRIPS
 from sim.kernel.clock import Story
 from sim.script.modules.fota_local import give_local
+from sim.script.modules.thread import system_heap_free
 from sim.script.runtime import ScriptRuntime
-from sim.update.download import FTP_NETWORK, HTTP_BUSY, HTTP_UNKNOWN, HTTP_URL
+from sim.update.download import FTP_NETWORK, HTTP_BUSY, HTTP_MEMORY, HTTP_UNKNOWN, HTTP_URL
 from sim.update.failures import n_series_code
 from sim.update.methods import Method, choose
 from sim.update.site import UpdateFailed
@@ -28,6 +29,9 @@ IN_PROGRESS, VERIFIED, FLAG_SET, FAILED = 1, 0, 2, -1
 
 FTP_ADDRESS = re.compile(r"ftp://[^:@/]+:[^@/]+@[^:/]+:\d+/.+")
 """`ftp://user:password@ip:port/file`, every part of it."""
+
+DOWNLOAD_BYTES = 64 * 1024
+"""ESTIMATE: of the system's heap: a task's stack of 16 KiB, two TLS records of 16 KiB, sectors to write."""
 
 IP_TYPES = (0, 1, 2)
 """IPv4, IPv6, both."""
@@ -40,6 +44,7 @@ def make(rt: ScriptRuntime) -> type:
         _only: Any = None
         _busy = False
         _cancelled = False
+        _local: Any = None
         _callback: Callable[[Any], object] | None = None
 
         def __new__(cls, **_options: Any) -> fota:
@@ -70,6 +75,8 @@ def make(rt: ScriptRuntime) -> type:
             except UpdateFailed as failure:
                 return _refused(rt, failure)
             self._busy, self._cancelled = True, False
+            if self._local is not None:
+                self._local.forget()
             if not traits.blocking:
                 rt.module.life.spawn(story)
                 return 0
@@ -94,6 +101,8 @@ def make(rt: ScriptRuntime) -> type:
                 tell(IN_PROGRESS, percent)
 
             try:
+                if system_heap_free(rt) < DOWNLOAD_BYTES:
+                    raise UpdateFailed(HTTP_MEMORY, "no memory for the download: threads have it")
                 yield from begin(progress)
             except UpdateFailed as failure:
                 _refused(rt, failure)

@@ -1,7 +1,8 @@
 """`write`, `flush` and `verify` of `fota`: a package that the program brings itself.
 
 Pieces are staged sector by sector; `verify` sets the flag and leaves the restart to the program. Which families and
-generations have it is data: where it is compiled out the names are missing, where it is refused they answer -1.
+generations have it is data: where it is compiled out the names are missing, where it is refused they answer -1. There
+is one staging area: while a download runs nothing is written, and a download ends what was being written.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from sim.script.runtime import ScriptRuntime
+from sim.update.download import HTTP_BUSY, HTTP_NO_REQUEST
 from sim.update.firmware import stage_verified
 from sim.update.methods import staged_kinds
 from sim.update.site import UpdateFailed
@@ -21,15 +23,17 @@ def give_local(rt: ScriptRuntime, kind: Any) -> None:
     use = rt.module.model.fota.local[rt.profile.generation]
     if use == "absent":
         return
-    package = _LocalPackage(rt)
+    package = kind._local = _LocalPackage(rt)
 
-    def write(_self: Any, data: Any = None, total_size: Any = None) -> int:
+    def write(self: Any, data: Any = None, total_size: Any = None) -> int:
         """Both are needed, else -1."""
         rt.me()
         if total_size is None or use == "refused":
             return -1
         if not isinstance(total_size, int):
             raise TypeError("can't convert to int")
+        if self._busy:
+            return package.refuse(HTTP_BUSY, "a download is running")
         if isinstance(data, str):
             data = data.encode()
         return package.write(bytes(memoryview(data)), total_size)
@@ -50,13 +54,21 @@ class _LocalPackage:
 
     def __init__(self, rt: ScriptRuntime) -> None:
         self._rt = rt
-        self._written = 0
-        self._tail = b""
+        self.forget()
+
+    def forget(self) -> None:
+        """Something else is staged now."""
+        self._written, self._tail, self._begun = 0, b"", False
+
+    def refuse(self, code: int, reason: str) -> int:
+        self._rt.trace("fota.failed", code=code, reason=reason)
+        return -1
 
     def write(self, data: bytes, total_size: int) -> int:
         area = self._rt.module.layout.package
         if total_size > area.size_bytes or self._written + len(self._tail) + len(data) > total_size:
             return -1
+        self._begun = True
         self._tail += data
         whole = len(self._tail) // SECTOR_BYTES * SECTOR_BYTES
         if whole:
@@ -65,16 +77,20 @@ class _LocalPackage:
         return 0
 
     def flush(self) -> int:
+        if not self._begun:
+            return self.refuse(HTTP_NO_REQUEST, "no package is being written")
         if self._tail:
             self._rt.flash(self._rt.module.layout.package.rewrite, self._written, self._tail)
             self._written, self._tail = self._written + len(self._tail), b""
         return 0
 
     def verify(self) -> int:
-        size, self._written = self._written, 0
+        if not self._begun:
+            return self.refuse(HTTP_NO_REQUEST, "no package is being written")
+        size = self._written
+        self.forget()
         try:
             self._rt.run(stage_verified(self._rt.module, size, staged_kinds(self._rt.module)))
         except UpdateFailed as failure:
-            self._rt.trace("fota.failed", code=failure.code, reason=failure.reason)
-            return -1
+            return self.refuse(failure.code, failure.reason)
         return 0

@@ -16,6 +16,12 @@ HEAP_BYTES = 2_199_424
 """`_thread.get_heap_size()` at rest, as the vendor's memory page shows it. Stacks of threads are taken from it."""
 
 
+def system_heap_free(rt: ScriptRuntime) -> int:
+    """What stacks have left of the system's heap; all of it where no thread was ever started."""
+    loaded = rt.imports.modules.get("_thread")
+    return HEAP_BYTES if loaded is None else int(loaded.get_heap_size())
+
+
 def make(rt: ScriptRuntime) -> ModuleType:
     stack = {"size": STACK_DEFAULT_BYTES}
     stacks: dict[int, int] = {}
