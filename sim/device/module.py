@@ -7,11 +7,11 @@ carries its radio, nor whether its program is a script or built in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sim.boot.bootloader import BootLayout, Bootloader, BootOutcome, BootStep, Trust
+from sim.boot.bootloader import BootLayout, BootStep, Trust
 from sim.device.board import Board
 from sim.device.console import Console
 from sim.device.http_link import HttpLink
@@ -19,14 +19,12 @@ from sim.device.identity import DeviceIdentity
 from sim.device.life import Life
 from sim.device.model import ModelSpec, RadioSpec, Regions
 from sim.device.model_file import Generation
-from sim.device.playback import Playback
 from sim.device.radio import Radio
 from sim.device.sim_card import SimSlot, make_sim
-from sim.device.start import mount_again, start_interpreter
-from sim.flash.filesystem import FileSystem
+from sim.device.start import start_interpreter
+from sim.device.storage import Storage
 from sim.flash.mounts import Mounts
 from sim.flash.nor import Nor
-from sim.flash.recorded import Recording, recording
 from sim.kernel.clock import Clock, Story, Timer
 from sim.ports import Network
 from sim.trace import Trace
@@ -46,9 +44,6 @@ DOWN_UNKNOWN, DOWN_NORMAL, DOWN_WATCHDOG = 0, 1, 5
 
 WATCHDOG = "watchdog"
 """Reason of a reset that the program did not ask for."""
-
-TEMP_POINT = "/fota"
-"""Where builds that have a volume for staged application files mount it."""
 
 
 class Program(Protocol):
@@ -77,10 +72,9 @@ class Module:
     """A device named `setting.name`. `program` makes what runs at each boot."""
 
     __slots__ = (
-        "_alarm", "_board", "_console", "_flash_us", "_life", "_make_program", "_mounts", "_nor", "_op_watchers",
-        "_phase_watchers", "_playback", "_program", "_regions", "_sim", "_trace", "between_lives", "boots", "clock",
-        "phase", "power_down_reason", "power_on_reason", "power_returns_us", "progress", "radio", "resets",
-        "setting", "staging_prefix", "state", "version",
+        "_alarm", "_board", "_console", "_life", "_make_program", "_phase_watchers", "_program", "_sim", "_trace",
+        "between_lives", "boots", "clock", "phase", "power_down_reason", "power_on_reason", "power_returns_us",
+        "progress", "radio", "resets", "setting", "state", "storage", "version",
     )  # fmt: skip
 
     def __init__(
@@ -89,11 +83,10 @@ class Module:
         self.clock = clock
         self.setting = setting
         self._trace = trace
-        self._nor = Nor(setting.model.part)
-        self._playback: Playback | None = None
-        self._regions: Regions | None = None
+        told = self.trace
+        self.storage = Storage(clock, setting.model, told)
         spec = setting.radio or setting.model.radio
-        self.radio = Radio(clock, spec, network, setting.name, setting.seed, self.trace)
+        self.radio = Radio(clock, spec, network, setting.name, setting.seed, told)
         self._board: Board | None = None
         self._console: Console | None = None
         self._sim: SimSlot | None = None
@@ -106,28 +99,18 @@ class Module:
         self.power_on_reason = REASON_POWER_KEY
         self.power_down_reason = DOWN_UNKNOWN
         self._phase_watchers: tuple[Callable[[str, float], None], ...] = ()
-        self._op_watchers: tuple[Callable[[str, int], None], ...] = ()
         self.power_returns_us: int | None = None
         self.between_lives: Callable[[], object] | None = None
         """Called once, as soon as this life is over."""
         self._make_program = program
         self._program: Program | None = None
-        self._mounts: Mounts | None = None
-        self.staging_prefix = ""
         self._life: Life | None = None
-        self._flash_us = 0
         self._alarm: Timer | None = None
 
     @property
     def nor(self) -> Nor:
         """Its flash, as it is at this moment."""
-        if self._playback is not None:
-            self._playback.settle()
-        return self._nor
-
-    @nor.setter
-    def nor(self, nor: Nor) -> None:
-        self._nor, self._regions = nor, None
+        return self.storage.nor
 
     @property
     def name(self) -> str:
@@ -144,32 +127,27 @@ class Module:
     @property
     def regions(self) -> Regions:
         """The windows onto its flash."""
-        if self._regions is None:
-            self._regions = self.model.regions(self._nor)
-        return self._regions
+        return self.storage.regions
 
     @property
     def layout(self) -> BootLayout:
         """What the bootloader may touch."""
-        return self.regions.boot_layout
+        return self.storage.regions.boot_layout
 
     def doze(self) -> None:
         """Its program waits, with no file open: what can be had again from flash is given back. It costs no time, then
         or later, and nobody can tell."""
-        self._regions = None
-        if self._mounts is not None:
-            for volume in self._mounts.volumes():
-                volume.abandon()
-            self._mounts = None
+        self.storage.doze()
 
     # -- what updates and programs see of the device
 
     @property
     def mounts(self) -> Mounts:
-        if self._mounts is None:
+        mounts = self.storage.mounts
+        if mounts is None:
             assert self.state == "running", "no file system before boot"
-            self._mounts = mount_again(self)
-        return self._mounts
+            mounts = self.storage.mount_again()
+        return mounts
 
     @property
     def life(self) -> Life:
@@ -228,38 +206,28 @@ class Module:
     @property
     def staging_mounted(self) -> bool:
         """Whether the volume for staged application files is there now."""
-        return self.mounts.has(TEMP_POINT)
+        return self.storage.staging_mounted(self.mounts)
+
+    @property
+    def staging_prefix(self) -> str:
+        """Of paths of staged application files; "" while they have no volume of their own."""
+        return self.storage.staging_prefix
 
     def mount_staging(self) -> bool:
         """Mount that volume, if this build has one; its mount point is the prefix of staged files from then on."""
-        if not self.staging_mounted:
-            region = self.regions.temp
-            try:
-                if region is not None and self.model.has_temp(self.version):
-                    volume = FileSystem(region)
-                    volume.mount()
-                    self.mounts.mount(TEMP_POINT, volume)
-            except OSError as error:
-                self.trace("mount.failed", point=TEMP_POINT, errno=error.errno)
-            self.staging_prefix = TEMP_POINT if self.staging_mounted else ""
-        return self.staging_mounted
+        return self.storage.mount_staging(self.mounts, self.version)
 
     def leave_staging(self) -> None:
         """Unmount it; the prefix stays, as the firmware's does."""
-        volume = self.mounts.umount(TEMP_POINT)
-        if volume is not None:
-            volume.unmount()
+        self.storage.leave_staging(self.mounts)
 
     def flash_time(self) -> Story:
         """Let the time pass that flash has used since the last call."""
-        used_us, self._flash_us = self._nor.busy_us - self._flash_us, self._nor.busy_us
-        if used_us:
-            yield self.clock.timeout(used_us)
+        return self.storage.time()
 
     def take_flash_time_us(self) -> int:
         """The same time as a number, for a script thread to sleep."""
-        used_us, self._flash_us = self._nor.busy_us - self._flash_us, self._nor.busy_us
-        return used_us
+        return self.storage.take_time_us()
 
     def enter_phase(self, phase: str, progress: float = 0.0) -> None:
         """Say where an update stands, for the trace and for those who watch phases."""
@@ -273,19 +241,6 @@ class Module:
     def watch_phases(self, watcher: Callable[[str, float], None]) -> None:
         """Call `watcher(phase, progress)` whenever an update says where it stands."""
         self._phase_watchers = (*self._phase_watchers, watcher)
-
-    def watch_ops(self, watcher: Callable[[str, int], None]) -> None:
-        """Call `watcher(kind, address)` before each flash operation; it may arm a cut on that very operation."""
-        self._op_watchers = (*self._op_watchers, watcher)
-        self._nor.on_op = self._before_op
-
-    def _before_op(self, kind: str, address: int) -> None:
-        for watcher in self._op_watchers:
-            watcher(kind, address)
-
-    def take_mounts(self, mounts: Mounts) -> None:
-        """The volumes are mounted; they are this life's."""
-        self._mounts = mounts
 
     def say(self, text: str) -> None:
         """The firmware prints on the console, if somebody looks at it."""
@@ -361,7 +316,7 @@ class Module:
         self._end_program(keep_line=True)
         self.radio.close_links()
         self.phase, self.progress = "idle", 0.0
-        self.staging_prefix = ""
+        self.storage.staging_prefix = ""
         self.state = "starting"
         self._life = Life(self.clock, self.power_cut)
         self._life.spawn(self._start_again())
@@ -384,12 +339,10 @@ class Module:
         between, self.between_lives = self.between_lives, None
         if between is not None:
             between()
-        self._nor.power_on()
-        self._flash_us = self._nor.busy_us
+        self.storage.power_on()
         self.phase, self.progress = "idle", 0.0
         if self._sim is not None:
             self._sim.power_on()
-        self.staging_prefix = ""
         self.state = "bootloader"
         self._life = Life(self.clock, self.power_cut)
         self._life.spawn(self._boot())
@@ -412,17 +365,15 @@ class Module:
         if self._sim is not None:
             self._sim.forget_program()
         self.radio.on_change = None
-        if self._mounts is not None:
-            for volume in self._mounts.volumes():
-                volume.abandon()
-            self._mounts = None
+        self.storage.leave()
 
     # -- boot
 
     def _boot(self) -> Story:
         """Bootloader, then either a reset, the end, or the firmware."""
         yield self.clock.timeout(self.model.timings.bootloader_us)
-        outcome = yield from self._run_bootloader()
+        watched = bool(self._phase_watchers) or self.clock.mode == "paced"
+        outcome = yield from self.storage.boot(self.trust, self._stepped, one_by_one=watched)
         if outcome.code:
             self.trace("update.refused", code=outcome.code, reason=outcome.reason)
         if outcome.action == "reset":
@@ -434,38 +385,6 @@ class Module:
             yield from self._run_mini_system(outcome.version)
         else:
             yield from self._run_firmware(outcome.version)
-
-    def _run_bootloader(self) -> Story:
-        def work() -> Generator[BootStep, None, BootOutcome]:
-            return Bootloader(self.layout, self.trust).run()
-
-        boot = recording(self._nor, ("boot", self.model, self.trust), work)
-        return (yield from self._play(boot) if boot is not None else self._do(work()))
-
-    def _play(self, boot: Recording) -> Story:
-        """A boot that is known from an equal flash."""
-        playback = self._playback = Playback(self.clock, self._nor, boot)
-        try:
-            watched = bool(self._phase_watchers) or self.clock.mode == "paced"
-            return (yield from playback.run(self._stepped, one_by_one=watched))
-        except GeneratorExit:
-            playback.settle()
-            raise
-        finally:
-            self._playback = None
-            self._flash_us = self._nor.busy_us
-
-    def _do(self, steps: Generator[BootStep, None, BootOutcome]) -> Story:
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as stop:
-                yield from self.flash_time()
-                return stop.value
-            self._stepped(step)
-            yield from self.flash_time()
-            if step.apply_us:
-                yield self.clock.timeout(step.apply_us)
 
     def _stepped(self, step: BootStep) -> None:
         if step.kind == "package" or self.phase == "apply":

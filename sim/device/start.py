@@ -22,8 +22,6 @@ from sim.update.backup import restore, update_checksum
 if TYPE_CHECKING:
     from sim.device.module import Module
 
-READ_ONLY_MOUNTS = frozenset({"/bak"})
-
 CONFIG_FILE = "/usr/system_config.json"
 CONFIG = {"replFlag": 0}
 """What a new module writes there. `datacallFlag` 0 turns the data call at boot off; `replFlag` 1 asks for a password at
@@ -39,8 +37,7 @@ def start_interpreter(module: Module) -> Story:
         yield from module.flash_time()
         return
     formats = module.setting.generation != "G21"
-    mounts, whole = _mount(module, formats=formats)
-    module.take_mounts(mounts)
+    whole = module.storage.mount(formats=formats)
     yield from module.flash_time()
     if module.setting.generation is None:
         yield from apply_staged(module)
@@ -91,35 +88,6 @@ def _is_idle(module: Module) -> bool:
             volume.abandon()
     nor.busy_us = trial.busy_us
     return idle
-
-
-def mount_again(module: Module) -> Mounts:
-    """The volumes of a module that runs and had let go of them; it costs no time and writes nothing."""
-    nor = module.nor
-    ops, busy_us = nor.ops, nor.busy_us
-    mounts, _ = _mount(module, formats=False)
-    assert nor.ops == ops, "a volume that was mounted before needs nothing"
-    nor.busy_us = busy_us
-    return mounts
-
-
-def _mount(module: Module, *, formats: bool) -> tuple[Mounts, bool]:
-    """The volumes, and whether all of them are there. One that cannot be mounted is made anew, or ends the mounting."""
-    volumes: dict[str, FileSystem] = {}
-    whole = True
-    for point, region in module.regions.volumes.items():
-        volume = FileSystem(region)
-        try:
-            volume.mount()
-        except OSError as error:
-            module.trace("mount.failed", point=point, errno=error.errno)
-            if not formats:
-                whole = False
-                break
-            volume.format()
-            volume.mount()
-        volumes[point] = volume
-    return Mounts(volumes, READ_ONLY_MOUNTS), whole
 
 
 def _restore(module: Module) -> Story:

@@ -155,7 +155,7 @@ def _fail_at_start(struck: Struck, sector: int) -> None:
     flawed = FlawedNor(old.part, Defects(seed=struck.drawn.seed, frozen_sectors=frozen))
     flawed.restore(old.snapshot())
     flawed.on_op = old.on_op
-    module.nor = flawed
+    module.storage.nor = flawed
     struck.tell("bad_block", sector=sector)
 
 

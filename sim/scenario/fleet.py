@@ -11,7 +11,8 @@ from sim.boot.bootloader import Trust
 from sim.device.agent import Agent
 from sim.device.identity import DeviceIdentity
 from sim.device.model import load_model
-from sim.device.module import TEMP_POINT, Module, Program, Setting
+from sim.device.module import Module, Program, Setting
+from sim.device.storage import TEMP_POINT
 from sim.errors import SpecError
 from sim.flash.filesystem import build_volume
 from sim.flash.nor import NorSnapshot

@@ -79,7 +79,7 @@ class Trigger:
         """Look out from now on; at a time, it is only to be set."""
         when, name = self._when, self._module.name
         if self.at_flash_op:
-            self._module.watch_ops(self._on_op)
+            self._module.storage.watch_ops(self._on_op)
         elif when.op is not None:
             watchers.watch(name, _OPS[when.op], self._on_record)
         elif when.event is not None and when.event.startswith("job."):

@@ -185,7 +185,7 @@ def clean_run(scenario: Scenario, seed: int, device: str) -> CleanRun:
     run.world.trace.observe(on_record)
     owned = _update_sectors(module)
     sector_bytes = nor.part.sector_bytes
-    module.watch_ops(
+    module.storage.watch_ops(
         lambda _kind, address: watch.in_update.append(
             module.state in BEFORE_FIRMWARE and address // sector_bytes in owned
         )
@@ -309,5 +309,5 @@ def _swap_flash(module: Module) -> WatchedNor:
     assert module.state == "off"
     nor = WatchedNor(module.nor.part)
     nor.restore(module.nor.snapshot())
-    module.nor = nor
+    module.storage.nor = nor
     return nor

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sim.device import module as module_under_test
+from sim.device import storage
 from sim.scenario.loader import load_scenario
 from sim.scenario.result import RunOptions
 from sim.scenario.world import World
@@ -65,7 +65,7 @@ class Story:
 
 @pytest.fixture
 def without_recordings(monkeypatch):
-    return lambda: monkeypatch.setattr(module_under_test, "recording", lambda *_: None)
+    return lambda: monkeypatch.setattr(storage, "recording", lambda *_: None)
 
 
 def test_a_fleet_that_plays_and_one_that_does_it_are_the_same(tmp_path, without_recordings):

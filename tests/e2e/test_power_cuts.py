@@ -22,7 +22,7 @@ def ops_in(bench, phase):
         if made.device.phase == phase:
             seen[kind] = seen.get(kind, 0) + 1
 
-    made.device.watch_ops(count)
+    made.device.storage.watch_ops(count)
     made.run_until_finished()
     return seen
 

@@ -98,7 +98,7 @@ def test_the_file_system_partition_is_never_patched(upgrade, method):
         ):
             touched.append((kind, address))
 
-    made.device.watch_ops(watch)
+    made.device.storage.watch_ops(watch)
     done = made.run()
     assert done.status == "SUCCEEDED"
     assert touched == []
