@@ -1,9 +1,15 @@
 """A rollout of a firmware upgrade to a big fleet of built-in agents, in memory, in one process, for 24 virtual hours.
 
-`python benchmarks/fleet.py [--devices N] [--json]`. Six families, one differential package each, a job each, at AWS's
-exponential pace up to 1,000 a minute. CPU and wall seconds of the run; growth of resident memory per device, between
-the end of building packages and the end of the run; events and records; and how long stock SimPy takes, in the same
-process, for as many bare timeouts of as many processes. Records are counted and not hashed.
+`python benchmarks/fleet.py [--devices N] [--no-faults] [--json]`. Six families, one differential package each, a job
+each, at AWS's exponential pace up to 1,000 a minute. Two devices of a hundred are struck by a random fault: mostly a
+power cut at a drawn flash operation, any of the upgrade, torn in one of three ways; else a lost signal, or a download
+that is broken off or comes with a flipped bit. In the end the images of each struck device are compared, byte for byte,
+with what an undisturbed device has.
+
+Figures: CPU and wall seconds of the run; growth of resident memory per device, between the end of building packages and
+the end of the run; events and records; and how long stock SimPy takes, in the same process, for as many bare timeouts
+of as many processes. Events that were stepped are told apart from those that were accounted for: the pings of devices
+at rest. Records are counted and not hashed.
 """
 
 from __future__ import annotations
@@ -13,12 +19,15 @@ import json
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import simpy
 import yaml
 
+from sim.device.module import Module
 from sim.kernel.garbage import rare_collections
 from sim.scenario import world as worlds
 from sim.scenario.loader import load_scenario
@@ -26,6 +35,8 @@ from sim.scenario.result import RunOptions
 from sim.scenario.schema import Scenario
 from sim.scenario.world import World
 from sim.trace import Record, Trace
+
+Ops = dict[str, dict[str, int]]
 
 FAMILIES = {
     "EG915U": ("EG915UEUABR03A20M08_OCPU_QPY", "EG915UEUABR03A21M08_OCPU_QPY"),
@@ -35,6 +46,24 @@ FAMILIES = {
     "EC600NCNLC": ("EC600NCNLCR01A01M16_OCPU_QPY", "EC600NCNLCR01A02M16_OCPU_QPY"),
     "BG95": ("BG95M3LAR02A01M08_OCPU_QPY", "BG95M3LAR02A02M08_OCPU_QPY"),
 }
+FAULTS = (
+    ("power_cut", 0.6, {"op": "flash.program"}, {"torn": "prefix"}),
+    ("power_cut", 0.3, {"op": "flash.program"}, {"torn": "random"}),
+    ("power_cut", 0.3, {"op": "flash.erase"}, {"torn": "suffix"}),
+    ("power_cut", 0.2, {"phase": "apply", "progress": "40%"}, {}),
+    ("link_loss", 0.3, {"phase": "download", "progress": "50%"}, {"for": "90s"}),
+    ("truncate", 0.2, {"phase": "download", "progress": "0%"}, {"after": "5000B"}),
+    ("corrupt_download", 0.1, {"phase": "download", "progress": "0%"}, {}),
+)
+"""Kind, percent of the devices, moment (one at a flash operation draws which one), what else it takes."""
+
+HURTS = {"truncate", "corrupt_download"}
+"""Faults after which an upgrade fails, and the old firmware has to be there."""
+
+EVENTS_A_PING = 8
+"""What an idle device's PINGREQ and its answer take when they are stepped (ADR 0085)."""
+
+KEEPALIVE_S = 1200
 DAY_US = 24 * 3600 * 1_000_000
 PACE = {
     "maximumPerMinute": 1000,
@@ -46,15 +75,17 @@ PACE = {
 }
 
 
-def scenario(devices: int, folder: Path) -> Scenario:
-    """So many devices in equal shares; the first families have one more where it does not come out even."""
-    fleet, packages, objects, jobs = [], {}, {}, []
+def scenario(devices: int, folder: Path, ops: Ops | None = None) -> Scenario:
+    """So many devices in equal shares; the first families have one more where it does not come out even. `ops`: how
+    many operations of each kind a family's upgrade takes; without it nothing is struck."""
+    fleet, packages, objects, jobs, faults = [], {}, {}, [], []
     for number, (model, (old, new)) in enumerate(FAMILIES.items()):
         count = devices // len(FAMILIES) + (number < devices % len(FAMILIES))
         name = model.lower()
         fleet.append({"group": name, "count": count, "model": model, "firmware": old, "agent": "modelled"})
         packages[name] = {"method": "differential", "from": old, "to": new}
         objects[f"{name}.pack"] = {"package": name}
+        faults += random_faults(name, ops[name]) if ops else []
         url = f"${{aws:iot:s3-presigned-url:https://firmware.s3.us-west-2.amazonaws.com/{name}.pack}}"
         file = {"fileName": f"{name}.pack", "fileVersion": new, "fileSource": {"url": url}}
         jobs.append(
@@ -75,11 +106,38 @@ def scenario(devices: int, folder: Path) -> Scenario:
         "packages": packages,
         "cloud": {"buckets": {"firmware": objects}, "rules": {"mqtt": "relaxed"}},
         "jobs": jobs,
-        "expect": [f"executions['SUCCEEDED'] == {devices}"],
+        "faults": faults,
+        "expect": [f"executions['SUCCEEDED'] <= {devices}"],
     }
     source = folder / "fleet.yaml"
     source.write_text(yaml.safe_dump(document))
     return load_scenario(source)
+
+
+def random_faults(group: str, ops: dict[str, int]) -> list[dict[str, Any]]:
+    """What strikes a family."""
+    found = []
+    for kind, percent, when, more in FAULTS:
+        drawn = {"nth": [1, ops[when["op"]]]} if "op" in when else {}
+        found.append({kind: {"device": group, "share": f"{percent}%", "when": {**when, **drawn}, **more}})
+    return found
+
+
+def count_ops(folder: Path) -> Ops:
+    """Operations of an undisturbed upgrade, by family and kind. Packages are made on the way, and kept."""
+    world = World(scenario(len(FAMILIES), folder), RunOptions(transport="memory"))
+    found: Ops = {}
+    for module, name in zip(world.devices.values(), FAMILIES, strict=True):
+        counts = found[name.lower()] = {"flash.program": 0, "flash.erase": 0}
+        module.watch_ops(partial(_count, counts))
+    world.start()
+    world.clock.run(DAY_US)
+    world.close()
+    return found
+
+
+def _count(counts: dict[str, int], kind: str, _address: int) -> None:
+    counts[kind] += 1
 
 
 def resident_bytes() -> int:
@@ -103,12 +161,50 @@ def bare_timeouts_s(processes: int, events: int) -> float:
     return time.process_time() - began_s
 
 
-def measure(devices: int, folder: Path) -> dict[str, Any]:
+@dataclass
+class Struck:
+    """What became of the devices that were struck: by kind of fault, how many; and how many of them are exact."""
+
+    faults: dict[str, int]
+    exact: int
+    wrong: list[str]
+
+
+def judge(world: World) -> Struck:
+    """Compare each struck device's images with those of an undisturbed one: the new ones, and after a spoiled download
+    the old ones."""
+    struck = {fault._module.name: fault.kind for fault in world.faults if fault.done}
+    wanted: dict[tuple[str, bool], tuple[bytes, ...]] = {}
+    versions = {name.lower(): pair for name, pair in FAMILIES.items()}
+    for name, module in world.devices.items():
+        group = name.rpartition("-")[0]
+        if name not in struck:
+            wanted.setdefault((group, True), images(module))
+    found = Struck({}, 0, [])
+    for name, kind in struck.items():
+        module, group = world.devices[name], name.rpartition("-")[0]
+        found.faults[kind] = found.faults.get(kind, 0) + 1
+        hurt = kind in HURTS
+        right = module.state == "running" and module.version == versions[group][not hurt]
+        same = wanted.setdefault((group, not hurt), images(module)) == images(module)
+        if right and same:
+            found.exact += 1
+        else:
+            found.wrong.append(f"{name}: {kind}, runs {module.version or module.state}")
+    return found
+
+
+def images(module: Module) -> tuple[bytes, ...]:
+    """The sectors of its firmware, of all partitions."""
+    regions = module.layout.images.values()
+    return tuple(sector for it in regions for sector in module.nor.sectors(it.start, it.size_bytes))
+
+
+def measure(devices: int, folder: Path, *, faults: bool = True) -> dict[str, Any]:
     """One run to the end of its day."""
+    ops = count_ops(folder)
     worlds.Trace = lambda now_us: Trace(now_us, digests=False)  # type: ignore[misc,assignment,attr-defined]
-    measured = scenario(6, folder)
-    World(measured, RunOptions(transport="memory")).close()  # packages are made and kept
-    made, before = scenario(devices, folder), resident_bytes()
+    made, before = scenario(devices, folder, ops if faults else None), resident_bytes()
     built_s = time.process_time()
     world = World(made, RunOptions(transport="memory"))
     built_s = time.process_time() - built_s
@@ -127,16 +223,22 @@ def measure(devices: int, folder: Path) -> dict[str, Any]:
     events = next(world.clock.env._eid)
     grown = resident_bytes() - before
     done = {str(status): count for status, count in world.account.jobs.counts().items() if count}
+    struck = judge(world)
+    pings = devices * (DAY_US // (KEEPALIVE_S * 1_000_000) - 1)
     bare_s = bare_timeouts_s(devices, events)
     return {
         "devices": devices,
         "executions": done,
+        "struck": struck.faults,
+        "struck_and_exact": struck.exact,
+        "struck_and_wrong": struck.wrong,
         "build_cpu_s": round(built_s, 1),
         "run_cpu_s": round(run_s, 1),
         "run_wall_s": round(wall_s, 1),
         "cpu_ms_per_device": round(run_s / devices * 1000, 2),
         "memory_kb_per_device": round(grown / devices / 1000, 1),
         "events_per_device": round(events / devices, 1),
+        "ping_events_per_device": round(pings * EVENTS_A_PING / devices, 1),
         "records_per_device": round(records / devices, 1),
         "simpy_bare_timeouts_s": round(bare_s, 1),
         "times_bare_timeouts": round(run_s / bare_s, 2),
@@ -146,10 +248,11 @@ def measure(devices: int, folder: Path) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--devices", type=int, default=10_000)
+    parser.add_argument("--no-faults", action="store_true", help="strike nobody")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(options.devices, Path(folder))
+        found = measure(options.devices, Path(folder), faults=not options.no_faults)
     if options.json:
         json.dump(found, sys.stdout)
         return
