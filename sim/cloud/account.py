@@ -66,8 +66,8 @@ class Account:
     face: Face
 
     def __init__(self, clock: Clock, trace: Trace, seed: int, rules: JobRules = SCENARIO_RULES) -> None:
-        self._clock = clock
-        self._trace = trace
+        self.clock = clock
+        self.trace = trace
         self.journal: Callable[[Input], None] = lambda _: None
         jobs = JobService(self._presign, rules=rules)
         registry = Registry(jobs.arns)
@@ -97,14 +97,14 @@ class Account:
             self.registry.things.create(thing)
             if group:
                 if group not in self.registry.groups.by_name:
-                    self.registry.groups.create(Group(group, "", self._clock.epoch_s))
+                    self.registry.groups.create(Group(group, "", self.clock.epoch_s))
                 self.registry.groups.add(thing, group)
         self.jobs.add_thing(thing)
 
     def issue(self, thing: str) -> Identity:
         """The certificate of a device of this cloud; made, registered and given the device policy at the first call."""
         if thing not in self.things:
-            order = Issued(self._clock.epoch_s, thing)
+            order = Issued(self.clock.epoch_s, thing)
             self._issue(order)
             self.journal(order)
         return self.things.register(thing)
@@ -124,7 +124,7 @@ class Account:
 
     def order(self, operation: JobOperation, job_id: str, members: Mapping[str, Json]) -> None:
         """An operator's request about a job, now; `members` are AWS's. Raises JobError."""
-        order = Ordered(self._clock.epoch_s, operation, job_id, members)
+        order = Ordered(self.clock.epoch_s, operation, job_id, members)
         effects = self._order(order)
         self.journal(order)
         self.carry(effects)
@@ -150,7 +150,7 @@ class Account:
 
     def on_request(self, request: Request) -> None:
         """A device asked the Jobs service; its answer goes back to that very connection."""
-        now_s = self._clock.epoch_s
+        now_s = self.clock.epoch_s
         effects = self.jobs.handle(request.client_id, request.topic, request.payload, now_s)
         if _accepted_change(request.topic, effects):
             self.journal(Asked(now_s, request.client_id, request.topic, request.payload))
@@ -250,10 +250,10 @@ class Account:
             elif isinstance(effect, Changed):
                 self._record(effect)
             elif isinstance(effect, JobChanged):
-                self._trace.emit(job_track(effect.job_id), "job", old=effect.old, new=effect.new)
+                self.trace.emit(job_track(effect.job_id), "job", old=effect.old, new=effect.new)
             elif isinstance(effect, RolledOut):
                 pace = {"per_minute": effect.per_minute, "notified": effect.notified, "waiting": effect.waiting}
-                self._trace.emit(job_track(effect.job_id), "job.rollout", **pace)
+                self.trace.emit(job_track(effect.job_id), "job.rollout", **pace)
         self._set_timer()
 
     def _publish(self, topic: str, payload: bytes, qos: int) -> None:
@@ -271,18 +271,18 @@ class Account:
             self._timer[1].cancel()
             self._timer = None
         if due_s is not None:
-            delay_us = max(0, (due_s - self._clock.start_s) * 1_000_000 - self._clock.now_us)
-            self._timer = due_s, self._clock.after(delay_us, self._advance)
+            delay_us = max(0, (due_s - self.clock.start_s) * 1_000_000 - self.clock.now_us)
+            self._timer = due_s, self.clock.after(delay_us, self._advance)
 
     def _advance(self) -> None:
         self._timer = None
-        now_s = self._clock.epoch_s
+        now_s = self.clock.epoch_s
         effects = self.jobs.advance(now_s)
         self.journal(Passed(now_s))
         self.carry(effects)
 
     def _record(self, change: Changed) -> None:
-        self._trace.emit(
+        self.trace.emit(
             change.thing + TRACK_SUFFIX,
             "execution",
             job=change.job_id,

@@ -11,16 +11,16 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from sim.cloud.account import Account
 from sim.device.module import Module
 from sim.errors import SpecError
-from sim.kernel.clock import Clock
 from sim.net.book import EPHEMERAL
 from sim.net.conversation import KEPT_BYTES, Conversation, Do, Expect, Move, Receive, Send, Wait
+from sim.net.stream_ftp import Folder, FtpServer
 from sim.net.stream_http import HttpStream, Served
 from sim.ports import Address, Gone, HttpRequest, HttpResponse, Opened, Streams, TcpArrival, TcpChannel, UdpPort
 from sim.scenario.schema import Scenario
 from sim.scenario.schema_hosts import Dial, HostSpec, MoveSpec, Path
-from sim.trace import Trace
 
 OUTSIDE = "outside"
 """Track of a client that is no device."""
@@ -29,10 +29,14 @@ PATTERN = bytes(range(32, 127))
 """What `fill` repeats."""
 
 
+FILE_S = 60
+"""How long the address is good by which a file server reads an object; it does so at once."""
+
+
 class Host:
     """One host. The counts are for `expect` lines; `received` is what came last, its first `KEPT_BYTES`."""
 
-    def __init__(self, name: str, spec: HostSpec, ip: str, trace: Trace, clock: Clock) -> None:
+    def __init__(self, name: str, spec: HostSpec, ip: str, account: Account) -> None:
         self.name = name
         self.spec = spec
         self.ip = ip
@@ -40,8 +44,9 @@ class Host:
         self.requests = 0
         self.unmet = 0
         self.received = b""
-        self._clock = clock
-        self._trace = trace
+        self._account = account
+        self._clock = account.clock
+        self._trace = account.trace
         self._moves = [_move(move) for move in spec.moves]
         self._conversations: list[Conversation] = []
         self._device_at: Mapping[str, str] = {}
@@ -68,6 +73,10 @@ class Host:
             done = streams.listen(self.name, Address(self.ip, spec.tcp.port), self._accept, tls=spec.tcp.tls)
         elif spec.http is not None:
             done = streams.listen(self.name, Address(self.ip, spec.http.port), self._serve, tls=spec.http.tls)
+        elif spec.ftp is not None:
+            folder = Folder(spec.ftp.user, spec.ftp.password, partial(self._file, spec.ftp.bucket))
+            server = FtpServer(self._clock, folder, self._commanded)
+            done = server.open(streams, self.name, Address(self.ip, spec.ftp.port))
         elif spec.udp is not None:
             datagrams = _Datagrams(self, self._moves)
             done = datagrams.port = streams.udp(self.name, Address(self.ip, spec.udp.port), datagrams)
@@ -124,6 +133,21 @@ class Host:
         )
         return served
 
+    def _file(self, bucket: str, path: str) -> HttpResponse:
+        """What the artifact server says of this object, its faults included."""
+        now_s = self._clock.epoch_s
+        url = self._account.artifacts.presign(bucket, path, FILE_S, now_s)
+        host = urlsplit(url).netloc
+        return self._account.respond(HttpRequest("GET", url, {"Host": host}), now_s)
+
+    def _commanded(self, ip: str, command: str, argument: str, code: int) -> None:
+        if command == "USER":
+            self.connections += 1
+        if command == "RETR":
+            self.requests += 1
+        device = self.device_at(Address(ip, 0))
+        self.record(device, "command", command=command, argument=argument, code=code)
+
     def _dial(self, streams: Streams, dial: Dial, device: Module) -> None:
         self._ports += 1
         talks: list[Conversation] = []
@@ -175,13 +199,13 @@ class _Datagrams:
 
 
 def open_hosts(
-    scenario: Scenario, streams: Streams, trace: Trace, clock: Clock, devices: dict[str, Module], elapsed_us: int = 0
+    scenario: Scenario, streams: Streams, account: Account, devices: dict[str, Module], elapsed_us: int = 0
 ) -> list[Host]:
     """The hosts of a scenario, at their places, in a run that goes on `elapsed_us` after the scenario began."""
     hosts = []
     for name, spec in scenario.hosts.items():
         place = spec.place
-        made = Host(name, spec, streams.name(place.host if place is not None else f"{name}.host"), trace, clock)
+        made = Host(name, spec, streams.name(place.host if place is not None else f"{name}.host"), account)
         targets = scenario.things(spec.dial.device) if spec.dial is not None else ()
         made.open(streams, devices, targets, elapsed_us)
         hosts.append(made)

@@ -1,6 +1,7 @@
 """The computers that devices talk to over the network, beside the cloud: `hosts`, as typed values.
 
-A host listens over TCP or UDP, dials a device, or is a web server. What it says on a connection is a list of moves.
+A host listens over TCP or UDP, dials a device, or is a web or file server. What it says on a connection is a list of
+moves.
 """
 
 from __future__ import annotations
@@ -28,6 +29,16 @@ class Place(Spec):
     host: HostName
     port: PortNumber
     tls: bool = False
+
+
+class FtpPlace(Spec):
+    """Where a file server listens, the bucket that it serves, and who may log in."""
+
+    host: HostName
+    port: PortNumber = 21
+    bucket: str
+    user: Annotated[str, AfterValidator(matching(r"[^\s:@/]+", "a name that fits an address"))] = "anonymous"
+    password: Annotated[str, AfterValidator(matching(r"[^\s@/]+", "a word that fits an address"))] = "anonymous"
 
 
 class UdpPlace(Spec):
@@ -91,20 +102,23 @@ class Path(Spec):
 
 
 class HostSpec(Spec):
-    """One host: `tcp` or `dial` with `moves`, `udp` with `moves`, or `http` with `paths`."""
+    """One host: `tcp` or `dial` with `moves`, `udp` with `moves`, `http` with `paths`, or `ftp`."""
 
     tcp: Place | None = None
     udp: UdpPlace | None = None
     dial: Dial | None = None
     http: Place | None = None
+    ftp: FtpPlace | None = None
     moves: tuple[MoveSpec, ...] = ()
     paths: dict[str, Path] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _shape(self) -> HostSpec:
-        exactly_one(self, "tcp", "udp", "dial", "http")
+        exactly_one(self, "tcp", "udp", "dial", "http", "ftp")
         if self.http is not None and self.moves:
             raise ValueError("a web server has 'paths', not 'moves'")
+        if self.ftp is not None and self.moves:
+            raise ValueError("a file server has a 'bucket', not 'moves'")
         if self.http is None and self.paths:
             raise ValueError("'paths' are a web server's; give 'http'")
         for path in self.paths:
@@ -115,9 +129,9 @@ class HostSpec(Spec):
         return self
 
     @property
-    def place(self) -> Place | UdpPlace | None:
+    def place(self) -> Place | UdpPlace | FtpPlace | None:
         """Where it listens; None for one that dials."""
-        return self.tcp or self.http or self.udp
+        return self.tcp or self.http or self.udp or self.ftp
 
 
 HostKey = Annotated[str, AfterValidator(matching(NAME_PATTERN, "a name of a host"))]
@@ -128,14 +142,17 @@ def host_problems(data: Any, targets: Collection[str]) -> Iterator[Finding]:
     """Devices that do not exist, and places where two listen."""
     taken: dict[tuple[str, Any, Any], str] = {}
     for place, entry in mappings(data, "hosts"):
-        for kind in ("tcp", "http", "udp", "dial"):
+        for kind in ("tcp", "http", "ftp", "udp", "dial"):
             inner = entry.get(kind)
             if not isinstance(inner, dict):
                 continue
             if kind == "dial":
                 yield from unknown((*place, kind, "device"), "device or group", inner.get("device"), targets)
                 continue
-            at = ("udp" if kind == "udp" else "tcp", str(inner.get("host")).lower(), inner.get("port"))
+            if kind == "ftp":
+                buckets = data.get("cloud", {}).get("buckets", {}) if isinstance(data.get("cloud", {}), dict) else {}
+                yield from unknown((*place, kind, "bucket"), "bucket", inner.get("bucket"), list(buckets or ()))
+            at = ("udp" if kind == "udp" else "tcp", str(inner.get("host")).lower(), inner.get("port", 21))
             if at in taken:
                 yield (*place, kind), f"{taken[at]} listens at {at[1]}, port {at[2]}, already", 0
             taken[at] = str(place[-1])

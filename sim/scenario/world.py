@@ -93,7 +93,7 @@ class World:
             self.steps = list(device_steps(scenario, self.clock, self.devices))
             self.peers = list(device_peers(scenario, self.clock, self.devices))
             streams = self._wiring.network.streams
-            self.hosts = open_hosts(scenario, streams, self.trace, self.clock, self.devices, self._elapsed_us)
+            self.hosts = open_hosts(scenario, streams, self.account, self.devices, self._elapsed_us)
         except BaseException:
             self.close()
             raise

@@ -22,7 +22,7 @@ def download_firmware(site: Site, url: str, progress: Callable[[int], None], kin
     `progress` gets whole percent of the download; a package that is none of `kinds` is refused by its header, before
     a byte of it is staged.
     """
-    size_bytes = yield from download(site, url, progress, lambda start: _check_start(site, start, kinds))
+    size_bytes = yield from download(site, url, progress, lambda start: check_start(site, start, kinds))
     yield from stage_verified(site, size_bytes, kinds)
 
 
@@ -50,7 +50,8 @@ def verify_staged(site: Site, size_bytes: int, kinds: frozenset[Kind]) -> Story:
     return pack
 
 
-def _check_start(site: Site, start: bytes, kinds: frozenset[Kind]) -> None:
+def check_start(site: Site, start: bytes, kinds: frozenset[Kind]) -> None:
+    """Raises UpdateFailed for a package that is none of `kinds`, by its first bytes."""
     try:
         head = parse_header(start)
     except PackageError:

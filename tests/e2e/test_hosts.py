@@ -114,6 +114,43 @@ def test_every_transport_tells_the_same(tmp_path: Path, story: str) -> None:
     assert len(hashes) == 1
 
 
+BY_FTP = """\
+version: 1
+name: ftp
+seed: 3
+duration: 200s
+fleet:
+  - {name: dut, model: EC200A, firmware: EC200ACNHAR01A02M16, script: ./device}
+packages:
+  up: {method: differential, from: EC200ACNHAR01A02M16, to: EC200ACNHAR01A09M16}
+cloud:
+  buckets:
+    files: {a.bin: {package: up}}
+hosts:
+  files: {ftp: {host: files.example, bucket: files, user: me, password: secret}}
+expect:
+  - host['files'].connections == 1 and host['files'].requests == 1
+  - device['dut'].firmware == 'EC200ACNHAR01A09M16'
+"""
+ASK = """\
+import fota, modem
+if modem.getDevFwVersion() == 'EC200ACNHAR01A02M16':
+    fota().httpDownload(url1='ftp://me:secret@files.example:21/a.bin', callback=print)
+"""
+
+
+def test_a_package_by_ftp_is_the_same_story_on_every_transport(tmp_path: Path) -> None:
+    (tmp_path / "device").mkdir()
+    (tmp_path / "device" / "main.py").write_text(ASK)
+    (tmp_path / "s.yaml").write_text(BY_FTP)
+    hashes = set()
+    for way in WAYS:
+        result = run_scenario(load_scenario(tmp_path / "s.yaml"), RunOptions(**way), [])
+        assert result.passed, (result.expects, result.problems)
+        hashes.add(result.trace_hash)
+    assert len(hashes) == 1
+
+
 FLEET = """\
 version: 1
 name: fleet

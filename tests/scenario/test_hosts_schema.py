@@ -29,7 +29,11 @@ def problems(folder: Path, hosts: str, rest: str = "") -> str:
 @pytest.mark.parametrize(
     ("hosts", "message"),
     [
-        ("a: {}", "give exactly one of tcp, udp, dial, http"),
+        ("a: {}", "give exactly one of tcp, udp, dial, http, ftp"),
+        ("a: {ftp: {host: x.example, bucket: none}}", "unknown bucket 'none'"),
+        ("a: {ftp: {host: x.example}}", "bucket"),
+        ("a: {ftp: {host: x.example, bucket: b, user: 'a b'}}", "'a b' is not a name that fits an address"),
+        ("a: {ftp: {host: x.example, bucket: b}, moves: [{send: a}]}", "a file server has a 'bucket', not 'moves'"),
         ("a: {tcp: {host: x.example, port: 1}, udp: {host: x.example, port: 1}}", "give exactly one of"),
         ("a: {tcp: {host: x.example, port: 0}}", "greater than or equal to 1"),
         ("a: {tcp: {host: b.s3.eu-west-1.amazonaws.com, port: 80}}", "a host name outside amazonaws.com"),

@@ -332,16 +332,90 @@ def test_2_1_a_second_call_while_one_runs_is_minus_one(run, upgrade, again):
     assert script.kinds("update.requested") != []
 
 
-def test_2_1_only_the_ec200a_takes_ftp_addresses_and_nobody_answers_there(run):
-    main = """
+def ftp_main(address):
+    return f"""
         import fota, utime
         start = utime.ticks_ms()
-        result = fota().httpDownload(url1='ftp://me:secret@10.0.0.7:21/a.bin')
+        result = fota().httpDownload(url1='ftp://{address}/a.bin', callback=lambda told: told[0] == -1 and print(told))
         print(result, utime.ticks_diff(utime.ticks_ms(), start) > 90)
+        utime.sleep_ms(10)
     """
+
+
+def test_2_1_only_the_ec200a_takes_ftp_addresses_and_where_nobody_answers_it_is_605(run):
+    main = ftp_main("me:secret@10.0.0.7:21")
     assert codes(run(main)) == [711]
     script = run(main, model="EC200A")
-    assert (script.printed, codes(script)) == (["-1 True"], [605])
+    assert (sorted(script.printed), codes(script)) == (["-1 True", "[-1, 605]"], [605])
+
+
+FILES = "files: {ftp: {host: files.example, bucket: open, user: me, password: secret}}"
+
+
+def test_2_1_a_package_comes_by_ftp_and_is_installed(run, upgrade):
+    packages, new = upgrade("EC200A")
+    main = upgrading("EC200A").replace(OPEN + "a.pack", "ftp://me:secret@files.example:21/a.pack")
+    script = run(main, model="EC200A", seconds=300, hosts=FILES, objects={"a.pack": packages[0]})
+    assert script.printed[-1] == new
+    assert [data["bytes"] for data in script.kinds("ftp")] == [len(packages[0])]
+    percents = [line for line in script.printed if line.startswith("[1, ")]
+    assert percents[-1] == "[1, 100]"
+    assert script.kinds("http") == []
+
+
+LOST = "{link_loss: {device: dut, when: {at: 14s}, for: 2m}}"
+FTP_ROWS = {
+    "the name does not resolve": ("me:secret@nowhere.example:21", "", "", 604),
+    "no network": ("me:secret@files.example:21", "", "{device: dut, at: 0s, network: none}", 604),
+    "nobody listens": ("me:secret@files.example:2121", "", "", 605),
+    "a wrong password": ("me:wrong@files.example:21", "", "", 625),
+    "no such file": ("me:secret@files.example:21/none", "", "", 611),
+    "the server closes early": ("me:secret@files.example:21", "{truncated: {PACK, after: 40KiB}}", "", 608),
+    "the connection is reset": ("me:secret@files.example:21", "{connection_reset: {PACK, after: 40KiB}}", "", 608),
+    "the server falls silent": ("me:secret@files.example:21", "{stalled: {PACK, after: 40KiB, for: 5m}}", "", 609),
+    "an object that the store refuses": ("me:secret@files.example:21", "{http_status: {PACK, status: 403}}", "", 611),
+    "a lost network": ("me:secret@files.example:21", LOST + ", {rate_limited: {PACK, rate: 9KiB/s}}", "", 609),
+}
+
+
+@pytest.mark.parametrize("cause", FTP_ROWS)
+def test_2_1_an_ftp_transfer_that_fails_has_numbers_of_its_own_and_changes_nothing(run, upgrade, cause):
+    address, faults, steps, code = FTP_ROWS[cause]
+    script = run(
+        ftp_main(address),
+        model="EC200A",
+        generation="G25",
+        hosts=FILES,
+        objects={"a.bin": upgrade("EC200A")[0][0]},
+        faults=faults.replace("PACK", "bucket: open, key: a.bin"),
+        steps=steps,
+        seconds=80,
+    )
+    assert (sorted(script.printed), codes(script)) == (["-1 True", f"[-1, {code}]"], [code])
+    assert installed_version(script.device) == FIRMWARE["EC200A"]
+    assert script.kinds("reset") == []
+
+
+@pytest.mark.parametrize(("content", "code"), [(b"", 611), (bytes(6 << 20), 511), (bytes(range(256)) * 400, 505)])
+def test_2_1_what_an_ftp_server_has_may_be_empty_too_large_or_no_package(run, content, code):
+    script = run(
+        ftp_main("me:secret@files.example:21"), model="EC200A", hosts=FILES, objects={"a.bin": content}, seconds=80
+    )
+    assert codes(script) == [code]
+
+
+def test_2_1_a_modem_that_is_switched_off_ends_an_ftp_transfer_at_once(run, upgrade):
+    main = OFF_UNDER_WAY.format(url="ftp://me:secret@files.example:21/a.pack", none=OPEN + "none.pack")
+    script = run(
+        main,
+        model="EC200A",
+        generation="G25",
+        hosts=FILES,
+        objects={"a.pack": upgrade("EC200A")[0][0]},
+        faults=slow("a.pack", "10KiB/s"),
+        seconds=75,
+    )
+    assert sorted(script.printed[:3]) == sorted(["off 0", "-1", "[-1, 709]"])
 
 
 @pytest.mark.parametrize(

@@ -10,25 +10,21 @@ to the updater is written, [-1, error number] when it failed. See ADR 0067 for t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
-from sim.device.link import DNS_ROUND_TRIPS, TCP_ROUND_TRIPS
+from sim.device import ftp
 from sim.kernel.clock import Story
 from sim.script.modules.fota_local import give_local
 from sim.script.modules.thread import system_heap_free
 from sim.script.runtime import ScriptRuntime
-from sim.update.download import FTP_NETWORK, HTTP_BUSY, HTTP_MEMORY, HTTP_UNKNOWN, HTTP_URL
+from sim.update.download import HTTP_BUSY, HTTP_MEMORY, HTTP_UNKNOWN, HTTP_URL
 from sim.update.failures import n_series_code
 from sim.update.methods import Method, choose
 from sim.update.site import UpdateFailed
 
 IN_PROGRESS, VERIFIED, FLAG_SET, FAILED = 1, 0, 2, -1
 """First element of the list a callback gets; the second is percent, or the error number after FAILED."""
-
-FTP_ADDRESS = re.compile(r"ftp://[^:@/]+:[^@/]+@[^:/]+:\d+/.+")
-"""`ftp://user:password@ip:port/file`, every part of it."""
 
 DOWNLOAD_BYTES = 64 * 1024
 """ESTIMATE: of the system's heap: a task's stack of 16 KiB, two TLS records of 16 KiB, sectors to write."""
@@ -87,9 +83,9 @@ def make(rt: ScriptRuntime) -> type:
             if self._busy:
                 raise UpdateFailed(HTTP_BUSY, "a download is running already")
             if any(url.startswith("ftp:") for url in urls):
-                if not traits.ftp or len(urls) > 1 or not FTP_ADDRESS.fullmatch(urls[0]):
+                if not traits.ftp or len(urls) > 1 or not ftp.ADDRESS.fullmatch(urls[0]):
                     raise UpdateFailed(HTTP_URL, "not an address that this family takes")
-                return self._update(lambda _progress: _no_ftp(rt), self._tell)
+                return self._update(lambda progress: ftp.install_by_ftp(rt.module, urls[0], progress), self._tell)
             method: Method = choose(rt.module, urls)
             tell = self._tell if method.calls_back else _nobody
             return self._update(lambda progress: method.begin(rt.module, urls, progress), tell)
@@ -155,15 +151,6 @@ def _restart(rt: ScriptRuntime) -> Story:
     rt.module.life.after(0 if at_once else rt.module.model.fota.reset_delay_us, rt.module.reset, "fota")
     if at_once:
         yield rt.clock.env.event()
-
-
-def _no_ftp(rt: ScriptRuntime) -> Story:
-    """The emulated cloud has no FTP server: nobody answers, after the time that takes."""
-    yield from rt.module.radio.wait_attached()
-    link = rt.module.radio.http()
-    yield rt.clock.timeout(link.round_trips_us(DNS_ROUND_TRIPS + TCP_ROUND_TRIPS))
-    link.end()
-    raise UpdateFailed(FTP_NETWORK, "no FTP server answers at this address")
 
 
 def _refused(rt: ScriptRuntime, failure: UpdateFailed) -> int:
