@@ -22,6 +22,7 @@ demo: $(STAMP)
 	$(BIN)/qpyota run scenarios/first_upgrade.yaml
 
 test: $(STAMP)
+	.ci/web
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -45,4 +46,4 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-3.* .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-3.* .web .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
