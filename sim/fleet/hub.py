@@ -21,11 +21,12 @@ from typing import Any
 
 from sim.errors import MachineError, SpecError
 from sim.fleet.shards import NEVER_US, Done, Finish, ShardSpec, Summary, Window, names_of, run_shard
-from sim.scenario.expect import Counts, DeviceView, FleetView, Namespace, evaluate
+from sim.scenario.expect import evaluate
 from sim.scenario.part import Part
 from sim.scenario.result import RunOptions, RunResult
 from sim.scenario.runner import SETTLE_US, job_view
 from sim.scenario.schema import Scenario
+from sim.scenario.views import Counts, DeviceView, FleetView, Namespace
 from sim.scenario.wiring import Wiring
 from sim.scenario.world import World
 from sim.trace import Observer, Record

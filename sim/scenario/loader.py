@@ -33,6 +33,7 @@ from sim.scenario.schema_steps import around_problems
 from sim.scenario.schema_stubs import stub_problems
 from sim.scenario.schema_users import USERS, User
 from sim.scenario.settings import Setting, applied
+from sim.scenario.sightings import SEEN_KINDS
 from sim.scenario.thresholds import threshold_problems
 from sim.scenario.values import DOCUMENT_CHARS, S3Object, parse_s3_url
 from sim.shipped import scenarios_dir
@@ -236,7 +237,7 @@ class _Names:
         yield from self._whatif_problems()
         expects = self._data.get("expect")
         hosts = [str(place[-1]) for place, _ in mappings(self._data, "hosts")]
-        names = {"device": self.devices, "job": self.jobs, "host": hosts}
+        names = {"device": self.devices, "job": self.jobs, "host": hosts, "seen": SEEN_KINDS}
         for index, expr in enumerate(expects if isinstance(expects, list) else []):
             for flaw in expect.check(expr, names) if isinstance(expr, str) else ():
                 yield ("expect", index), flaw.message, flaw.offset

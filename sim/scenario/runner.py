@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -13,14 +13,25 @@ from sim.cloud.account import TRACK_SUFFIX
 from sim.device.module import Module
 from sim.device.peek import installed_version, read_file
 from sim.kernel.garbage import rare_collections
-from sim.scenario.expect import Counts, DeviceView, ExecutionView, FleetView, HostView, JobView, Namespace, evaluate
+from sim.scenario.expect import evaluate
 from sim.scenario.explain.evidence import Watch
 from sim.scenario.explain.reasons import explain
 from sim.scenario.faults import nobody_struck
 from sim.scenario.hosts import Host
-from sim.scenario.result import RunOptions, RunResult
+from sim.scenario.result import ExpectResult, RunOptions, RunResult
 from sim.scenario.schema import Scenario
-from sim.scenario.tally import Tally
+from sim.scenario.sightings import Sightings, kinds_in
+from sim.scenario.tally import Cost, Tally
+from sim.scenario.views import (
+    Counts,
+    DeviceView,
+    ExecutionView,
+    FleetView,
+    HostView,
+    JobView,
+    Namespace,
+    SeenView,
+)
 from sim.scenario.world import World
 from sim.script.runtime import ScriptRuntime
 from sim.shipped import scenarios_dir
@@ -59,12 +70,17 @@ def run_scenario(
         tally, watch = Tally(world.devices), Watch(world.devices)
         world.trace.observe(tally)
         world.trace.observe(watch)
+        seen = Sightings(kinds_in(scenario.expect))
+        if seen.views():
+            world.trace.observe(seen)
         for attendant in attendants:
             attendant.begin(world)
         world.start()
         with rare_collections(paced=options.transport == "paced"):
             world.clock.run(scenario.duration_us)
-        result = _result(world, tally, watch, time.perf_counter() - started_s)
+        names = namespace(world, tally.costs, seen.views())
+        expects = [evaluate(line, names) for line in scenario.expect]
+        result = _result(world, tally, watch, expects, time.perf_counter() - started_s)
         for attendant in attendants:
             result = attendant.end(world, result)
         return result
@@ -80,16 +96,15 @@ def end_when_finished(world: World, record: Record) -> None:
         world.clock.stop_at(world.clock.now_us + SETTLE_US)
 
 
-def _result(world: World, tally: Tally, watch: Watch, wall_s: float) -> RunResult:
+def _result(world: World, tally: Tally, watch: Watch, expects: list[ExpectResult], wall_s: float) -> RunResult:
     scenario = world.scenario
-    names = namespace(world)
     return RunResult(
         scenario=scenario.name,
         seed=world.seed,
         transport=world.options.transport,
         devices=len(world.devices),
         executions={status.value: number for status, number in world.account.jobs.counts().items() if number},
-        expects=[evaluate(line, names) for line in scenario.expect],
+        expects=expects,
         virtual_s=world.clock.now_us / 1_000_000,
         wall_s=round(wall_s, 3),
         trace_hash=world.trace.digest(),
@@ -145,24 +160,33 @@ def _notes(world: World, tally: Tally) -> Iterator[str]:
             yield f"{name}, port {peer.port}: nobody asked for exchange {number}"
 
 
-def namespace(world: World) -> Namespace:
-    """What a run has come to, as `expect` lines see it."""
-    jobs = {job_id: job_view(world, job_id) for job_id in world.account.job_ids}
+def namespace(world: World, costs: Sequence[Cost] = (), seen: Mapping[str, SeenView] | None = None) -> Namespace:
+    """What a run has come to, as `expect` lines see it; `costs` and `seen` are what was counted on the way."""
+    taken = {(cost.job, cost.device): cost for cost in costs}  # of several attempts, the last
+    jobs = {job_id: job_view(world, job_id, taken) for job_id in world.account.job_ids}
     devices = {name: _device_view(module) for name, module in world.devices.items()}
     counts = {status.value: number for status, number in world.account.jobs.counts().items()}
     hosts = {host.name: _host_view(host) for host in world.hosts}
-    return Namespace(FleetView(devices), jobs, Counts(counts), hosts)
+    return Namespace(FleetView(devices), jobs, Counts(counts), hosts, seen or {})
 
 
-def job_view(world: World, job_id: str) -> JobView:
+def job_view(world: World, job_id: str, costs: Mapping[tuple[str, str], Cost] | None = None) -> JobView:
     progress = world.account.jobs.progress(job_id)
     if progress is None:
         return JobView({})
-    executions = {
-        execution.thing: ExecutionView(execution.status.value, execution.version, dict(execution.details))
-        for execution in world.account.jobs.executions(job_id)
-    }
+    executions = {}
+    for execution in world.account.jobs.executions(job_id):
+        status, cost = execution.status.value, (costs or {}).get((job_id, execution.thing))
+        ended = cost is not None and cost.status == status
+        executions[execution.thing] = ExecutionView(
+            status, execution.version, dict(execution.details), *(_taken(cost) if cost is not None and ended else ())
+        )
     return JobView(executions, *progress)
+
+
+def _taken(cost: Cost) -> tuple[float, int, int, int, int]:
+    """What an execution took, in the order of its view."""
+    return cost.seconds, cost.downloaded_bytes, cost.staged_bytes, cost.reboots, cost.erases
 
 
 def _host_view(host: Host) -> HostView:
@@ -170,10 +194,19 @@ def _host_view(host: Host) -> HostView:
 
 
 def _device_view(module: Module) -> DeviceView:
-    radio = module.radio
+    radio, nor = module.radio, module.nor
     radio.settle()
-    read = partial(read_file, module)
-    return DeviceView(installed_version(module), module.boots, module.bricked, read, radio.up_bytes, radio.down_bytes)
+    return DeviceView(
+        firmware=installed_version(module),
+        boots=module.boots,
+        bricked=module.bricked,
+        _read=partial(read_file, module),
+        up_bytes=radio.up_bytes,
+        down_bytes=radio.down_bytes,
+        sector_erases=nor.all_erases(),
+        worst_sector=nor.max_erase_count(),
+        flash_ops=nor.ops,
+    )
 
 
 def _named(scenario: Scenario) -> str:

@@ -6,19 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.scenario.expect import (
-    EXPR_CHARS,
-    DeviceView,
-    ExecutionView,
-    FleetView,
-    JobView,
-    Namespace,
-    check,
-    count,
-    evaluate,
-)
+from sim.scenario.expect import EXPR_CHARS, check, evaluate
+from sim.scenario.sightings import SEEN_KINDS, Sightings, kinds_in
+from sim.scenario.views import DeviceView, ExecutionView, FleetView, JobView, Namespace, count
+from sim.trace import Record
 
-NAMES = {"device": ["dev-1", "dev-2"], "job": ["jobfota"]}
+NAMES = {"device": ["dev-1", "dev-2"], "job": ["jobfota"], "seen": SEEN_KINDS}
 
 
 @pytest.fixture
@@ -55,6 +48,7 @@ def alone(device: DeviceView) -> Namespace:
         ("'é' == job['nope'].status", 11, "unknown job 'nope'"),
         ("job['jobfota'].execution['dev-9'].status == 'QUEUED'", 25, "unknown device 'dev-9'"),
         (r"'\d' == job", None, "not an expression"),
+        ("seen['mqtt.conect'].count == 0", 5, "unknown seen 'mqtt.conect'; did you mean 'mqtt.connect'?"),
         ("'SUCCEEDED'", 0, "says nothing about the run"),
         ("", None, "not an expression"),
         ("not " * EXPR_CHARS + "1", 0, "at most"),
@@ -158,3 +152,28 @@ def test_no_text_raises(expr: str) -> None:
     namespace = alone(DeviceView("v", 1, False, {}.get))
     if not check(expr, NAMES):
         evaluate(expr, namespace)
+
+
+def test_what_was_not_measured_holds_no_limit(run: Namespace) -> None:
+    for expr in (
+        "job['both'].execution['dev-2'].seconds < 5",
+        "device['dev-1'].sector_erases < 9",
+        "seen['boot'].count < 9",
+    ):
+        result = evaluate(expr, run)
+        assert not result.passed, expr
+        assert result.detail
+
+
+def test_sightings_count_the_kinds_that_are_asked_for_and_the_fullest_second() -> None:
+    kinds = kinds_in(
+        ["seen['boot'].count == 1", "seen[\"mqtt.connect\"].count > 2 and seen[ 'boot' ].most_per_second < 2"]
+    )
+    assert kinds == {"boot", "mqtt.connect"}
+    seen = Sightings(kinds)
+    for at_us in (0, 999_999, 1_000_000, 1_400_000, 1_999_999, 7_000_000):
+        seen(Record(at_us, "dev-1", 0, "mqtt.connect", {}))
+        seen(Record(at_us, "dev-1", 0, "print", {}))
+    views = seen.views()
+    assert (views["mqtt.connect"].count, views["mqtt.connect"].most_per_second) == (6, 3)
+    assert (views["boot"].count, views["boot"].most_per_second) == (0, 0)
