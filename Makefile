@@ -1,13 +1,14 @@
 # make demo   installs into .venv and upgrades a virtual module
 # make test   exactly what CI runs
 # make pythons   the part of it that compares traces on newer Pythons
+# make coverage  the tests again, with what they reach; it takes three times as long
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-# A million power cuts: twice as long under coverage, which they would not change.
+# A million power cuts: much longer under coverage, which they would not change.
 SWEEPS := tests/sweep tests/boot/test_mini_sweep.py tests/boot/test_power_cut_sweep.py tests/boot/test_planted_bugs.py
 
 # One process a core; the tests of one file stay together.
@@ -16,7 +17,7 @@ PARALLEL := -n auto --dist loadfile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: demo test pythons venv clean
+.PHONY: demo test pythons coverage venv clean
 
 demo: $(STAMP)
 	$(BIN)/qpyota run scenarios/first_upgrade.yaml
@@ -27,12 +28,14 @@ test: $(STAMP)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest $(PARALLEL) --cov --cov-report=term $(addprefix --ignore=,$(SWEEPS))
-	$(BIN)/pytest $(PARALLEL) $(SWEEPS)
+	$(BIN)/pytest $(PARALLEL)
 	.ci/pythons
 
 pythons: $(STAMP)
 	.ci/pythons
+
+coverage: $(STAMP)
+	$(BIN)/pytest $(PARALLEL) --cov --cov-report=term $(addprefix --ignore=,$(SWEEPS))
 
 venv: $(STAMP)
 
