@@ -1,14 +1,16 @@
 """One life of a device, from power-on to the next reset or power cut. What belongs to a life ends with it.
 
-Stories (SimPy processes) and timers are started through a life. When it ends they are closed at their next yield
-and never act again; a story that ended its own life, by losing power in a flash operation, just unwinds.
+Stories and timers are started through a life. When it ends they are closed at their next yield and never act again; a
+story that ended its own life, by losing power in a flash operation, just unwinds. A story yields SimPy's events, as a
+process of SimPy would; it is run here, because nobody waits for its end.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any
+
+from simpy.events import URGENT
 
 from sim.kernel.clock import Clock, Story, Timer
 from sim.kernel.power import PowerLoss
@@ -20,20 +22,20 @@ PRUNE_AT = 32
 class Life:
     """`on_power_loss` is called, at the same instant, when a story of this life lost power under its hands."""
 
-    __slots__ = ("_clock", "_on_power_loss", "_stories", "_timers", "alive")
+    __slots__ = ("_clock", "_on_power_loss", "_runs", "_timers", "alive")
 
     def __init__(self, clock: Clock, on_power_loss: Callable[[], None]) -> None:
         self._clock = clock
         self._on_power_loss = on_power_loss
-        self._stories: tuple[Generator[Any, Any, None], ...] = ()
+        self._runs: tuple[_Run, ...] = ()
         self._timers: tuple[Timer, ...] = ()
         self.alive = True
 
     def spawn(self, story: Story) -> None:
-        """Run a story as a process of this life."""
-        guarded = self._guard(story)
-        self._stories = (*self._stories, guarded)
-        self._clock.env.process(guarded)
+        """Run a story of this life, from this instant on, before anything else of it."""
+        run = _Run(self, story)
+        self._runs = (*self._runs, run)
+        self._clock.env.schedule(Timer(run, ()), URGENT)  # type: ignore[arg-type]
 
     def after(self, delay_us: int, fn: Callable[..., object], *args: Any) -> Timer:
         """Call `fn` later, unless this life is over by then."""
@@ -49,30 +51,71 @@ class Life:
         for timer in self._timers:
             timer.cancel()
         self._timers = ()
-        stories, self._stories = self._stories, ()
-        for story in stories:
-            if inspect.getgeneratorstate(story) != inspect.GEN_RUNNING:
-                story.close()
+        runs, self._runs = self._runs, ()
+        for run in runs:
+            run.close()
 
     def power_lost(self) -> None:
         """Power went inside a flash operation of this life."""
         if self.alive:
             self._clock.after(0, self._if_alive, self._on_power_loss, ())
 
-    def _guard(self, story: Story) -> Generator[Any, Any, None]:
-        value = None
-        try:
-            while self.alive:
-                value = yield story.send(value)
-        except StopIteration:
-            pass
-        except PowerLoss:
-            self.power_lost()
-        finally:
-            story.close()
-            # All but this one, which is the one that runs.
-            self._stories = tuple([it for it in self._stories if inspect.getgeneratorstate(it) != inspect.GEN_RUNNING])
+    def _ended(self, ended: _Run) -> None:
+        self._runs = tuple([run for run in self._runs if run is not ended])
 
     def _if_alive(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
         if self.alive:
             fn(*args)
+
+
+class _Run:
+    """A story under way. It is what an event calls that the story waits for."""
+
+    __slots__ = ("_acts", "_life", "_story")
+
+    def __init__(self, life: Life, story: Story) -> None:
+        self._life = life
+        self._story: Story | None = story
+        self._acts = False
+
+    def __call__(self, event: Any = None) -> None:
+        """Go on: what the story waited for has come, or it begins."""
+        story = self._story
+        if story is None:
+            return
+        value = None
+        if event is not None:
+            value = event._value
+            if not event._ok:
+                self._finish()
+                return  # the event, which nobody has taken, ends the simulation
+        self._acts = True
+        try:
+            target = story.send(value)
+            while target.callbacks is None:  # it has come already
+                target = story.send(target._value)
+        except StopIteration:
+            self._finish()
+        except PowerLoss:
+            self._finish()
+            self._life.power_lost()
+        except BaseException:
+            self._finish()
+            raise
+        else:
+            self._acts = False
+            if self._life.alive:
+                target.callbacks.append(self)
+            else:
+                self._finish()
+
+    def close(self) -> None:
+        """End it here, unless it is the one that acts; that one ends at its next yield."""
+        if not self._acts:
+            self._finish()
+
+    def _finish(self) -> None:
+        story, self._story = self._story, None
+        self._life._ended(self)
+        if story is not None:
+            story.close()

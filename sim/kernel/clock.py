@@ -16,7 +16,12 @@ from heapq import heappush
 from typing import TYPE_CHECKING, Any, Literal
 
 import simpy
+from simpy.core import EmptySchedule
 from simpy.events import NORMAL, URGENT
+
+from sim.kernel.agenda import LAST, LATE, Agenda, Timer
+
+__all__ = ["EPOCH_S", "Clock", "Mode", "Story", "Timer"]
 
 if TYPE_CHECKING:
     from sim.kernel.simloop import SimLoop
@@ -28,41 +33,6 @@ Mode = Literal["memory", "virtual", "paced"]
 Story = Generator[simpy.Event, Any, Any]
 """A device story: yields SimPy events, returns its outcome."""
 
-_LATE = 2  # SimPy knows URGENT 0 and NORMAL 1; arrivals come after both
-_LAST = 3  # what devices said in an instant is taken together, once nothing else is left of it
-
-
-class Timer:
-    """A scheduled call. It looks like an event to SimPy and costs four attributes."""
-
-    __slots__ = ("_ok", "args", "callbacks", "fn")
-    _value = None
-
-    def __init__(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
-        self.fn: Callable[..., object] | None = fn
-        self.args = args
-        self._ok = True
-        self.callbacks: Any = _FIRE
-
-    @property
-    def pending(self) -> bool:
-        """Whether the call is still to be made."""
-        return self.fn is not None
-
-    def cancel(self) -> None:
-        """The call will not be made; harmless when it already was."""
-        self.fn = None
-        self.args = ()
-
-
-def _fire(timer: Timer) -> None:
-    fn, timer.fn = timer.fn, None
-    if fn is not None:
-        fn(*timer.args)
-
-
-_FIRE = (_fire,)
-
 
 class Clock:
     """Time for one run. `speed` matters in paced mode only: virtual seconds per wall second.
@@ -73,7 +43,7 @@ class Clock:
     def __init__(self, mode: Mode = "memory", speed: float = 1.0, start_s: int = EPOCH_S) -> None:
         self.mode: Mode = mode
         self.start_s = start_s
-        self.env = simpy.Environment(initial_time=0)
+        self.env = Agenda() if mode == "memory" else simpy.Environment(initial_time=0)
         self._stopped = False
         self.foretold: list[int] | None = None
         """A heap of the instants at which devices may say something; None where nobody asks."""
@@ -107,11 +77,11 @@ class Clock:
 
     def handover(self, fn: Callable[..., object], *args: Any) -> None:
         """Call `fn(*args)` at this instant, after everything else that is due now."""
-        self.env.schedule(Timer(fn, args), _LATE, 0)  # type: ignore[arg-type]
+        self.env.schedule(Timer(fn, args), LATE, 0)  # type: ignore[arg-type]
 
     def at_last(self, fn: Callable[..., object], *args: Any) -> None:
         """Call `fn(*args)` at this instant, once no arrival of it is left either."""
-        self.env.schedule(Timer(fn, args), _LAST, 0)  # type: ignore[arg-type]
+        self.env.schedule(Timer(fn, args), LAST, 0)  # type: ignore[arg-type]
 
     def foretell(self, at_us: int) -> None:
         """A device may say something to the cloud then."""
@@ -134,19 +104,23 @@ class Clock:
         if self._loop is not None:
             self._loop.run_simulation()
             return
-        step, env = self.env.step, self.env
-        while not self._stopped and env._queue:
-            step()
+        step = self.env.step
+        try:
+            while not self._stopped:
+                step()
+        except EmptySchedule:
+            return
 
     @property
     def next_us(self) -> int | None:
         """When the next event is due; None: nothing is scheduled any more."""
-        return self.env._queue[0][0] if self.env._queue else None  # type: ignore[return-value]
+        at_us = self.env.peek()
+        return None if at_us == simpy.core.Infinity else int(at_us)
 
     def run_through(self, until_us: int) -> None:
         """In memory: let all of the time to `until_us` pass, that instant and what it brings about included."""
-        step, env = self.env.step, self.env
-        while not self._stopped and env._queue and env._queue[0][0] <= until_us:
+        step, peek = self.env.step, self.env.peek
+        while not self._stopped and peek() <= until_us:
             step()
 
     @contextmanager
@@ -161,6 +135,8 @@ class Clock:
     def close(self) -> None:
         """Drop what is still scheduled and close the loop. Time may no longer pass."""
         self.env._queue.clear()
+        if isinstance(self.env, Agenda):
+            self.env.clear()
         if self._loop is not None:
             self._loop.close()
 

@@ -1,0 +1,124 @@
+"""SimPy's agenda, with a list for what is due at once: most events of a fleet are scheduled for this very instant.
+
+Rules: the order is SimPy's own, by time, priority and the order of scheduling. Whatever was scheduled earlier for an
+instant stands in SimPy's heap; what is scheduled within it, without a delay, is appended to the list of its priority,
+which comes after what the heap holds of the same priority. Nothing of this is seen outside; `step` and `run` of SimPy's
+Environment do what they always did.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any
+
+import simpy
+from simpy.core import EmptySchedule, StopSimulation
+from simpy.events import NORMAL
+
+LATE = 2  # SimPy knows URGENT 0 and NORMAL 1; arrivals come after both
+LAST = 3  # what devices said in an instant is taken together, once nothing else is left of it
+
+
+class Timer:
+    """A scheduled call. It looks like an event to SimPy and costs four attributes."""
+
+    __slots__ = ("_ok", "args", "callbacks", "fn")
+    _value = None
+
+    def __init__(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
+        self.fn: Callable[..., object] | None = fn
+        self.args = args
+        self._ok = True
+        self.callbacks: Any = _FIRE
+
+    @property
+    def pending(self) -> bool:
+        """Whether the call is still to be made."""
+        return self.fn is not None
+
+    def cancel(self) -> None:
+        """The call will not be made; harmless when it already was."""
+        self.fn = None
+        self.args = ()
+
+
+def _fire(timer: Timer) -> None:
+    fn, timer.fn = timer.fn, None
+    if fn is not None:
+        fn(*timer.args)
+
+
+_FIRE = (_fire,)
+
+
+class Agenda(simpy.Environment):
+    """Time in whole microseconds, from 0."""
+
+    def __init__(self) -> None:
+        super().__init__(initial_time=0)
+        self._urgent: deque[Any] = deque()
+        self._soon: deque[Any] = deque()
+        self._late: deque[Any] = deque()
+        self._last: deque[Any] = deque()
+        self._at_once = (self._urgent, self._soon, self._late, self._last)
+
+    def schedule(self, event: Any, priority: Any = NORMAL, delay: Any = 0) -> None:
+        """As SimPy has it; priorities are those of SimPy, LATE and LAST."""
+        number = next(self._eid)
+        if delay or priority < 0:
+            heappush(self._queue, (self._now + delay, priority, number, event))
+        else:
+            self._at_once[priority].append(event)
+
+    def clear(self) -> None:
+        """Nothing that was scheduled happens any more."""
+        self._queue.clear()
+        for events in self._at_once:
+            events.clear()
+
+    def peek(self) -> Any:
+        """When the next event is due; infinity if there is none."""
+        if self._soon or self._late or self._last or self._urgent:
+            return self._now
+        return super().peek()
+
+    def step(self) -> None:
+        """Let the next event happen. EmptySchedule if there is none."""
+        queue, event = self._queue, None
+        if queue and queue[0][0] <= self._now and not any(self._at_once[: queue[0][1]]):
+            event = heappop(queue)[3]
+        elif self._urgent:
+            event = self._urgent.popleft()
+        elif self._soon:
+            event = self._soon.popleft()
+        elif self._late:
+            event = self._late.popleft()
+        elif self._last:
+            event = self._last.popleft()
+        elif queue:
+            self._now, _, _, event = heappop(queue)
+        else:
+            raise EmptySchedule
+        if type(event) is Timer:
+            fn, event.fn = event.fn, None
+            if fn is not None:
+                fn(*event.args)
+            return
+        self._happen(event)
+
+    def _happen(self, event: Any) -> None:
+        """Tell those who wait for it, as SimPy does."""
+        callbacks, event.callbacks = event.callbacks, None
+        try:
+            for callback in callbacks:
+                callback(event)
+        except StopSimulation:
+            event.callbacks = callbacks[callbacks.index(callback) + 1 :]
+            self.schedule(event, -1)
+            raise
+        if not event._ok and not hasattr(event, "_defused"):
+            error = type(event._value)(*event._value.args)
+            error.__cause__ = event._value
+            raise error

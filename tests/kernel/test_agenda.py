@@ -1,0 +1,86 @@
+"""The agenda with its lists does everything in the order in which stock SimPy does it."""
+
+import pytest
+import simpy
+from hypothesis import given
+from hypothesis import strategies as st
+from simpy.core import EmptySchedule, Infinity
+
+from sim.kernel.agenda import LAST, LATE, Agenda, Timer
+
+ENTRIES = st.recursive(
+    st.just(()),
+    lambda below: st.lists(st.tuples(st.integers(0, LAST), st.sampled_from([0, 0, 0, 1, 1, 2]), below), max_size=4).map(
+        tuple
+    ),
+    max_leaves=25,
+)
+"""What each event schedules when it happens: priority, delay, and what those schedule in turn."""
+
+
+def played(env, entries):
+    seen = []
+
+    def happen(name, below):
+        seen.append((env.now, name))
+        plan(name, below)
+
+    def plan(name, entries):
+        for number, (priority, delay, below) in enumerate(entries):
+            env.schedule(Timer(happen, (f"{name}.{number}", below)), priority, delay)
+
+    plan("", entries)
+    env.run()
+    return seen
+
+
+@given(ENTRIES)
+def test_any_agenda_is_done_in_the_order_of_simpy(entries):
+    assert played(Agenda(), entries) == played(simpy.Environment(), entries)
+
+
+def stories(env):
+    """Processes, events, timeouts and conditions of SimPy's own, several of them in one instant."""
+    seen, event = [], env.event()
+
+    def waits(name):
+        seen.append((env.now, name, (yield event | env.timeout(5))))
+        seen.append((env.now, name, (yield env.timeout(0, "at once"))))
+
+    def succeeds():
+        yield env.timeout(3)
+        event.succeed("came")
+        seen.append((env.now, "succeeded", None))
+        yield env.timeout(2)
+
+    for name in "ab":
+        env.process(waits(name))
+    env.run(until=env.process(succeeds()))
+    return [(at, name, None if value is None else str(type(value))) for at, name, value in seen], env.now
+
+
+def test_processes_and_conditions_of_simpy_run_on_it():
+    assert stories(Agenda()) == stories(simpy.Environment())
+
+
+def test_an_event_that_failed_and_that_nobody_takes_ends_the_run():
+    env = Agenda()
+    env.event().fail(ValueError("nobody took it"))
+    with pytest.raises(ValueError, match="nobody took it"):
+        env.run()
+
+
+def test_what_comes_next_is_now_while_something_is_due_at_once():
+    env = Agenda()
+    assert env.peek() == Infinity
+    env.schedule(Timer(print, ()), delay=7)
+    assert env.peek() == 7
+    env.schedule(Timer(env.schedule, (Timer(print, ()), LATE)), delay=0)
+    assert env.peek() == 0
+    env.step()
+    assert env.peek() == 0
+    env.step()
+    assert (env.now, env.peek()) == (0, 7)
+    env.clear()
+    with pytest.raises(EmptySchedule):
+        env.step()
