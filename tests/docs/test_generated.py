@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import aws_table
 import diagrams
 import model_reference
 import pytest
 import scenario_reference
 
-PAGES = [(scenario_reference.PAGE, scenario_reference.page), (model_reference.PAGE, model_reference.page)]
+PAGES = [(made.PAGE, made.page) for made in (aws_table, model_reference, scenario_reference)]
 
 
 @pytest.mark.parametrize(("path", "made"), PAGES, ids=lambda value: getattr(value, "name", ""))
