@@ -173,6 +173,13 @@ class HttpFailure:
     reason: str
 
 
+class Foreseen(NamedTuple):
+    """What a server will answer, and whether it will at a second, epoch, that is to come."""
+
+    answer: HttpResponse
+    at: Callable[[int], bool]
+
+
 HttpArrival = HttpPart | HttpResponse | HttpFailure
 
 

@@ -32,7 +32,7 @@ from sim.jobs.spec import job_spec
 from sim.jobs.topics import Operation, accepted, parse_request
 from sim.kernel.clock import Clock, Timer
 from sim.mqtt.switchboard import Greeting, Request, Rights
-from sim.ports import HttpRequest, HttpResponse
+from sim.ports import Foreseen, HttpRequest, HttpResponse
 from sim.trace import Trace
 
 TRACK_SUFFIX = "@cloud"
@@ -171,7 +171,7 @@ class Account:
             act()
         return answer
 
-    def foresee(self, request: HttpRequest, now_s: int) -> HttpResponse | None:
+    def foresee(self, request: HttpRequest, now_s: int) -> Foreseen | None:
         """What `respond` will say at a later second of this run, to a reader of an object: nobody but a client changes
         objects. None when a fault has a say in it, which may strike only so often."""
         if self.artifacts.faults or plane_of(request) is not Plane.S3:

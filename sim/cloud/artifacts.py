@@ -10,9 +10,11 @@ nothing. What S3 has and this has not is answered 501.
 from __future__ import annotations
 
 from base64 import b32encode, b64encode
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
+from typing import Any
 from urllib.parse import quote
 
 from sim.cloud import sigv4
@@ -27,7 +29,7 @@ from sim.cloud.s3.request import S3Request, http_date, take_apart
 from sim.cloud.sigv4 import Canonical, Credentials, Scope
 from sim.errors import SpecError
 from sim.kernel.clock import EPOCH_S
-from sim.ports import HttpRequest, HttpResponse
+from sim.ports import Foreseen, HttpRequest, HttpResponse
 
 DEFAULT_REGION = "us-west-2"
 
@@ -69,7 +71,23 @@ _FOREIGN_NAMES = frozenset(name.encode() for name in _FOREIGN)
 DEVICE_HEADERS = 2
 """Host and Range: a request with more may get something else."""
 FORESEEN_KEPT = 512
-"""Answers, of 32 KiB that they share with the flash of those who got them."""
+"""Answers, of 32 KiB that they share with the flash of those who got them; and URLs that were proved."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Proved:
+    """A presigned URL that was found good, and what it leads to. Called with a second: whether it will be good then,
+    and give what it gives now."""
+
+    store: ArtifactStore
+    revision: int
+    from_s: int
+    until_s: int
+    about: Hashable
+
+    def __call__(self, now_s: int) -> bool:
+        same = self.revision == self.store.buckets.revision and not self.store.faults
+        return same and self.from_s <= now_s <= self.until_s
 
 
 class ArtifactStore:
@@ -86,7 +104,8 @@ class ArtifactStore:
         self.faults: tuple[ArtifactFault, ...] = ()
         self.site = ""
         self.buckets = Buckets()
-        self._foreseen: dict[tuple[str, str], tuple[int, int, int, HttpResponse]] = {}
+        self._proved: dict[str, _Proved] = {}
+        self._foreseen: dict[tuple[Hashable, str], tuple[int, HttpResponse]] = {}
         access_key = "ASIA" + b32encode(_material(seed, "access key", 10)).decode()
         secret = b64encode(_material(seed, "secret", 30)).decode()
         # The first characters of every real token; the rest is opaque there as here.
@@ -96,7 +115,7 @@ class ArtifactStore:
 
     def __getstate__(self) -> dict[str, object]:
         """Without the faults, which are for whoever runs it to bring, and what can be found again."""
-        return {**self.__dict__, "faults": (), "_foreseen": {}}
+        return {**self.__dict__, "faults": (), "_proved": {}, "_foreseen": {}}
 
     def use_operator(self, operator: Credentials) -> None:
         """The lasting pair that counts from now on."""
@@ -159,25 +178,37 @@ class ArtifactStore:
         scheme, _, host = self.site.partition("://")
         return scheme, host, quote(f"/{bucket}/{key}")
 
-    def foresee(self, request: HttpRequest, now_s: int) -> HttpResponse:
+    def foresee(self, request: HttpRequest, now_s: int) -> Foreseen:
         """What `respond` says to a device at a later second, when nobody changes objects until then.
 
-        A fleet asks for the same few ranges by the same few URLs: what was said once is said again while it is as good,
-        with the time and the ids of the first answer, which no device looks at.
+        A fleet asks for the same few ranges of the same few objects: what was said to one URL that was proved is said
+        to every other, for as long as that one is good, with the time and the ids of the first answer, which no device
+        looks at.
         """
         if len(request.headers) != DEVICE_HEADERS:
-            return self.respond(request, now_s)
-        asked = request.url, request.headers.get("Range", "")
-        known = self._foreseen.get(asked)
-        if known is not None and known[0] == self.buckets.revision and known[1] <= now_s <= known[2]:
-            return known[3]
+            return Foreseen(self.respond(request, now_s), _never)
+        url, wanted = request.url, request.headers.get("Range", "")
+        proved = self._proved.get(url)
+        if proved is not None and proved(now_s):
+            known = self._foreseen.get((proved.about, wanted))
+            if known is not None and known[0] == self.buckets.revision:
+                return Foreseen(known[1], proved)
         answer = self.respond(request, now_s)
-        until_s = self._gate.good_until_s(take_apart(request, now_s)) if answer.status == 206 else None
-        if until_s is not None:
-            if len(self._foreseen) >= FORESEEN_KEPT:
-                self._foreseen.clear()
-            self._foreseen[asked] = self.buckets.revision, now_s, until_s, answer
-        return answer
+        proved = self._prove(request, now_s) if answer.status == 206 else None
+        if proved is None:
+            return Foreseen(answer, _never)
+        _keep(self._proved, url, proved)
+        _keep(self._foreseen, (proved.about, wanted), (self.buckets.revision, answer))
+        return Foreseen(answer, proved)
+
+    def _prove(self, request: HttpRequest, now_s: int) -> _Proved | None:
+        """Of a presigned URL that was found good at this second."""
+        asked = take_apart(request, now_s)
+        until_s = self._gate.good_until_s(asked)
+        if until_s is None:
+            return None
+        about = (asked.host, asked.path, *[pair for pair in asked.query if not pair[0].startswith(b"X-Amz-")])
+        return _Proved(self, self.buckets.revision, now_s, until_s, about)
 
     def respond(self, request: HttpRequest, now_s: int) -> HttpResponse:
         """The answer S3 gives at `now_s`, epoch seconds."""
@@ -299,6 +330,16 @@ class ArtifactStore:
             case "DELETE":
                 return objects.delete(self.buckets, bucket, request)
         raise _not_allowed(request)
+
+
+def _never(_now_s: int) -> bool:
+    return False
+
+
+def _keep(known: dict[Any, Any], key: Hashable, value: object) -> None:
+    if len(known) >= FORESEEN_KEPT:
+        known.clear()
+    known[key] = value
 
 
 def _versioning(body: bytes) -> str:

@@ -94,7 +94,11 @@ class HttpLink(Link):
             answer.succeed(HttpFailure(reason))
 
     def _tell(self, request: HttpRequest, result: HttpResponse | HttpFailure) -> None:
-        wanted = next((value for name, value in request.headers.items() if name.lower() == "range"), "")
+        wanted = ""
+        for name, value in request.headers.items():
+            if name.lower() == "range":
+                wanted = value
+                break
         if isinstance(result, HttpFailure):
             outcome: dict[str, Any] = {"failure": result.reason}
         else:

@@ -11,7 +11,7 @@ client was silent is counted on the devices' side, and told to the cloud when it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from sim.ports import (
     Arrival,
     Closed,
     Connack,
+    Foreseen,
     Hello,
     HttpArrival,
     HttpPart,
@@ -35,7 +36,10 @@ from sim.ports import (
     Pingresp,
 )
 
-Foresee = Callable[[HttpRequest, int], HttpResponse | None]
+Foresee = Callable[[HttpRequest, int], Foreseen | None]
+
+FORESEEN_KEPT = 512
+"""Answers to ranges of a URL, shared with the cloud's memory of them."""
 
 
 class DeviceSide:
@@ -53,6 +57,7 @@ class DeviceSide:
         self._foresee = foresee
         self._opened = 0
         self._channels: dict[int, _Channel] = {}
+        self._foreseen: dict[Hashable, Foreseen] = {}
         self._asked: dict[int, Callable[[HttpArrival], None]] = {}
 
     def mqtt(self, device: str, hello: Hello, receive: Callable[[Arrival], None]) -> MqttChannel:
@@ -71,9 +76,21 @@ class DeviceSide:
 
     def foresee(self, device: str, request: HttpRequest, at_us: int) -> HttpResponse | None:  # noqa: ARG002
         """A request of the cloud that only reads, answered now as it will be then."""
-        asked = as_asked(request) if request.method == "GET" else None
-        answer = None if asked is None else self._foresee(asked, self.clock.start_s + at_us // 1_000_000)
-        return None if answer is None or answer.manner is not None else as_it_comes("GET", answer)
+        if request.method != "GET":
+            return None
+        at_s = self.clock.start_s + at_us // 1_000_000
+        asked_for = request.url, *request.headers.items()
+        known = self._foreseen.get(asked_for)
+        if known is not None and known.at(at_s):
+            return known.answer
+        asked = as_asked(request)
+        found = None if asked is None else self._foresee(asked, at_s)
+        if found is None or found.answer.manner is not None:
+            return None
+        if len(self._foreseen) >= FORESEEN_KEPT:
+            self._foreseen.clear()
+        known = self._foreseen[asked_for] = Foreseen(as_it_comes("GET", found.answer), found.at)
+        return known.answer
 
     def say(self, device: str, number: int, what: str, *args: Any) -> None:
         """To the cloud, now."""

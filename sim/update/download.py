@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from sim.kernel.clock import Story
@@ -94,12 +95,19 @@ def fetch_range(fetcher: Fetcher, url: str, offset: int, length: int) -> Story:
         return answer.body[offset:], len(answer.body)
     if answer.status != 206:
         raise UpdateFailed(HTTP_RESPONSE, f"the server answered {answer.status}", answer.status)
-    match = _TOTAL.match(_header(answer, "content-range"))
-    if match is None or int(match[1]) != offset or int(match[2]) != min(last, int(match[3]) - 1):
+    span = _span(_header(answer, "content-range"))
+    if span is None or span[0] != offset or span[1] != min(last, span[2] - 1):
         raise UpdateFailed(HTTP_RESPONSE, "the server sent another range than was asked for")
-    if len(answer.body) != int(match[2]) - offset + 1:
+    if len(answer.body) != span[1] - offset + 1:
         raise UpdateFailed(HTTP_CLOSED, f"the connection closed inside the range from byte {offset}")
-    return answer.body, int(match[3])
+    return answer.body, span[2]
+
+
+@lru_cache(maxsize=64)  # a fleet gets the same ranges again and again
+def _span(text: str) -> tuple[int, int, int] | None:
+    """First and last byte, and size of the whole, of a Content-Range; None when it is none."""
+    match = _TOTAL.match(text)
+    return None if match is None else (int(match[1]), int(match[2]), int(match[3]))
 
 
 def no_answer(reason: str, url: str) -> UpdateFailed:
@@ -114,4 +122,7 @@ def _may_be_host(name: str) -> bool:
 
 
 def _header(answer: HttpResponse, name: str) -> str:
-    return next((value for key, value in answer.headers.items() if key.lower() == name), "")
+    for key, value in answer.headers.items():
+        if key.lower() == name:
+            return value
+    return ""

@@ -6,14 +6,18 @@ The request to the bootloader can only be written with a VerifiedPack, and nothi
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from sim.boot.bootloader import request_update
 from sim.errors import PackageError
 from sim.kernel.clock import Story
-from sim.pack.container import Kind, parse_header
+from sim.pack.container import Head, Kind, parse_header
 from sim.pack.verify import check_kind, verify_area
 from sim.update.download import download
 from sim.update.site import Site, UpdateFailed
+
+HEADS_KEPT = 32
+"""Starts of packages that need not be read again: a fleet downloads the same few."""
 
 
 def download_firmware(site: Site, url: str, progress: Callable[[int], None], kinds: frozenset[Kind]) -> Story:
@@ -52,14 +56,22 @@ def verify_staged(site: Site, size_bytes: int, kinds: frozenset[Kind]) -> Story:
 
 def check_start(site: Site, start: bytes, kinds: frozenset[Kind]) -> None:
     """Raises UpdateFailed for a package that is none of `kinds`, by its first bytes."""
-    try:
-        head = parse_header(start)
-    except PackageError:
-        return  # a vendor's own package, or rubbish: verifying the whole tells
+    head = _head(start)
+    if head is None:
+        return
     try:
         check_kind(head, kinds)
     except PackageError as error:
         raise _refused(site, error) from error
+
+
+@lru_cache(maxsize=HEADS_KEPT)
+def _head(start: bytes) -> Head | None:
+    """None for a vendor's own package, or rubbish: verifying the whole tells."""
+    try:
+        return parse_header(start)
+    except PackageError:
+        return None
 
 
 def _refused(site: Site, error: PackageError) -> UpdateFailed:

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sim.cloud.artifact_faults import ArtifactFault
 from sim.cloud.artifacts import ArtifactStore
 from sim.errors import SpecError
 from sim.kernel.clock import EPOCH_S
-from sim.ports import HttpRequest, HttpResponse
+from sim.ports import Foreseen, HttpRequest, HttpResponse
 
 NOW = 1_767_225_600  # 2026-01-01T00:00:00Z
 DATA = bytes(range(256)) * 4
@@ -406,7 +407,7 @@ def test_answers_repeat(store: ArtifactStore) -> None:
 def foreseen(store: ArtifactStore, now_s: int, **more: str) -> HttpResponse:
     url = store.presign("files", "k", 60, EPOCH_S)
     headers = {"Host": "files.s3.us-west-2.amazonaws.com", "Range": "bytes=2-5", **more}
-    return store.foresee(HttpRequest("GET", url, headers), now_s)
+    return store.foresee(HttpRequest("GET", url, headers), now_s).answer
 
 
 def store_of_one() -> ArtifactStore:
@@ -442,3 +443,36 @@ def test_foresight_looks_at_a_condition() -> None:
     store = store_of_one()
     etag = foreseen(store, EPOCH_S).headers["ETag"]
     assert foreseen(store, EPOCH_S, **{"If-None-Match": etag}).status == 304
+
+
+def foreseen_by(store: ArtifactStore, url: str, now_s: int) -> Foreseen:
+    headers = {"Host": "files.s3.us-west-2.amazonaws.com", "Range": "bytes=2-5"}
+    return store.foresee(HttpRequest("GET", url, headers), now_s)
+
+
+def test_every_url_that_was_proved_is_told_the_same_of_one_object_and_no_other() -> None:
+    store = store_of_one()
+    store.put("files", "other", b"abcdefghij")
+    urls = [store.presign("files", "k", 60, EPOCH_S + second) for second in (0, 1)]
+    first = foreseen_by(store, urls[0], EPOCH_S).answer
+    assert foreseen_by(store, urls[1], EPOCH_S + 1).answer == store.respond(
+        HttpRequest("GET", urls[1], {"Host": "files.s3.us-west-2.amazonaws.com", "Range": "bytes=2-5"}), EPOCH_S + 1
+    )
+    assert foreseen_by(store, urls[1], EPOCH_S + 2).answer.body is first.body
+    assert foreseen_by(store, store.presign("files", "other", 60, EPOCH_S), EPOCH_S).answer.body == b"cdef"
+    forged = urls[1].replace("X-Amz-Expires=60", "X-Amz-Expires=90")
+    assert foreseen_by(store, forged, EPOCH_S + 2).answer.status == 403
+
+
+def test_what_is_foreseen_holds_until_the_url_the_object_or_the_server_changes() -> None:
+    store = store_of_one()
+    url = store.presign("files", "k", 60, EPOCH_S)
+    seen = foreseen_by(store, url, EPOCH_S)
+    assert (seen.at(EPOCH_S + 60), seen.at(EPOCH_S + 61)) == (True, False)
+    store.faults = (ArtifactFault("none", ("files", "k"), lambda _: None),)
+    assert not seen.at(EPOCH_S)
+    store.faults = ()
+    assert seen.at(EPOCH_S)
+    store.put("files", "k", b"abcdefghij")
+    assert not seen.at(EPOCH_S)
+    assert foreseen_by(store, url, EPOCH_S + 61).at(EPOCH_S) is False
