@@ -32,6 +32,7 @@ class Hello:
     `certificate`/`private_key` are PEM texts, empty for none; `tls` is what the script asked for, whatever the
     transport really does. `papers`, in their place, gives what the cloud issued to this very device: a network that
     shows nothing to anybody need not ask for them, since a key costs more to make than the rest of a device.
+    `names_host`: the handshake says which server is meant (SNI), where it is a real one.
     """
 
     host: str
@@ -46,6 +47,7 @@ class Hello:
     private_key: str = field(default="", repr=False)
     will: Will | None = None
     papers: Callable[[], tuple[str, str]] | None = field(default=None, repr=False, compare=False)
+    names_host: bool = True
 
     def shown(self) -> tuple[str, str]:
         """Certificate and key that this client has, PEM."""

@@ -143,9 +143,10 @@ class ModelSpec:
     `series`: its row of the support table in the table's own words; `file_systems`: mount point → partition;
     `image_bytes`: image partition, the minimal system's too → size of the synthetic image; `packages`: method → file
     names of a package, `*` stands for any; `secure_data`: partition at whose end `SecureData` keeps its records, None
-    where there is none; `lacks`: modules, and names as `module.name`, that scripts do not find; `power_key_press`:
-    programs are told of a pressed key; `version_pattern`: what a whole version string of this variant matches;
-    `mqtt_state`: scripts have `get_mqttsta`; `sources`: key in the model file → where the figure comes from.
+    where there is none; `lacks`: modules, and names as `module.name`, that scripts do not find, `lacks_2021`: in G21;
+    `power_key_press`: programs are told of a pressed key; `version_pattern`: what a whole version string of this
+    variant matches; `mqtt_state`: scripts have `get_mqttsta`; `sources`: key in the model file → where the figure
+    comes from.
     """
 
     variant: str
@@ -167,6 +168,7 @@ class ModelSpec:
     packages: Mapping[Method, tuple[str, ...]]
     has_power_down_reason: bool
     lacks: tuple[str, ...]
+    lacks_2021: tuple[str, ...]
     power_key_press: bool
     secure_data: str | None
     fota: FotaTraits
@@ -350,6 +352,7 @@ def _spec(
 ) -> ModelSpec:
     staging, apply, mini = file.staging, file.apply, file.mini
     fota, timings, radio = file.fota, file.timings, file.radio
+    lacks = tuple(name for name, variants in file.lacks.value.items() if variant in variants)
     return ModelSpec(
         variant=variant,
         family=file.family,
@@ -371,7 +374,8 @@ def _spec(
         methods=frozenset(file.methods.value),
         packages={method: tuple(names) for method, names in file.packages.value.items()},
         has_power_down_reason=variant in file.power_down_reason.value,
-        lacks=tuple(name for name, variants in file.lacks.value.items() if variant in variants),
+        lacks=lacks,
+        lacks_2021=(*lacks, *(file.lacks_2021.value if file.lacks_2021 else ())),
         power_key_press=file.power_key_press.value,
         secure_data=file.secure_data.value,
         fota=FotaTraits(

@@ -167,6 +167,7 @@ class FamilyFile(_Keys):
     packages: Figure[dict[Method, list[str]]]
     power_down_reason: Figure[list[str]]
     lacks: Figure[dict[str, list[str]]]
+    lacks_2021: Figure[list[str]] | None = None
     power_key_press: Figure[bool]
     secure_data: Figure[str | None]
     fota: FotaKeys

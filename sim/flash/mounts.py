@@ -18,15 +18,16 @@ class Mounts:
 
     def __init__(self, volumes: Mapping[str, FileSystem], read_only: frozenset[str] = frozenset()) -> None:
         self._volumes = dict(volumes)
-        self._read_only = read_only
+        self._always = self._read_only = read_only
 
     def volumes(self) -> Iterator[FileSystem]:
         """The file systems, in order of mounting."""
         return iter(self._volumes.values())
 
-    def mount(self, point: str, volume: FileSystem) -> None:
+    def mount(self, point: str, volume: FileSystem, *, read_only: bool = False) -> None:
         """From now on there is a volume at `point`."""
         self._volumes[point] = volume
+        self._read_only = self._read_only | ({point} if read_only else frozenset())
 
     def has(self, point: str) -> bool:
         """Whether a volume is mounted there."""
@@ -34,6 +35,7 @@ class Mounts:
 
     def umount(self, point: str) -> FileSystem | None:
         """Take the volume at `point` away, if there is one."""
+        self._read_only = self._read_only - {point} | self._always
         return self._volumes.pop(point, None)
 
     def unlocked(self) -> Mounts:

@@ -235,7 +235,9 @@ def _way(server: Remote, hello: Hello) -> Endpoint | Closed:
     if not leads_to_cloud(hello.host) and hello.host != server.name:
         return Closed("dns")
     endpoint = server.endpoint(*hello.shown())
-    return Closed("tls") if isinstance(endpoint, TlsFailure) else endpoint
+    if isinstance(endpoint, TlsFailure):
+        return Closed("tls")
+    return endpoint if hello.names_host or server.ca else replace(endpoint, server_name="")
 
 
 def _in_wall_seconds(hello: Hello, clock: Clock) -> Hello:

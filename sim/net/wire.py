@@ -199,7 +199,8 @@ class WireNetwork:
         tls = client_context(*hello.shown()) if self._addresses.tls else None
         if isinstance(tls, TlsFailure):
             return Closed("tls")
-        return Endpoint(self._addresses.host, self._addresses.mqtt_port, tls)
+        name = hello.host if tls is not None and hello.names_host else ""
+        return Endpoint(self._addresses.host, self._addresses.mqtt_port, tls, name)
 
     def _server(self, request: HttpRequest) -> Endpoint | HttpFailure:
         if not _leads_to_cloud(request.url):

@@ -58,11 +58,11 @@ def make_devices(entry: Fleet, ground: Ground, options: RunOptions, part: Part =
     def program(module: Module) -> Program:
         return Agent(module) if entry.agent is not None else runtime(module, profile)
 
-    issue, factory = ground.wiring.identity, None
+    issue, authority, factory = ground.wiring.identity, ground.wiring.authority, None
     firmware_as = None if entry.agent is not None else generation
     devices: dict[str, Module] = {}
     for name in filter(part.has, entry.devices()):
-        identity = DeviceIdentity(ground.seed, name, issue)
+        identity = DeviceIdentity(ground.seed, name, issue, authority)
         radio = ground.places.radio(ground.places.place(entry, name), model.radio)
         setting = Setting(name, model, identity, ground.trust, ground.seed, firmware_as, radio)
         module = devices[name] = Module(ground.clock, ground.trace, network, setting, program)

@@ -29,6 +29,9 @@ class Wired(Protocol):
     def identity(self, device: str) -> tuple[str, str]:
         """Certificate and private key of a device, PEM."""
 
+    def authority(self) -> str:
+        """Who signed the certificates of the servers, PEM; "" when that is not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:

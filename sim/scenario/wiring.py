@@ -63,6 +63,10 @@ class Wiring:
         """Certificate and private key (PEM) of a device."""
         return identity_pems(self._outside, self._account, thing)
 
+    def authority(self) -> str:
+        """Who signed the certificates of the servers, PEM; outside there may be anybody."""
+        return self._account.things.authority_pem if self._outside is None else ""
+
     def close(self) -> None:
         """Close every socket; harmless in memory."""
         for close in self._close:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from sim.script.authorities import ca_of
 from sim.script.sockets import ScriptSocket, look_up
 
 HTTP_PORT, HTTPS_PORT = 80, 443
@@ -32,10 +33,11 @@ class Manners:
     timeout_s: float | None
     tells_timeouts: bool
     hands_out_redirects: bool
+    checks_ca: bool
 
 
-G21 = Manners(255, None, tells_timeouts=False, hands_out_redirects=False)
-G25 = Manners(2048, 20, tells_timeouts=True, hands_out_redirects=True)
+G21 = Manners(255, None, tells_timeouts=False, hands_out_redirects=False, checks_ca=False)
+G25 = Manners(2048, 20, tells_timeouts=True, hands_out_redirects=True, checks_ca=True)
 MANNERS = {"G21": G21, "G25": G25}
 
 
@@ -170,7 +172,8 @@ def send(sock: ScriptSocket, ask: Ask, manners: Manners, opened: Callable[[str],
     try:
         sock.connect(where)
         if scheme == "https":
-            sock.secure(_pem(ask.ssl_params.get("cert")), _pem(ask.ssl_params.get("key")))
+            ca = ca_of(ask.ssl_params) if manners.checks_ca else ""
+            sock.secure(_pem(ask.ssl_params.get("cert")), _pem(ask.ssl_params.get("key")), ca)
     except OSError as error:
         sock.close()
         raise RuntimeError(str(_told(error))) from None

@@ -65,7 +65,8 @@ class ImportTable:
         return [module for module in found if hasattr(module, "__file__")]
 
     def _load(self, name: str) -> Any:
-        lacks = self._runtime.module.model.lacks
+        model = self._runtime.module.model
+        lacks = model.lacks_2021 if self._runtime.profile.generation == "G21" else model.lacks
         if name in lacks:
             raise ImportError(f"no module named '{name}'")
         if name in FIRMWARE_MODULES:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sim.ports import Arrival, Hello, Message, Pingresp, Puback, Suback, Will
+from sim.script.authorities import ca_of, takes
 from sim.script.dialect_names import as_device
 from sim.script.mqtt_keeper import Keeper
 from sim.script.mqtt_socket import LOST, MqttSocket
@@ -128,11 +129,17 @@ class MqttClient:
     def publish(self, topic: Any, msg: Any, retain: bool = False, qos: int = 0) -> bool | None:
         """The vendor's client swallows what goes wrong: `current` gives True or False, `2021` None."""
         self._rt.me()
+        try:
+            topic, msg = _text(topic), _bytes(msg)
+        except TypeError:
+            if not self._vendor:
+                raise
+            return False if self._is("current") else None
         while self._sending:
             self._rt.sleep_us(SEND_POLL_US)
         self._sending = True
         try:
-            sent = self._publish(_text(topic), _bytes(msg), bool(retain), qos)
+            sent = self._publish(topic, msg, bool(retain), qos)
         finally:
             self._sending = False
         if not self._vendor and not sent:
@@ -186,7 +193,7 @@ class MqttClient:
         """0 when connected, a CONNACK code, or the reason why not."""
         self._keeper.begin()
         self._unanswered.clear()
-        code = self._socket.open(self._hello())
+        code = self._socket.open(self._hello(), self._distrusts())
         if code == 0:
             self._keeper.connected(pings=self._vendor)
         return code
@@ -199,8 +206,13 @@ class MqttClient:
             self._rt.trace("warning", text="the certificate is a placeholder; using the one issued to this device")
         return Hello(
             self.server, self._port, self.client_id, self._user, self._password, self._keepalive_s, self._clean,
-            self._tls, certificate, key, self._will,
+            self._tls, certificate, key, self._will, names_host=self._is("current"),
         )  # fmt: skip
+
+    def _distrusts(self) -> bool:
+        """Whether it was given a CA that did not sign the server: from 2025 on, and on TLS alone."""
+        ca = ca_of(self._ssl_params) if self._tls and self._is("current") else ""
+        return bool(ca) and not takes(ca, self._rt.module.setting.identity.authority())
 
     # -- sending
 
@@ -319,4 +331,6 @@ def _text(value: Any) -> str:
 
 
 def _bytes(value: Any) -> bytes:
+    if not isinstance(value, str | bytes | bytearray | memoryview):
+        raise TypeError(f"object of type '{type(value).__name__}' has no len()")
     return value.encode() if isinstance(value, str) else bytes(value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from sim.device.link import DNS_ROUND_TRIPS, TCP_ROUND_TRIPS, TLS_ROUND_TRIPS
 from sim.device.mqtt_link import MqttLink
 from sim.kernel.clock import Timer
 from sim.kernel.fibers import Signal
@@ -17,6 +18,7 @@ from sim.script.runtime import ScriptRuntime
 from sim.units import US_PER_S
 
 SOCKET_TIMEOUT_US = 20_000_000
+HANDSHAKE_ROUND_TRIPS = DNS_ROUND_TRIPS + TCP_ROUND_TRIPS + TLS_ROUND_TRIPS
 DNS_PAUSE_US, DNS_TRIES = 500_000, 5
 PING_POLL_US = 5_000_000
 PING_MARGIN_S = 3
@@ -42,8 +44,9 @@ class MqttSocket:
         self.reason = ""
         self._connack: int | str | None = None
 
-    def open(self, hello: Hello) -> int | str:
-        """0 when connected, a CONNACK code, or why not: `dns`, `refused`, `tls`, `closed`, `reset`, `silent`."""
+    def open(self, hello: Hello, distrusts: bool = False) -> int | str:
+        """0 when connected, a CONNACK code, or why not: `dns`, `refused`, `tls`, `closed`, `reset`, `silent`. Who
+        `distrusts` the server ends the handshake before the broker hears of it."""
         rt, radio = self._rt, self._rt.module.radio
         self.inbox.clear()
         self._connack, self.state, self.reason = None, CONNECTING, ""
@@ -52,6 +55,10 @@ class MqttSocket:
             if not radio.on:
                 rt.sleep_us(DNS_PAUSE_US * DNS_TRIES)
             return "dns"
+        if distrusts:
+            rt.sleep_us(radio.spec.rtt_us * HANDSHAKE_ROUND_TRIPS)
+            self.state = LOST
+            return "tls"
         link = self.link = radio.open_mqtt(hello, lambda arrival: self._arrive(link, arrival))
         rt.wait(self.arrived, SOCKET_TIMEOUT_US)
         if self._connack == 0:

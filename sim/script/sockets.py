@@ -16,6 +16,7 @@ from sim.device.link import DNS_ROUND_TRIPS
 from sim.device.tcp_link import TcpLink, TcpPort, UdpLink
 from sim.kernel.fibers import Signal
 from sim.ports import Address, Data, Ended, Gone, Opened, Secured, TcpArrival
+from sim.script.authorities import takes
 from sim.script.runtime import ScriptRuntime
 
 STREAM, DATAGRAM = 1, 2
@@ -27,6 +28,9 @@ ERRORS = {
     "tls": -0x7200,
 }
 """What the end of a connection is called; mbedTLS's "invalid record" when a handshake comes to nothing."""
+
+UNTRUSTED = -0x2700
+"""mbedTLS's "certificate verification failed"."""
 
 CONNECT_US = 75_000_000
 """ESTIMATE: how long a connection attempt takes without a time-out of its own; BSD stacks give up after 75 s."""
@@ -134,8 +138,8 @@ class ScriptSocket:
         if self._error:
             raise OSError(self._error)
 
-    def secure(self, certificate: str, private_key: str) -> None:
-        """TLS, for `ussl.wrap_socket`; the name is not the device's."""
+    def secure(self, certificate: str, private_key: str, ca: str = "") -> None:
+        """TLS, for `ussl.wrap_socket`; the name is not the device's. With a `ca` the server is checked."""
         self._check()
         if self._link is None or self._state != ESTABLISHED:
             raise OSError(errno.ENOTCONN)
@@ -143,6 +147,9 @@ class ScriptSocket:
         self._wait(lambda: self._secured or self._state != ESTABLISHED or self._error, self._timeout_us or CONNECT_US)
         if not self._secured:
             raise OSError(self._error or errno.ECONNRESET)
+        if ca and not takes(ca, self._rt.module.setting.identity.authority()):
+            self.close()
+            raise OSError(UNTRUSTED)
 
     # -- stream
 

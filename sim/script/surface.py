@@ -126,7 +126,7 @@ _TEXT = {
     "umqtt": "MQTTClient(set_callback error_register_cb set_last_will connect disconnect close ping publish subscribe"
     " check_msg wait_msg get_mqttsta)",
     "uos": "remove chdir getcwd listdir mkdir rename rmdir ilistdir stat statvfs uname uname2 urandom VfsFat VfsSd"
-    " set_det set_callback VfsLfs1 VfsEmmc mount",
+    " set_det set_callback VfsLfs1 VfsEmmc mount umount sdkver FlashDevice VfsLfs2 VfsEfs",
     "uping": "ping",
     "upip": "",
     "urandom": "choice getrandbits randint random randrange seed uniform",

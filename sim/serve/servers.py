@@ -87,6 +87,10 @@ class Servers:
         issued = self._account.issue(device)
         return issued.certificate_pem, issued.private_key_pem
 
+    def authority(self) -> str:
+        """Who signed the certificates of the servers, PEM."""
+        return self._account.things.authority_pem
+
     def close(self) -> None:
         """Close every socket; answers that are being sent are sent."""
         while self._close:

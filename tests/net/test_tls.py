@@ -16,6 +16,8 @@ from sim.cloud.broker import AwsBroker
 from sim.kernel.clock import Clock
 from sim.mqtt.switchboard import EVERYTHING
 from sim.net.tls import READ_BUFFER_BYTES, TlsFailure, check_identity, client_context, server_context
+from sim.net.wire import Addresses, WireNetwork
+from sim.ports import Connack, Hello, HttpResponse
 
 BAD = ["", "x", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "\0", "é" * 100, "\ud800"]
 
@@ -109,3 +111,25 @@ def test_a_handshake_that_never_comes_does_not_hold_up_the_end(authority: Any) -
 
     assert clock.loop.run_until_complete(main()) < 1.1
     clock.close()
+
+
+@pytest.mark.parametrize(("names_host", "heard"), [(True, "x.iot.us-west-2.amazonaws.com"), (False, None)])
+def test_the_handshake_names_the_server_when_the_client_does(authority: Any, names_host: bool, heard: Any) -> None:
+    seen: list[str | None] = []
+    server = authority.issue("cloud")
+    context = server_context(server.certificate, server.private_key, authority.pem)
+    context.sni_callback = lambda _sock, name, _context: seen.append(name)
+    clock = Clock("virtual")
+    network = WireNetwork(clock, lambda _: None, lambda *_: HttpResponse(200, {}, b""), context)
+    broker = AwsBroker(lambda _: None, admit=lambda _: EVERYTHING)
+    port = clock.loop.run_until_complete(broker.start("127.0.0.1", free_port(), tls=context))
+    network.connect_to(Addresses("127.0.0.1", port, 0, tls=True))
+    arrivals: list[Any] = []
+    hello = Hello("x.iot.us-west-2.amazonaws.com", 8883, "a", tls=True, names_host=names_host)
+    network.mqtt("a", hello, arrivals.append)
+    clock.run(1000)
+    clock.loop.run_until_complete(network.close())
+    clock.loop.run_until_complete(broker.stop())
+    clock.close()
+    assert seen == [heard]
+    assert arrivals == [Connack(0)]

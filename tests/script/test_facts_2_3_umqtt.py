@@ -194,6 +194,68 @@ def test_2_3_the_will_is_part_of_connect(run, spy):
     assert [hello.will for hello in hellos] == [Will("t/gone", b"bye", 1, True)]
 
 
+# -- TLS
+
+
+def authority(organisation):
+    """A root certificate, PEM, of somebody by this name."""
+    from datetime import datetime, timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, organisation)])
+    start = datetime(2020, 1, 1)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(start).not_valid_after(start + timedelta(days=9999))
+    return made.sign(key, SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+CHECKED = """
+    from umqtt import MQTTClient
+    with open('/usr/ca.pem') as f:
+        ca = f.read()
+    try:
+        print(MQTTClient('dut', 'iot.amazonaws.com', ssl={tls}, ssl_params={{'{word}': ca}}).connect())
+    except ValueError as e:
+        print(e)
+"""
+REFUSED = "MQTT Connect error='tls' FAIL"
+
+
+@pytest.mark.parametrize("word", ["ca", "cadata"])
+@pytest.mark.parametrize(
+    ("ca", "answer"), [("Amazon", "0"), ("Somebody", REFUSED), (None, REFUSED), ("cloud", "0"), ("both", "0")]
+)
+def test_2_3_the_server_is_checked_when_a_ca_is_given(run, ca, answer, word):
+    """The roots of Amazon stand for the emulated cloud's own."""
+    from sim.cloud.things import Things
+
+    own = Things(3).authority_pem
+    texts = {"cloud": own, None: "-----BEGIN CERTIFICATE-----\nnone\n", "both": authority("Somebody") + own}
+    script = run(
+        CHECKED.format(word=word, tls=True), files={"ca.pem": texts[ca] if ca in texts else authority(ca)}, **G25
+    )
+    assert script.printed == [answer]
+    assert (script.kinds("mqtt.connect") == []) is (answer == REFUSED)
+
+
+@pytest.mark.parametrize(("knobs", "tls"), [(G21, True), (G25, False)])
+def test_2_3_nothing_is_checked_in_2021_nor_without_tls(run, knobs, tls):
+    script = run(CHECKED.format(word="ca", tls=tls), files={"ca.pem": authority("Somebody")}, **knobs)
+    assert script.printed[0] != REFUSED
+
+
+@pytest.mark.parametrize(("knobs", "named"), [(G21, False), (G25, True), ({"umqtt": "upstream"}, False)])
+def test_2_3_g25_names_the_server_in_the_handshake_and_g21_does_not(run, spy, knobs, named):
+    hellos, _ = spy
+    run(CHECKED.format(word="none", tls=True), files={"ca.pem": "x"}, **knobs)
+    assert [hello.names_host for hello in hellos] == [named]
+
+
 # -- ping thread
 
 
@@ -302,6 +364,32 @@ print(a, b, c.publish('t/3', 'gone'))
     )
     assert script.printed[-1] == results
     assert script.tracebacks == []
+
+
+@pytest.mark.parametrize(("knobs", "answer"), [(G21, "None"), (G25, "False"), ({"umqtt": "upstream"}, "raised")])
+def test_2_3_publish_swallows_what_goes_wrong(run, knobs, answer):
+    """A connection that the broker closed, a radio that is off, and a message that is none."""
+    script = run(
+        client(
+            """
+def tell(message):
+    try:
+        print(c.publish('t/x', message))
+    except (OSError, TypeError):
+        print('raised')
+tell(5)
+tell({'a': 1})
+c.close()
+tell('x')
+net.setModemFun(4)
+tell('x')
+""",
+            ctor=", reconn=False",
+            reader=False,
+        ),
+        **knobs,
+    )
+    assert script.printed == [answer] * 4
 
 
 @pytest.mark.parametrize(("knobs", "result"), [(G21, "None"), (G25, "False")])

@@ -1,6 +1,7 @@
 """What the facts say of queue, ql_fs, log, uos, utime and other small modules, section 2.9, one surprise a test."""
 
 import pytest
+from script_rig import FIRMWARE
 
 FULL = """
     import queue
@@ -108,6 +109,115 @@ def test_2_9_uname_is_a_tuple_of_key_value_texts_and_uname2_has_attributes(run):
         "<class 'tuple'> ['sysname', 'nodename', 'release', 'version', 'machine', 'qpyver'] ['nodename', 'EG915U']"
     )
     assert script.printed[1].endswith("EG915UEUABR03A20M08_OCPU_QPY")
+
+
+def test_2_9_sdkver_is_a_text(run):
+    assert run("import uos\nprint(uos.sdkver())").printed == ["UIS8910DM_SDK"]
+
+
+VOLUMES = """
+    import uos
+    def tell(what, *args):
+        try:
+            print(what(*args))
+        except OSError as e:
+            print('OSError', e.args[0])
+"""
+
+
+def test_2_9_a_volume_is_unmounted_and_mounted_elsewhere_with_what_it_holds(run):
+    script = run(
+        VOLUMES
+        + """
+    kept = open('/usr/open.txt', 'w')
+    uos.umount('/usr')
+    print(uos.listdir('/'))
+    tell(uos.stat, '/usr/main.py')
+    uos.mount(uos.VfsLfs1(32, 32, 32, 'customer_fs'), '/mnt')
+    print('main.py' in uos.listdir('/mnt'), uos.listdir('/'))
+    kept.write('still open')
+    kept.close()
+    print(open('/mnt/open.txt').read())
+    uos.umount('/mnt')
+    uos.mount(uos.VfsLfs1(32, 32, 32, 'customer_fs'), '/r', readonly=True)
+    tell(open, '/r/x', 'w')
+    uos.umount('/r')
+    uos.mount(uos.VfsLfs1(uos.FlashDevice('customer_fs', 4096)), '/usr')
+    print(uos.stat('/usr/open.txt')[6])
+        """
+    )
+    assert script.tracebacks == []
+    assert script.printed == ["['bak']", "OSError 2", "True ['bak', 'mnt']", "still open", "OSError 30", "10"]
+    script.device.reset("by hand")
+    assert script.run(20).printed[6:] == script.printed[:6]  # each boot mounts as the firmware does
+
+
+def test_2_9_what_cannot_be_mounted_or_unmounted_has_its_number(run):
+    script = run(
+        VOLUMES
+        + """
+    fs = uos.VfsLfs1(32, 32, 32, 'customer_fs')
+    tell(uos.mount, fs, '/mnt')
+    tell(uos.mount, fs, '/bak')
+    tell(uos.mount, fs, 'mnt')
+    tell(uos.mount, 5, '/mnt')
+    tell(uos.umount, '/none')
+    tell(uos.VfsLfs1, 32, 32, 32, 'none')
+    tell(uos.VfsLfs1.mkfs, 'customer_fs')
+    uos.umount(fs)
+    tell(uos.umount, fs)
+    tell(open, '/usr/a.py', 'w')
+        """
+    )
+    assert [line.split()[-1] for line in script.printed] == ["16", "1", "1", "19", "22", "19", "16", "22", "2"]
+
+
+def test_2_9_a_volume_is_made_anew_and_read_as_blocks(run):
+    script = run(
+        VOLUMES
+        + """
+    device = uos.FlashDevice('customer_backup_fs', 4096)
+    print(device.ioctl(4, 0), device.ioctl(5, 0))
+    tell(device.writeblocks, 0, b'x' * 4096)
+    uos.umount('/bak')
+    print(device.writeblocks(0, b'x' * 8192))
+    piece = bytearray(6)
+    print(device.readblocks(0, piece, 4090), bytes(piece))
+    tell(device.readblocks, 32, bytearray(1))
+    tell(uos.mount, uos.VfsLfs1(device), '/bak')
+    uos.VfsLfs1.mkfs(device)
+    uos.mount(uos.VfsLfs1(device), '/b')
+    with open('/b/new', 'w') as f:
+        f.write('1')
+    print(uos.listdir('/b'))
+        """
+    )
+    assert script.tracebacks == []
+    assert script.printed[0] == "32 4096"
+    assert script.printed[1:4] == ["OSError 16", "0", "0 b'xxxxxx'"]
+    assert script.printed[4] == "OSError 22"
+    assert script.printed[5] == "OSError 19"
+    assert script.printed[6:] == ["['new']"]
+
+
+@pytest.mark.parametrize(
+    ("model", "there"),
+    [("EG915U", "VfsLfs1"), ("EC600NCNLC", "VfsLfs1"), ("EC800E", "VfsLfs2"), ("BG95", "VfsEfs")],
+)
+def test_2_9_each_family_has_the_file_system_of_its_maker(run, model, there):
+    main = "import uos\nprint([name for name in ('VfsEfs', 'VfsLfs1', 'VfsLfs2') if hasattr(uos, name)])"
+    assert run(main, model=model).printed == [f"['{there}']"]
+
+
+@pytest.mark.parametrize(
+    ("model", "generation", "there"),
+    [("EG915U", "G21", False), ("EC200U", "G21", False), ("EG915U", "G25", True), ("EC600NCNLC", "G21", True)],
+)
+def test_2_9_uhashlib_was_not_there_on_rda_in_2021(run, model, generation, there):
+    main = "try:\n    import uhashlib\n    print(True)\nexcept ImportError as e:\n    print(False)"
+    firmware = FIRMWARE.get(model, "EC200UEUAAR03A02M08_OCPU_QPY")
+    script = run(main, model=model, generation=generation, firmware=firmware)
+    assert script.printed == [str(there)]
 
 
 def test_2_9_the_root_cannot_be_written_and_bak_only_be_read(run):

@@ -321,6 +321,31 @@ def test_a_device_listens_and_a_host_dials(run):
     assert (host.connections, host.finished, host.unmet) == (1, 1, 0)
 
 
+def test_a_script_with_a_ca_checks_the_server(run):
+    from sim.cloud.things import Things
+
+    script = play(
+        run,
+        """
+        with open('/usr/own.pem') as f:
+            own = f.read()
+        t = ussl.wrap_socket(dial('safe.example', 443), ca=own)
+        t.write('secret')
+        print(t.read(6))
+        fails(lambda: ussl.wrap_socket(dial('safe.example', 443), cadata='none'))
+        import request
+        for ca in (own, 'none'):
+            try:
+                print(request.get('https://safe.example/', ssl_params={'ca': ca}).status_code)
+            except (RuntimeError, IndexError, ValueError) as e:
+                print(type(e).__name__)
+    """,
+        "safe: {tcp: {host: safe.example, port: 443, tls: true}, moves: [{then: echo}]}",
+        files={"own.pem": Things(3).authority_pem},
+    )
+    assert script.printed == ["b'secret'", "-9984 0", "ValueError", "RuntimeError"]
+
+
 def test_tls_is_a_handshake_and_then_the_same(run):
     hosts = """
         safe: {tcp: {host: safe.example, port: 443, tls: true}, moves: [{then: echo}]}

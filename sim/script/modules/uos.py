@@ -1,13 +1,17 @@
-"""`uos`: the file system under `/usr` and `/bak`. `uname` is a tuple of "key=value" texts on these builds."""
+"""`uos`: the file system under `/usr` and `/bak`. `uname` is a tuple of "key=value" texts on these builds.
+
+What mounts and unmounts volumes is in uos_volumes.py.
+"""
 
 from __future__ import annotations
 
 import errno
-from functools import cache
+from functools import cache, partial
 from types import ModuleType
 
 from sim.kernel.seeds import stream
-from sim.script.namespace import namespace
+from sim.script.modules import uos_volumes
+from sim.script.namespace import lazy_namespace, namespace
 from sim.script.runtime import ScriptRuntime
 
 DIR_TYPE = 0x4000
@@ -52,8 +56,10 @@ def make(rt: ScriptRuntime) -> ModuleType:
     def uname() -> tuple[str, ...]:
         return tuple(f"{key}={value}" for key, value in _names(rt).items())
 
-    return namespace(
+    return lazy_namespace(
         "uos",
+        {name: partial(make, rt) for name, make in uos_volumes.MAKERS.items()},
+        sdkver=lambda: f"{rt.module.model.chip}_SDK",
         listdir=listdir,
         ilistdir=ilistdir,
         stat=stat,
