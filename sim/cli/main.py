@@ -32,6 +32,7 @@ COMMANDS = {
     "whatif": ("sim.cli.whatif:whatif", "Compare settings of a rollout under many seeds."),
     "shrink": ("sim.cli.shrink:shrink", "Reduce a failing scenario to the smallest that still fails."),
     "runs": ("sim.cli.runs:runs", "List and remove the runs that were kept."),
+    "report": ("sim.cli.report:report", "Write a run as one HTML page to look at."),
     "compare": ("sim.cli.runs:compare", "Tell what two runs differ in."),
     "export": ("sim.cli.runs:export", "Write a run as CSV, Parquet, JUnit, a Chrome trace or a summary."),
     "check": ("sim.cli.check:check", "Check scenario files without running them."),

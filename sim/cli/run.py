@@ -45,12 +45,14 @@ class _Show:
 
 @dataclass(frozen=True, slots=True)
 class _Keep:
-    """Where a run is to be kept: in `store`, or among the runs of the data directory if `kept`; `record` how much."""
+    """Where a run is to be kept: in `store`, or among the runs of the data directory if `kept`; `record` how much.
+    `reports` are written besides those of the scenario: file by kind."""
 
     data: Path
     store: Path | None
     kept: bool
     record: Detail | None
+    reports: dict[str, Path]
 
 
 @click.command()
@@ -74,6 +76,7 @@ class _Keep:
 @click.option("--store", type=click.Path(dir_okay=False, path_type=Path), help="Write a run file.")
 @click.option("--keep", is_flag=True, help="Keep the run file among those of the data directory.")
 @click.option("--record", type=click.Choice(["summary", "devices", "full"]), help="How much a run file holds.")
+@click.option("--report", metavar="KIND=FILE,...", help="Write reports: html, junit, csv, parquet, trace, summary.")
 @data_option
 @click.option("--quiet", "-q", is_flag=True, help="Print the verdict only.")
 @click.option("--set", "settings", metavar="WAY=VALUE", multiple=True, help="Another value, e.g. fleet.0.count=200.")
@@ -97,7 +100,7 @@ def run(scenario: str | None, cut: str | None, **values: Any) -> Exit:
         return _repeat(scenario, options, show, values)
     if values["store"] is not None and values["keep"]:
         raise click.UsageError("give either --store FILE or --keep")
-    keep = _Keep(values["data"], values["store"], values["keep"], values["record"])
+    keep = _Keep(values["data"], values["store"], values["keep"], values["record"], _reports(values["report"]))
     result = _run(scenario, options, show, keep, values["settings"])
     if show.as_json:
         print_json(result.to_json())
@@ -121,6 +124,20 @@ def _options(values: dict[str, Any]) -> RunOptions:
     )
 
 
+def _reports(words: str | None) -> dict[str, Path]:
+    """`html=a.html,junit=b.xml` as files by kind."""
+    if words is None:
+        return {}
+    from sim.scenario.schema_reports import Report
+
+    pairs = [word.partition("=") for word in words.split(",")]
+    kinds = [kind for kind in Report.model_fields if kind not in ("store", "record")]
+    for kind, _, path in pairs:
+        if kind not in kinds or not path:
+            raise click.UsageError(f"--report takes KIND=FILE, KIND one of {', '.join(kinds)}, not {kind!r}")
+    return {kind: Path(path) for kind, _, path in pairs}
+
+
 def _has_matrix(name: str, settings: Sequence[str]) -> bool:
     """Whether the file has several runs in it. What is wrong with it, its run tells."""
     from sim.scenario.loader import find_scenario, has_choices
@@ -139,7 +156,9 @@ def _repeat(name: str, options: RunOptions, show: _Show, values: dict[str, Any])
     from sim.scenario.matrix import settings_of
     from sim.scenario.settings import combinations, parse_choice, parse_setting
 
-    one = {name: values[name] for name in ("trace", "follow", "store", "keep", "record", "port") if values[name]}
+    one = {
+        name: values[name] for name in ("trace", "follow", "store", "keep", "record", "report", "port") if values[name]
+    }
     if one:
         raise click.UsageError(f"--{next(iter(one))} is for one run; the replay line of each of many takes it")
     path = find_scenario(name)
@@ -178,7 +197,8 @@ def _run(
 def _keepers(keep: _Keep, scenario: Scenario, counting: Counting, stack: ExitStack) -> list[Attendant]:
     """Who writes the run file, and the reports that the scenario asks for. They end with the stack."""
     report = scenario.report
-    if keep.store is None and not keep.kept and report.store is None and not report.files:
+    files = report.files | keep.reports
+    if keep.store is None and not keep.kept and report.store is None and not files:
         return []
     from sim.report.exporting import Reports
     from sim.report.reading import new_run
@@ -191,7 +211,7 @@ def _keepers(keep: _Keep, scenario: Scenario, counting: Counting, stack: ExitSta
     stack.callback(file.close)
     if keep.kept:
         click.echo(f"run {path.stem} is kept in {path}", err=True)
-    return [file, Reports(path, report.files)]
+    return [file, Reports(path, files)]
 
 
 def _trace_writer(path: Path, stack: ExitStack) -> Observer:

@@ -93,7 +93,7 @@ def compare(run_a: str, run_b: str, data: Path, *, as_json: bool) -> Exit:
 
 @click.command()
 @click.argument("run")
-@click.option("--to", "kind", required=True, type=click.Choice(["summary", "junit", "csv", "parquet", "trace"]))
+@click.option("--to", "kind", required=True, type=click.Choice(["summary", "junit", "csv", "parquet", "trace", "html"]))
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="File; for csv and parquet, folder.")
 @data_option
 @json_option
@@ -102,7 +102,8 @@ def export(run: str, kind: str, out: Path | None, data: Path, *, as_json: bool) 
     from sim.report.exporting import export as write
     from sim.report.reading import open_run
 
-    endings = {"summary": ".json", "junit": ".xml", "csv": "-csv", "parquet": "-parquet", "trace": ".trace.json.gz"}
+    endings = {"summary": ".json", "junit": ".xml", "csv": "-csv", "parquet": "-parquet", "html": ".html"}
+    endings["trace"] = ".trace.json.gz"
     with open_run(run, data) as opened:
         path = out or Path(f"{opened.head['id']}{endings[kind]}")
         write(opened, kind, path)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.errors import MachineError, SpecError
+from sim.report.html import html
 from sim.report.junit import junit
 from sim.report.perfetto import write_trace
 from sim.report.reading import Run, Table, open_run
@@ -58,12 +59,17 @@ def _write_junit(run: Run, path: Path) -> None:
     path.write_bytes(junit(run.head, run.result))
 
 
+def _write_html(run: Run, path: Path) -> None:
+    path.write_text(html(run), encoding="utf-8")
+
+
 WRITERS: dict[str, Callable[[Run, Path], None]] = {
     "summary": _write_summary,
     "junit": _write_junit,
     "csv": _write_csv,
     "parquet": _write_parquet,
     "trace": write_trace,
+    "html": _write_html,
 }
 
 

@@ -20,6 +20,7 @@ from sim.cloud.account import TRACK_SUFFIX
 from sim.device.peek import installed_version
 from sim.errors import MachineError, SpecError
 from sim.fleet.run import device_tags
+from sim.report.last_flash import LastFlash
 from sim.scenario.metrics import MetricRow
 from sim.scenario.result import RunResult
 from sim.scenario.schema_reports import Detail
@@ -65,6 +66,7 @@ CREATE TABLE execution (
 CREATE TABLE event (id INTEGER PRIMARY KEY, t_us INTEGER, track TEXT, seq INTEGER, kind TEXT, data TEXT);
 CREATE TABLE metric (
   name TEXT, tags TEXT, count INTEGER, total INTEGER, least INTEGER, most INTEGER, buckets TEXT);
+CREATE TABLE flash (device TEXT PRIMARY KEY, part TEXT, classes BLOB, wear BLOB);
 """
 INDEXES = """
 CREATE INDEX event_track ON event (track, id);
@@ -98,6 +100,7 @@ class RunFile:
         self._id = run_id
         self._detail = detail
         self._rows = rows
+        self._flash = LastFlash()
         self._batch: list[tuple[int, str, int, str, str]] = []
         self._database = create(path)
 
@@ -114,6 +117,7 @@ class RunFile:
         self._database.commit()
         if self._detail != "summary":
             world.trace.observe(self._record)
+            self._flash.begin(world)
 
     def end(self, world: World, result: RunResult) -> RunResult:
         """Write the verdict and the tables; the result as it is."""
@@ -122,6 +126,7 @@ class RunFile:
         self._write_jobs(world)
         if self._detail != "summary":
             self._write_executions(result)
+            self._insert("flash", self._flash.rows(world, result))
         self._insert("metric", map(_metric, self._rows()))
         values = (
             _now(), result.virtual_s, result.wall_s, result.passed, result.verdict, result.trace_hash, result.replay,

@@ -48,10 +48,11 @@ class Report(Spec):
     csv: OutPath | None = None
     parquet: OutPath | None = None
     trace: OutPath | None = None
+    html: OutPath | None = None
     record: Detail = "devices"
 
     @property
     def files(self) -> dict[str, Path]:
         """What is exported, by kind."""
-        kinds = ("summary", "junit", "csv", "parquet", "trace")
+        kinds = ("summary", "junit", "csv", "parquet", "trace", "html")
         return {kind: path for kind in kinds if (path := getattr(self, kind)) is not None}
