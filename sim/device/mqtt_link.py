@@ -75,6 +75,7 @@ class MqttLink(Link):
     def vanish(self) -> None:
         self.wake()
         super().vanish()
+        self._receive = _nobody  # who hears holds this link, too
         if self._channel is not None:
             self._channel.vanish()
 
@@ -141,6 +142,7 @@ class MqttLink(Link):
             self.down(size, self._deliver, arrival)
 
     def _deliver(self, arrival: Arrival) -> None:
+        receive = self._receive
         if isinstance(arrival, Message):
             payload = arrival.payload.decode("utf-8", "replace")
             self.radio.trace("mqtt.in", topic=arrival.topic, payload=payload, qos=arrival.qos)
@@ -153,7 +155,7 @@ class MqttLink(Link):
         elif self._rest is not None and isinstance(arrival, Pingresp):
             self._rest.pong()
             return
-        self._receive(arrival)
+        receive(arrival)
 
 
 def _nobody(_arrival: Arrival) -> None:

@@ -46,8 +46,9 @@ class Timer:
 
 def _fire(timer: Timer) -> None:
     fn, timer.fn = timer.fn, None
+    args, timer.args = timer.args, ()  # a timer may be among its own arguments
     if fn is not None:
-        fn(*timer.args)
+        fn(*args)
 
 
 _FIRE = (_fire,)
@@ -103,8 +104,9 @@ class Agenda(simpy.Environment):
             raise EmptySchedule
         if type(event) is Timer:
             fn, event.fn = event.fn, None
+            args, event.args = event.args, ()  # a timer may be among its own arguments
             if fn is not None:
-                fn(*event.args)
+                fn(*args)
             return
         self._happen(event)
 

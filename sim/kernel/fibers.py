@@ -195,6 +195,9 @@ class Fiber:
         if self.dead or self.ended:
             return
         self.dead = True
+        nap = self._nap.timer if isinstance(self._nap, _Wait) else self._nap
+        if nap is not None:
+            nap.cancel()  # it is still in the queue, and would hold what this fiber has until then
         if self._glet.dead or not self._glet:
             self.ended = True
         elif current() is None:
@@ -215,7 +218,16 @@ class Fiber:
         except BaseException as exc:  # noqa: BLE001 - whatever a script throws ends this thread only
             error = exc
         self.ended = True
-        self._on_end(error)
+        try:
+            self._on_end(error)
+        finally:
+            del error  # its traceback holds this frame, and with it all that the thread had
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """It is over: what it was to do, and the greenlet that has run it, hold it no more."""
+        self._fn = self._on_end = _nothing
+        del self._glet.fiber, self._glet
 
     def _resume(self, value: object) -> None:
         if self.dead or self.ended:
@@ -251,6 +263,10 @@ class Fiber:
             raise PowerLoss
         while True:
             self._glet.parent.switch()
+
+
+def _nothing(*_values: object) -> None:
+    pass
 
 
 def current() -> Fiber | None:

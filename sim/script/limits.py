@@ -55,7 +55,10 @@ class Limits:
         self._headroom = 0
         self._used_bytes = 0
         self._busy_ms = 0
-        self.builtins: dict[str, Any] = {
+
+    def builtins(self) -> dict[str, Any]:
+        """What of the script's builtins keeps the limits, and what rewritten code calls."""
+        return {
             names.ENTER: self._enter,
             names.FINITE: self._finite,
             names.POWER: self._power,

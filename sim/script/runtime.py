@@ -110,7 +110,7 @@ class ScriptRuntime:
         self.builtins: dict[str, Any] = {
             **_SHARED_BUILTINS,
             **dialect_names.BUILTINS,
-            **self.limits.builtins,
+            **self.limits.builtins(),
             "__import__": self.imports.import_name,
             "print": self._print,
             "open": self._open,
@@ -136,17 +136,24 @@ class ScriptRuntime:
             fiber.kill()
         self.threads.clear()
         self._callbacks.clear()
-        self._forget(scripts)
+        for end in self.at_end:
+            end()
+        if current() is None:
+            self._forget(scripts)
+        else:
+            self.clock.after(0, self._forget, scripts)  # after the threads, which end in this instant, too
 
     def _forget(self, scripts: list[ModuleType]) -> None:
-        """Functions and their modules hold one another; let go here, they need no collector."""
-        for module in scripts:
-            vars(module).clear()
+        """Functions and their modules hold one another, and so do the parts of this runtime: let go here, they need no
+        collector."""
+        for module in (*scripts, *self.imports.modules.values()):
+            if isinstance(module, ModuleType):
+                vars(module).clear()
         self._main_names.clear()
         self.imports.modules.clear()
         self.builtins.clear()
-        for end in self.at_end:
-            end()
+        self.at_end.clear()
+        del self.limits, self.imports, self.terminal, self._callback_due, self._never
 
     @property
     def runs(self) -> bool:
@@ -314,7 +321,8 @@ class ScriptRuntime:
 
     def _thread_ended(self, number: int, name: str, error: BaseException | None) -> None:
         fiber = self.threads.pop(number, None)
-        self.limits.forget(fiber)
+        if not self._dead:
+            self.limits.forget(fiber)
         if isinstance(error, PowerLoss):
             if fiber is not None and not fiber.dead and not self._dead:
                 self.module.life.power_lost()
