@@ -16,6 +16,7 @@ import click
 from sim.cli.data import data_option
 from sim.cli.exits import Exit, exit_of
 from sim.cli.output import json_option, mark, print_json
+from sim.cli.ui import ui_options
 from sim.errors import MachineError, SpecError
 from sim.scenario.result import RunOptions, RunResult
 from sim.units import format_duration, format_size
@@ -53,6 +54,8 @@ class _Keep:
     kept: bool
     record: Detail | None
     reports: dict[str, Path]
+    film: int | None = None
+    """Descriptor that takes its film."""
 
 
 @click.command()
@@ -85,6 +88,9 @@ class _Keep:
 @click.option("--jobs", type=click.IntRange(1), help="Processes of many runs.  [default: one a processor]")
 @click.option("--shards", type=click.IntRange(1, 64), help="Processes of the devices, for --transport memory.")
 @click.option("--replay", "cut", metavar="ID", help="Instead: one power cut of `qpyota sweep`, by its name.")
+@click.option("--ui", type=click.Choice(["web"]), help="Show the run in a browser, and keep showing it until Ctrl-C.")
+@ui_options
+@click.option("--film-fd", type=int, hidden=True)
 @json_option
 def run(scenario: str | None, cut: str | None, **values: Any) -> Exit:
     """Run SCENARIO, a file or the name of one that ships with qpyota, and judge its expects."""
@@ -94,19 +100,36 @@ def run(scenario: str | None, cut: str | None, **values: Any) -> Exit:
         from sim.cli.sweep import replay
 
         return replay(str(cut), values["as_json"])
+    if values["ui"] is not None:
+        return _with_dashboard(values)
     options = _options(values)
     show = _Show(values["as_json"], values["quiet"], values["trace"], values["follow"])
     if values["repeat"] is not None or values["matrix"] or _has_matrix(scenario, values["settings"]):
         return _repeat(scenario, options, show, values)
     if values["store"] is not None and values["keep"]:
         raise click.UsageError("give either --store FILE or --keep")
-    keep = _Keep(values["data"], values["store"], values["keep"], values["record"], _reports(values["report"]))
-    result = _run(scenario, options, show, keep, values["settings"])
+    keep = _Keep(
+        values["data"],
+        values["store"],
+        values["keep"],
+        values["record"],
+        _reports(values["report"]),
+        values["film_fd"],
+    )
+    result = _run(scenario, options, show, keep, values["settings"], values["shards"])
     if show.as_json:
         print_json(result.to_json())
     else:
         print_verdict(result)
     return exit_of(result)
+
+
+def _with_dashboard(values: dict[str, Any]) -> Exit:
+    from sim.cli.ui import play_run
+
+    if values["repeat"] is not None or values["matrix"] or values["shards"] is not None:
+        raise click.UsageError("--ui shows one run of one process; it does not go with --repeat, --matrix or --shards")
+    return play_run(click.get_current_context(), as_json=values["as_json"])
 
 
 def _options(values: dict[str, Any]) -> RunOptions:
@@ -191,15 +214,24 @@ def _run(
             from sim.fleet.hub import run_sharded
 
             return run_sharded(scenario, options, shards, observers)
-        return run_judged(scenario, options, observers, lambda counting: _keepers(keep, scenario, counting, stack))
+        return run_judged(
+            scenario, options, observers, lambda counting: _keepers(keep, scenario, options, counting, stack)
+        )
 
 
-def _keepers(keep: _Keep, scenario: Scenario, counting: Counting, stack: ExitStack) -> list[Attendant]:
+def _keepers(
+    keep: _Keep, scenario: Scenario, options: RunOptions, counting: Counting, stack: ExitStack
+) -> list[Attendant]:
     """Who writes the run file, and the reports that the scenario asks for. They end with the stack."""
     report = scenario.report
+    cameras: list[Attendant] = []
+    if keep.film is not None:
+        from sim.cli.ui import camera_of
+
+        cameras = [camera_of(keep.film, scenario, options, stack)]
     files = report.files | keep.reports
     if keep.store is None and not keep.kept and report.store is None and not files:
-        return []
+        return cameras
     from sim.report.exporting import Reports
     from sim.report.reading import new_run
     from sim.report.run_file import RunFile
@@ -211,7 +243,7 @@ def _keepers(keep: _Keep, scenario: Scenario, counting: Counting, stack: ExitSta
     stack.callback(file.close)
     if keep.kept:
         click.echo(f"run {path.stem} is kept in {path}", err=True)
-    return [file, Reports(path, files)]
+    return [file, Reports(path, files), *cameras]
 
 
 def _trace_writer(path: Path, stack: ExitStack) -> Observer:

@@ -1,0 +1,122 @@
+"""The dashboard's options, and what `qpyota run --ui` does with them. Nothing of the dashboard is imported before."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from sim.cli.exits import Exit
+from sim.errors import MachineError, QpyotaError
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from sim.film.camera import Camera
+    from sim.film.entries import Block
+    from sim.scenario.result import RunOptions
+    from sim.scenario.schema import Scenario
+    from sim.ui.theatre import Place
+
+LOOPBACK = "127.0.0.1"
+OURS = frozenset({"ui", "ui_port", "host", "token", "film_fd"})
+"""Options of the dashboard, which a take is not told."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def ui_options(command: F) -> F:
+    """--ui-port, --host and --token."""
+    for option in (
+        click.option("--token", default="", envvar="QPYOTA_UI_TOKEN", help="In its URL.  [default: a new one]"),
+        click.option("--host", default=LOOPBACK, show_default=True, help="Address of the dashboard."),
+        click.option("--ui-port", type=click.IntRange(0, 65535), help="Its port.  [default: a free one from 7880 on]"),
+    ):
+        command = option(command)
+    return command
+
+
+def place_of(values: dict[str, Any]) -> Place:
+    """Where the dashboard listens. UsageError for what would open it to strangers."""
+    from sim.ui.theatre import Place
+
+    host, token = values["host"], values["token"]
+    if not _is_loopback(host) and not token:
+        raise click.UsageError(
+            f"--host {host} lets other machines in, so it needs --token TEXT (or QPYOTA_UI_TOKEN), which they must know"
+        )
+    return Place(host, values["ui_port"], token)
+
+
+def play_run(context: click.Context, *, as_json: bool) -> Exit:
+    """`qpyota run --ui`: these very words in a process of its own, with the dashboard around it."""
+    from sim.ui.theatre import play
+
+    place = place_of(context.params)
+    code = play(list(words_of(context)), place, lambda text: click.echo(text, err=as_json))
+    return Exit(code) if code in list(Exit) else Exit.INTERNAL
+
+
+def words_of(context: click.Context) -> Iterator[str]:
+    """The command line that leads to these values, without the dashboard's own options."""
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        if parameter.name in OURS or value is None or value == parameter.get_default(context):
+            continue
+        if isinstance(parameter, click.Argument):
+            yield str(value)
+        elif isinstance(parameter, click.Option):
+            yield from _option(parameter, value)
+
+
+def camera_of(descriptor: int, scenario: Scenario, options: RunOptions, stack: ExitStack) -> Camera:
+    """A camera that films into a pipe which was handed down. What ends the run before its end is told there, too."""
+    from sim.film.camera import Camera, Framing
+    from sim.film.entries import FAILURE, pack_json
+
+    sink = _sink(descriptor)
+
+    def failed(_kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, QpyotaError):
+            sink(pack_json(FAILURE, {"message": str(error)}))
+        elif isinstance(error, KeyboardInterrupt):
+            sink(pack_json(FAILURE, {"message": "the run was interrupted"}))
+
+    stack.push(failed)
+    seed = scenario.seed if options.seed is None else options.seed
+    about = {"seed": seed, "transport": options.transport, "replay": "", "parent": None, "branched_at": None}
+    return Camera(sink, Framing(about))
+
+
+def _sink(descriptor: int) -> Callable[[Block], None]:
+    try:
+        pipe = os.fdopen(descriptor, "wb")
+    except OSError as error:
+        raise MachineError(f"--film-fd {descriptor} cannot be written: {error.strerror}") from None
+
+    def sink(block: Block) -> None:
+        try:
+            pipe.write(block.packed())
+            pipe.flush()
+        except OSError:
+            raise MachineError("the dashboard has gone, and its run with it") from None
+
+    return sink
+
+
+def _option(option: click.Option, value: Any) -> Iterator[str]:
+    if option.is_flag:
+        yield (option.opts if value else option.secondary_opts)[0]
+        return
+    for one in value if option.multiple else [value]:
+        yield from (option.opts[0], str(one))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,236 @@
+"""The camera: films a run, which cannot tell. An attendant (sim.scenario.runner) that observes the trace and the flash.
+
+Rules: it never changes the run: no draw, no record, no time. A filmed device's flash does every operation for real, and
+leaves the same bytes, operations, time and trace as the shortcuts would. Entries come in the order in which they
+happened, and leave in groups of blocks, each ended by COUNTS with the number of its last entry. What is true of this
+machine only (a port) is not filmed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sim.cloud.account import TRACK_SUFFIX
+from sim.device.module import Module
+from sim.film.entries import COUNTS, END, HEAD, Block, Event, Ops, States, pack_events, pack_json
+from sim.film.head import flash_of, head_of
+from sim.film.pages import FlashView
+from sim.film.sentences import say
+from sim.film.states import NUMBER, DeviceState
+from sim.kernel.clock import Clock, Timer
+from sim.scenario.places import Places
+from sim.scenario.result import RunResult
+from sim.scenario.schema import Scenario
+from sim.scenario.world import World
+from sim.trace import Record, Trace
+
+FILMED_AT_MOST = 20
+"""Devices whose flash is filmed when nobody says which."""
+SMALL_FLEET = 200
+"""Up to so many devices every record is filmed and every change of a state is told at once."""
+TICK_US = 1_000_000
+"""Simulation time between two looks at the states of a larger fleet, where time is not the wall's."""
+GROUP_ENTRIES = 4096
+GROUP_WALL_S = 0.1
+"""A group ends after so many entries, or after so much wall time."""
+WHOLE_EVERY = 50
+"""One of so many blocks of states names all devices."""
+OF_THIS_MACHINE = ("tcp.outside", "uart.outside")
+
+Json = dict[str, Any]
+
+
+class Director(Protocol):
+    """Somebody who changes what happens, at entries of the film."""
+
+    def begin(self, world: World) -> None:
+        """Nothing has happened yet."""
+
+    def before_op(self, n: int, module: Module) -> None:
+        """The entry `n` that comes now is a flash operation of this device."""
+
+    def after_event(self, n: int) -> None:
+        """Entry `n` is an event, and has happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How to film: `filmed` devices by name (None: all, or the first ones of a large fleet), `about` for the head."""
+
+    about: Json
+    filmed: Sequence[str] | None = None
+    director: Director | None = None
+
+
+class Camera:
+    """Films one run into `sink`, block after block: the head first, the end last."""
+
+    def __init__(self, sink: Callable[[Block], None], framing: Framing) -> None:
+        self._sink = sink
+        self._framing = framing
+        self._director = framing.director
+        self.n = 0
+        """The number of the last entry."""
+        self._views: dict[str, FlashView] = {}
+        self._open: FlashView | None = None
+        self._open_n, self._open_us = 0, 0
+        self._events: list[Event] = []
+        self._ops: dict[int, Ops] = {}
+        self._jobs: dict[str, dict[str, int]] = {}
+        self._states: dict[str, DeviceState] = {}
+        self._changed: dict[int, int] = {}
+        self._waiting: list[Block] = []
+        self._ticks = self._pending = self._sent_bytes = self._next_tick_us = 0
+        self._timer: Timer | None = None
+        self._group_wall_s = time.monotonic()
+
+    def begin(self, world: World) -> None:
+        """Film this world from now on."""
+        self.film(world.scenario, world.devices, world.clock, world.trace, world.ground.places)
+        if self._director is not None:
+            self._director.begin(world)
+
+    def film(
+        self, scenario: Scenario | None, devices: dict[str, Module], clock: Clock, trace: Trace, places: Places
+    ) -> None:
+        """Film these devices; those that are made later are not in this film."""
+        self._clock = clock
+        self._number = {name: number for number, name in enumerate(devices)}
+        self._small = len(devices) <= SMALL_FLEET
+        speed = clock.loop.speed if clock.mode == "paced" else None
+        self._tick_us = TICK_US if speed is None else max(1, round(GROUP_WALL_S * 1_000_000 * speed))
+        filmed = self._filmed(list(devices))
+        self._views = {name: FlashView(devices[name], self._op_begins) for name in filmed}
+        head = head_of(scenario, devices, filmed, places) | self._framing.about
+        head["start_s"] = clock.start_s
+        head["flash"] = {str(self._number[name]): flash_of(devices[name], view) for name, view in self._views.items()}
+        self._sink(pack_json(HEAD, head))
+        self._states = {name: DeviceState() for name in devices}
+        self._changed = dict.fromkeys(self._number.values(), 0)
+        self._tell_states(clock.now_us)
+        trace.observe(self._take)
+
+    def end(self, world: World, result: RunResult) -> RunResult:
+        """The run is over."""
+        self.close(world.clock.now_us, result.to_json() | {"verdict": result.verdict})
+        return result
+
+    def close(self, at_us: int, result: Json) -> None:
+        """Nothing more comes."""
+        self._settle()
+        if self._changed:
+            self._tell_states(at_us)
+        self._flush(at_us)
+        self._sink(pack_json(END, {"t": at_us, "n": self.n, **result}))
+
+    def _filmed(self, names: list[str]) -> list[str]:
+        if self._framing.filmed is not None:
+            return [name for name in names if name in self._framing.filmed]
+        return names[:FILMED_AT_MOST]
+
+    # -- entries
+
+    def _op_begins(self, view: FlashView) -> None:
+        self._settle()
+        if self._director is not None:
+            self._director.before_op(self.n + 1, view.module)
+            self._settle()
+        self._count()
+        self._open, self._open_n, self._open_us = view, self.n, self._clock.now_us
+
+    def _settle(self) -> None:
+        """The operation that is open is over."""
+        view, self._open = self._open, None
+        if view is None:
+            return
+        number = self._number[view.module.name]
+        ops = self._ops.get(number)
+        if ops is None:
+            ops = self._ops[number] = Ops(number)
+        ops.add(self._open_n, self._open_us, *view.settle())
+
+    def _take(self, record: Record) -> None:
+        self._settle()
+        if record.kind in OF_THIS_MACHINE:
+            return
+        self._fold(record)
+        number = self._number.get(record.track, -1)
+        if self._small or record.track in self._views or record.track.startswith("job/"):
+            self._film(record, number)
+        if self._small:
+            if self._changed:
+                self._tell_states(record.at_us)
+        elif record.at_us >= self._next_tick_us and self._changed:
+            self._next_tick_us = record.at_us + self._tick_us
+            self._tell_states(record.at_us)
+
+    def _film(self, record: Record, number: int) -> None:
+        self._count()
+        data = record.data if number >= 0 else {**record.data, "track": record.track}
+        name = record.track.removesuffix(TRACK_SUFFIX)
+        sentence = say(record.kind, record.data, name)
+        self._events.append(Event(self.n, record.at_us, number, record.seq, record.kind, data, sentence))
+        if self._director is not None:
+            self._director.after_event(self.n)
+
+    def _count(self) -> None:
+        if self._pending >= GROUP_ENTRIES or (not self._pending % 64 and self._is_late()):
+            self._flush(self._clock.now_us)
+        self.n += 1
+        self._pending += 1
+        if self._timer is None and self._clock.mode == "paced":
+            self._timer = self._clock.after(self._tick_us, self._look)
+
+    # -- folds
+
+    def _fold(self, record: Record) -> None:
+        name, kind, data = record.track.removesuffix(TRACK_SUFFIX), record.kind, record.data
+        if kind == "execution":
+            counts = self._jobs.setdefault(data["job"], {})
+            if data["old"] in counts:
+                counts[data["old"]] -= 1
+            counts[data["new"]] = counts.get(data["new"], 0) + 1
+        elif kind == "http":
+            self._sent_bytes += data.get("bytes", 0)
+        state = self._states.get(name)
+        if state is not None and state.take(kind, data):
+            self._changed[self._number[name]] = NUMBER[state.name]
+
+    def _tell_states(self, at_us: int) -> None:
+        whole = not self._ticks % WHOLE_EVERY
+        self._ticks += 1
+        told = self._changed
+        if whole:
+            told = {self._number[name]: NUMBER[state.name] for name, state in self._states.items()}
+        self._changed = {}
+        self._waiting.append(States(at_us, self.n, told, whole).pack())
+
+    # -- groups
+
+    def _look(self) -> None:
+        """Time is the wall's, and something was filmed since the last look."""
+        self._timer = None
+        self._settle()
+        if self._changed:
+            self._tell_states(self._clock.now_us)
+        self._flush(self._clock.now_us)
+
+    def _is_late(self) -> bool:
+        return time.monotonic() - self._group_wall_s > GROUP_WALL_S
+
+    def _flush(self, at_us: int) -> None:
+        """End the group."""
+        self._settle()
+        if self._events:
+            self._sink(pack_events(self._events))
+        for ops in self._ops.values():
+            self._sink(ops.pack())
+        for block in self._waiting:
+            self._sink(block)
+        counts = {"t": at_us, "n": self.n, "jobs": self._jobs, "sent_bytes": self._sent_bytes}
+        self._sink(pack_json(COUNTS, counts))
+        self._events, self._ops, self._waiting, self._pending = [], {}, [], 0
+        self._group_wall_s = time.monotonic()

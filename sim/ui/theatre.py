@@ -1,0 +1,71 @@
+"""A dashboard around one run: it listens, the run begins, and it stays open until somebody ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sim.ui.server import LOOPBACK, Dashboard
+from sim.ui.stage import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to listen. Without `port` it is a free one of the usual, without `token` a new one."""
+
+    host: str = LOOPBACK
+    port: int | None = None
+    token: str = ""
+
+
+def play(words: Sequence[str], place: Place, tell: Callable[[str], None]) -> int:
+    """Run `qpyota run WORDS` and show it; the exit code of the run. `tell` is told the URL before it begins, and how to
+    end this when it is over. A run that has nothing to show ends the dashboard."""
+    return asyncio.run(_play(list(words), place, tell))
+
+
+def show(stage: Stage, place: Place, tell: Callable[[str], None]) -> None:
+    """Show what is on a stage, until somebody ends it."""
+    asyncio.run(_show(stage, place, tell))
+
+
+async def _play(words: list[str], place: Place, tell: Callable[[str], None]) -> int:
+    stage = Stage(words)
+    dashboard = Dashboard(stage, place.host, place.port, place.token)
+    ended = _told_to_end()
+    await dashboard.open()
+    try:
+        tell(f"dashboard {dashboard.url}")
+        running = asyncio.ensure_future(stage.run())
+        ending = asyncio.ensure_future(ended.wait())
+        await asyncio.wait({running, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            await stage.close()
+        code = await running
+        if not ended.is_set() and stage.films[1].head:
+            tell(f"the dashboard stays open at {dashboard.url}; Ctrl-C ends it")
+            await ending
+        ending.cancel()
+        return 130 if code is None or code < 0 else code
+    finally:
+        await dashboard.close()
+
+
+async def _show(stage: Stage, place: Place, tell: Callable[[str], None]) -> None:
+    dashboard = Dashboard(stage, place.host, place.port, place.token)
+    ended = _told_to_end()
+    await dashboard.open()
+    try:
+        tell(f"dashboard {dashboard.url}; Ctrl-C ends it")
+        await ended.wait()
+    finally:
+        await dashboard.close()
+
+
+def _told_to_end() -> asyncio.Event:
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    return ended

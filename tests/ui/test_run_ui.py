@@ -1,0 +1,112 @@
+"""`qpyota run --ui web` as a script uses it: the URL, the films, the exit code."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from sim.film.entries import END, EVENTS, blocks_of, unpack_json
+
+COMMAND = "from sim.cli.main import main; main()"
+
+
+class Refused(Exception):  # noqa: N818 - an answer
+    """A status and what the answer said."""
+
+
+class Running:
+    """`qpyota run WORDS --ui web`, read line by line."""
+
+    def __init__(self, *words: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, "run", *words, "--ui", "web", "--ui-port", "0"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self.base = self.token = ""
+
+    def until(self, pattern: str) -> str:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line)
+            if re.search(pattern, line):
+                found = re.search(r"(http://[^/ ]+)/\?t=([\w-]+)", line)
+                if found:
+                    self.base, self.token = found.groups()
+                return line
+        raise AssertionError("".join(self.lines))
+
+    def get(self, path: str, **headers: str) -> bytes:
+        mark = "&" if "?" in path else "?"
+        request = urllib.request.Request(f"{self.base}{path}{mark}t={self.token}", headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                raise Refused(error.code, json.loads(error.read())["error"]) from None
+
+    def end(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(15)
+
+    def leave(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def finished() -> Iterator[Running]:
+    running = Running("first_upgrade", "--transport", "memory")
+    try:
+        running.until("dashboard http")
+        running.until("stays open")
+        yield running
+    finally:
+        running.leave()
+
+
+def test_the_run_is_told_and_shown_until_ctrl_c(finished: Running) -> None:
+    assert any("PASSED first_upgrade" in line for line in finished.lines)
+    (film,) = json.loads(finished.get("/api/films"))
+    assert (film["id"], film["verdict"], film["growing"]) == (1, "PASSED", False)
+    head = json.loads(finished.get("/api/films/1"))
+    blocks = blocks_of(gzip.decompress(finished.get("/api/films/1/tape")))
+    assert any(block.kind == EVENTS for block in blocks)
+    assert blocks[-1].kind == END
+    assert unpack_json(blocks[-1])["n"] == head["entries"] > 20_000
+    with pytest.raises(Refused, match=r"pages of http://elsewhere\.example"):
+        finished.get("/api/films", Origin="http://elsewhere.example")
+    assert finished.end() == 0
+
+
+def test_a_run_that_cannot_begin_ends_the_dashboard_with_its_exit_code() -> None:
+    running = Running("no_such_scenario")
+    assert running.process.stdout is not None
+    said = running.process.stdout.read()
+    assert running.process.wait(15) == 2
+    running.leave()
+    assert "no_such_scenario" in said
+    assert "Traceback" not in said
+
+
+def test_many_runs_are_refused() -> None:
+    running = Running("first_upgrade", "--repeat", "3")
+    assert running.process.stdout is not None
+    said = running.process.stdout.read()
+    assert running.process.wait(15) == 2
+    running.leave()
+    assert "--ui shows one run" in said
