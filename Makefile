@@ -1,6 +1,7 @@
 # make demo   installs into .venv and upgrades a virtual module
 # make test   exactly what CI runs
 # make pythons   the part of it that compares traces on newer Pythons
+# make tutorials  another: the README's tutorials, command by command in clean clones
 # make coverage  the tests again, with what they reach; it takes three times as long
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ PARALLEL := -n auto --dist loadfile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: demo test pythons coverage venv clean
+.PHONY: demo test pythons tutorials coverage venv clean
 
 demo: $(STAMP)
 	$(BIN)/qpyota run scenarios/first_upgrade.yaml
@@ -30,9 +31,13 @@ test: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/pytest $(PARALLEL)
 	.ci/pythons
+	.ci/tutorials
 
 pythons: $(STAMP)
 	.ci/pythons
+
+tutorials: $(STAMP)
+	.ci/tutorials
 
 coverage: $(STAMP)
 	$(BIN)/pytest $(PARALLEL) --cov --cov-report=term $(addprefix --ignore=,$(SWEEPS))
