@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import base64
-import json
 import random
 import struct
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
+from sim.film.entries import END, Event, Ops, States, pack_events, pack_json
+
 SECTOR_BYTES = 4096
 PAGE_BYTES = 256
 PER_SECTOR = SECTOR_BYTES // PAGE_BYTES
 ERASED, OLD, NEW, TORN = 0, 1, 2, 3
 STATES = ("off", "booting", "running", "downloading", "applying", "succeeded", "failed")
-
-
-def block(kind: int, body: bytes) -> bytes:
-    return struct.pack("<IB", len(body), kind) + body
 
 
 @dataclass
@@ -33,19 +30,11 @@ class Op:
 
 
 def flash_block(ops: list[Op]) -> bytes:
-    count = len(ops)
-    columns = [("I", "n"), ("d", "t_us"), ("I", "first"), ("H", "pages"), ("B", "op"), ("B", "cls")]
-    body = struct.pack("<II", ops[0].device, count)
-    for code, name in columns:
-        body += struct.pack(f"<{count}{code}", *(getattr(op, name) for op in ops))
-    return block(2, body)
-
-
-def states_block(t_us: float, n: int, states: dict[int, int], *, whole: bool) -> bytes:
-    count = len(states)
-    body = struct.pack("<dII", t_us, n, count)
-    body += struct.pack(f"<{count}I", *states) + bytes(states.values())
-    return block(4 if whole else 3, body)
+    packed = Ops(ops[0].device)
+    for op in ops:
+        for column, value in zip(packed.columns, (op.n, op.t_us, op.first, op.pages, op.op, op.cls), strict=True):
+            column.append(value)
+    return packed.pack().packed()
 
 
 @dataclass
@@ -78,7 +67,7 @@ class Tape:
             self.events += events
             self.ops += chunk
             if events:
-                self.blocks.append(block(1, json.dumps(events).encode()))
+                self.blocks.append(pack_events([Event(*row) for row in events]).packed())
             for _, of_one in groupby(sorted(chunk, key=lambda op: (op.device, op.n)), key=lambda op: op.device):
                 self.blocks.append(flash_block(list(of_one)))
             changed = {device: dice.randrange(len(STATES)) for device in range(self.devices) if dice.random() < 0.5}
@@ -86,10 +75,10 @@ class Tape:
                 states[device] = state
             whole = tick % 50 == 0
             told = dict(enumerate(states)) if whole else changed
-            self.blocks.append(states_block(t_us, n, told, whole=whole))
+            self.blocks.append(States(t_us, n, told, whole).pack().packed())
             self.ticks.append((t_us, n, told))
             tick += 1
-        self.blocks.append(block(6, json.dumps({"verdict": "PASSED"}).encode()))
+        self.blocks.append(pack_json(END, {"verdict": "PASSED"}).packed())
 
     def _op(self, dice: random.Random, n: int, t_us: int) -> Op:
         device, sector = dice.randrange(self.devices), dice.randrange(self.sectors)

@@ -8,6 +8,10 @@
 export const PAGE_CLASSES = ["erased", "old", "new", "torn", "journal", "bad"];
 export const OPS = ["erase", "program", "torn erase", "torn program"];
 const EVENTS = 1, FLASH = 2, STATES = 3, ALL_STATES = 4, COUNTS = 5, END = 6;
+/** Up to so many devices every record of every device is an event. */
+const SMALL_FLEET = 200;
+/** Ends the name of a device's track in the cloud. */
+const CLOUD = "@cloud";
 const HEADER_BYTES = 5;
 const ROOM = 1024;
 
@@ -79,15 +83,19 @@ export class Film {
     this.head = head;
     /** @type {FilmEvent[]} */
     this.events = [];
+    this._numbers = new Map((head.devices ?? []).map((/** @type {any} */ one, /** @type {number} */ i) => [`${one.name}${CLOUD}`, i]));
     /** @type {Map<number, Columns>} */
     this.ops = new Map();
     /** @type {Tick[]} */
     this.ticks = [];
+    this._small = (head.devices ?? []).length <= SMALL_FLEET;
     /** @type {any[]} */
     this.counts = [];
     /** @type {any} */
     this.result = head.result ?? null;
     this.growing = Boolean(head.growing);
+    /** Why it broke off, for people; "" when it did not. */
+    this.failure = head.failure ?? "";
     /** The number of the last entry that is here, and the time that is known to have passed. */
     this.edge = 0;
     this.edge_us = 0;
@@ -128,17 +136,20 @@ export class Film {
     else if (kind === STATES || kind === ALL_STATES) this._takeStates(body.buffer, kind === ALL_STATES);
     else if (kind === COUNTS) {
       const counts = JSON.parse(new TextDecoder().decode(body));
-      this.counts.push(counts);
+      const last = this.counts[this.counts.length - 1];
+      if (!this._small && !(last?.t > counts.t)) this.counts.push(counts); // an earlier one came twice
       this.edge_us = Math.max(this.edge_us, counts.t);
     } else if (kind === END) {
       this.result = JSON.parse(new TextDecoder().decode(body));
+      this.edge_us = Math.max(this.edge_us, this.result.t ?? 0);
       this.growing = false;
     } else throw new Error(`a block of kind ${kind} is unknown; the page is older than the film`);
   }
 
   /** @param {any[][]} rows */
   _takeEvents(rows) {
-    for (const [n, t, device, seq, kind, data, say] of rows) {
+    for (const [n, t, number, seq, kind, data, say] of rows) {
+      const device = number < 0 ? (this._numbers.get(data.track) ?? -1) : number; // a device's side of the cloud is about it
       const event = { n, t, device, seq, kind, data, say };
       const last = this.events.at(-1);
       if (!last || last.n < n) this.events.push(event);
@@ -148,7 +159,18 @@ export class Film {
         this.events.splice(place, 0, event);
       }
       this._note(n, t, -1);
+      if (kind === "execution" && this._small) this._count(event);
     }
+  }
+
+  /** Of a small fleet every change of an execution is an event: finer counts than those of the groups. @param {FilmEvent} event */
+  _count({ t, n, data }) {
+    if (data.old === data.new) return;
+    const last = this.counts[this.counts.length - 1];
+    const of = { ...last?.jobs[data.job] };
+    if (data.old) of[data.old] = (of[data.old] ?? 1) - 1;
+    if (data.new) of[data.new] = (of[data.new] ?? 0) + 1;
+    this.counts.push({ t, n, jobs: { ...last?.jobs, [data.job]: of } });
   }
 
   /** @param {ArrayBuffer} body */

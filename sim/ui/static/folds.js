@@ -30,8 +30,8 @@ export function unpack(packed, into) {
 
 /** The flash of one device at a position: the class of every page, the erases of every sector. */
 export class FlashFold {
-  /** @param {Film} film @param {number} device */
-  constructor(film, device) {
+  /** @param {Film} film @param {number} device @param {FlashFold} [sibling] of the same device: they share keyframes */
+  constructor(film, device, sibling) {
     /** @type {FlashHead} */
     this.head = film.head.flash[device];
     this.film = film;
@@ -43,7 +43,7 @@ export class FlashFold {
     if (this.head.wear) unpack(this.head.wear, this.wear);
     /** How many operations are folded in. */
     this.done = 0;
-    this._keys = [{ done: 0, classes: this.classes.slice(), wear: this.wear.slice() }];
+    this._keys = sibling?._keys ?? [{ done: 0, classes: this.classes.slice(), wear: this.wear.slice() }];
   }
 
   /**

@@ -71,3 +71,13 @@ function ordinal(number) {
   const ending = number % 100 > 10 && number % 100 < 14 ? "th" : (["th", "st", "nd", "rd"][number % 10] ?? "th");
   return `${number}${ending}`;
 }
+
+/** JSON in lines, whether it comes as a value or as text; other text as it is. @param {unknown} text @returns {string} */
+export function pretty(text) {
+  if (typeof text !== "string") return JSON.stringify(text, null, 2);
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}

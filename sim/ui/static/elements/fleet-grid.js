@@ -8,7 +8,9 @@ import { inks, stateLook } from "../palette.js";
 import { Drawn, define } from "./base.js";
 
 const SIGN_FROM_CELL = 13;
-const CELL_MAX = 46;
+const CELL_MAX = 128;
+const NAME_FROM_CELL = 90;
+const SIGN_MAX = 54;
 const SAY_EVERY_MS = 1000;
 
 export class FleetGrid extends Drawn {
@@ -129,10 +131,13 @@ export class FleetGrid extends Drawn {
     context.fillRect(x, y, side, side);
     if (this._cell < SIGN_FROM_CELL) return;
     context.fillStyle = look.ink;
-    context.font = `${Math.round(this._cell * 0.7)}px system-ui, sans-serif`;
+    context.font = `${Math.min(SIGN_MAX, Math.round(this._cell * 0.7))}px system-ui, sans-serif`;
     context.textAlign = "center";
     context.textBaseline = "middle";
     context.fillText(look.sign, x + side / 2, y + side / 2 + 1);
+    if (this._cell < NAME_FROM_CELL) return;
+    context.font = "600 13px system-ui, sans-serif";
+    context.fillText(this._names[device], x + side / 2, y + side - 14, side - 10);
   }
 
   /** @param {CanvasRenderingContext2D} context @param {number} device */

@@ -2,15 +2,15 @@
  * Where each sector of a flash is drawn: partitions under one another, sectors in rows beside their names.
  *
  * Rules: pure geometry. The cell is the largest square that lets everything fit. Partitions that no entry of the film
- * touches take one row, however big they are: what happens gets the room.
+ * touches take one row together, however big they are: what happens gets the room.
  */
 
 const NAME_SIZE = 13;
 const LABEL_WIDTH = 138;
-const GAP = 7;
+const GAP = 6;
 const CELL_MAX = 28;
 const CELL_MIN = 4;
-const FOLDED_HEIGHT = 20;
+const FOLDED_HEIGHT = 15;
 
 /**
  * @typedef {import("../film.js").Partition} Partition
@@ -28,12 +28,19 @@ export function plan(flash, quiet, width, height) {
   const left = width < 420 ? 84 : LABEL_WIDTH;
   for (let cell = CELL_MAX; ; cell--) {
     const columns = columnsFor(cell, width - left);
+    /** @type {Room[]} */
     const rooms = [];
     let y = 2;
     for (const partition of all) {
       const first = partition.offset / flash.sector_bytes;
       const sectors = Math.ceil(partition.bytes / flash.sector_bytes);
       const folded = quiet(partition);
+      const above = rooms[rooms.length - 1];
+      if (folded && above?.folded) {
+        above.sectors += sectors;
+        above.partition = { ...above.partition, name: `${above.partition.name}, ${partition.name}`, bytes: above.partition.bytes + partition.bytes };
+        continue;
+      }
       const tall = folded ? FOLDED_HEIGHT : Math.max(NAME_SIZE + 5, Math.ceil(sectors / columns) * cell);
       rooms.push({ partition, first, sectors, folded, y, height: tall });
       y += tall + GAP;
@@ -92,22 +99,26 @@ export function size(bytes) {
   return bytes >= 1024 ? `${+(bytes / 1024).toFixed(1)} KiB` : `${bytes} B`;
 }
 
-/** Names beside the rows. @param {CanvasRenderingContext2D} context @param {Plan} where @param {{text: string, faint: string, line: string}} ink @param {number} width */
+/** Names beside the rows. @param {CanvasRenderingContext2D} context @param {Plan} where @param {{text: string, faint: string, line: string, panel: string}} ink @param {number} width */
 export function drawNames(context, where, ink, width) {
   context.textBaseline = "top";
   const small = where.left < LABEL_WIDTH;
   for (const room of where.rooms) {
     context.textAlign = "left";
     context.font = `600 ${small ? 11 : NAME_SIZE}px system-ui, sans-serif`;
-    context.fillStyle = room.folded ? ink.faint : ink.text;
-    context.fillText(room.partition.name, 0, room.y + 1, where.left - 8);
-    if (room.folded) {
+    context.fillStyle = ink.text;
+    if (!room.folded) context.fillText(room.partition.name, 0, room.y + 1, where.left - 8);
+    else {
       context.fillStyle = ink.line;
-      context.fillRect(where.left, room.y + 3, width - where.left - 2, FOLDED_HEIGHT - 8);
-      context.font = "11px system-ui, sans-serif";
-      context.fillStyle = ink.text;
-      context.fillText(`${size(room.partition.bytes)}, not touched`, where.left + 8, room.y + 3);
-    } else if (room.height > 2 * NAME_SIZE + 4) {
+      context.fillRect(where.left, room.y + 4, width - where.left - 2, FOLDED_HEIGHT - 7);
+      context.font = "12px system-ui, sans-serif";
+      const words = `not touched: ${room.partition.name} (${size(room.partition.bytes)})`;
+      context.fillStyle = ink.panel;
+      context.fillRect(where.left + 6, room.y, context.measureText(words).width + 8, FOLDED_HEIGHT);
+      context.fillStyle = ink.faint;
+      context.fillText(words, where.left + 10, room.y + 2);
+    }
+    if (!room.folded && room.height > 2 * NAME_SIZE + 4) {
       context.font = `${small ? 10 : 12}px system-ui, sans-serif`;
       context.fillStyle = ink.faint;
       context.fillText(size(room.partition.bytes), 0, room.y + NAME_SIZE + 4, where.left - 8);

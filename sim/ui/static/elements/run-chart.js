@@ -90,7 +90,7 @@ export class RunChart extends HTMLElement {
     this._plot?.destroy();
     const ink = inks();
     const axis = { stroke: ink.faint, grid: { stroke: ink.line, width: 1 }, ticks: { stroke: ink.line, width: 1 }, font: "13px system-ui, sans-serif" };
-    const bars = this._bars ? { paths: uPlot.paths.bars({ size: [0.9, 60], align: 1 }), points: { show: false } } : {};
+    const bars = this._bars ? { paths: uPlot.paths.bars({ size: [0.9, 60], align: 1 }), points: { show: false } } : { paths: uPlot.paths.stepped({ align: 1 }) };
     this._plot = new uPlot(
       {
         ...this._room(),

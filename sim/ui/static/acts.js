@@ -1,0 +1,111 @@
+/**
+ * What the user does to a run, at the position: in a run that is a film, a second future of it; in a served cloud, now.
+ *
+ * Rules: an act of a film is an injection (docs/film.md), the server makes the branch, and the page goes to it, to the
+ * very entry. What the server refuses is shown in its own words.
+ */
+
+/** @typedef {import("./app.js").Page} Page */
+
+/** How long the power stays off, and a link is gone, when a button says so. */
+const OFF_FOR = "5s";
+const LINK_GONE_FOR = "30s";
+/** A branch's film has a head once its process has begun; it is asked for so often and then given up. */
+const TRIES = 100;
+const AGAIN_MS = 150;
+
+/** @param {Page} page @param {Record<string, any>} injection */
+async function branch(page, injection) {
+  const { n } = page.player;
+  const { id } = await page.link.ask(`api/films/${page.filmId}/branch`, { injection: { n, ...injection } });
+  page.pair = [page.filmId, id];
+  await arrival(page, id);
+  await page.showFilm(id, n);
+  page.notice = `This is future ${id}, from entry ${n} on. Press play to see what becomes of it; “What if” shows both side by side.`;
+}
+
+/** @param {Page} page @param {number} id */
+async function arrival(page, id) {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await page.link.film(id);
+    } catch (error) {
+      if (tries === TRIES) throw error;
+      await new Promise((done) => setTimeout(done, AGAIN_MS));
+    }
+  }
+}
+
+/** @param {Page} page @param {() => Promise<unknown>} act */
+async function busy(page, act) {
+  page.set({ busy: true, notice: "" });
+  try {
+    await act();
+  } catch (error) {
+    page.notice = /** @type {Error} */ (error).message;
+  } finally {
+    page.set({ busy: false });
+  }
+}
+
+/** @param {Page} page */
+const named = (page) => page.film.head.devices[page.device].name;
+
+/** @param {Page} page */
+export function cutPower(page) {
+  const device = named(page);
+  return busy(page, () => (page.film.head.live
+    ? page.link.ask("api/orders", { do: "power", device, how: "cut" })
+    : branch(page, { device, what: "power_cut", off_for: OFF_FOR })));
+}
+
+/** @param {Page} page */
+export function dropLink(page) {
+  const device = named(page);
+  return busy(page, () => (page.film.head.live
+    ? page.link.ask("api/orders", { do: "net", device, how: "down" })
+    : branch(page, { device, what: "link_loss", for: LINK_GONE_FOR })));
+}
+
+/** One bit of the first byte of the chosen sector, else of what was written last. @param {Page} page */
+export function corruptByte(page) {
+  const flash = page.film.head.flash[page.device];
+  const last = flash ? page.scene.lastOf(page.device, page.player.n).op : null;
+  const address = !flash ? -1 : page.sector >= 0 ? page.sector * flash.sector_bytes : last ? last.first * flash.page_bytes : -1;
+  if (address < 0) return page.say("Choose a sector of the map first: a bit of its first byte is flipped.");
+  return busy(page, () => branch(page, { device: named(page), what: "flip_bit", address }));
+}
+
+/** @param {Page} page @param {Record<string, any>} job CreateJob's members */
+export async function createJob(page, job) {
+  page.set({ busy: true });
+  try {
+    if (page.film.head.live) await page.link.ask("api/jobs", job);
+    else await branch(page, { what: "create_job", ...job });
+    page.set({ making: false, formError: "", job: job.jobId });
+  } finally {
+    page.set({ busy: false });
+  }
+}
+
+/** Another film on one side of the comparison. @param {Page} page @param {number} side @param {number} id */
+export function compareWith(page, side, id) {
+  page.pair = page.pair.map((one, i) => (i === side ? id : one));
+  return loadPair(page);
+}
+
+/** Both films of the comparison, and in what they differ. @param {Page} page */
+export async function loadPair(page) {
+  const ids = page.link.listed.map((one) => one.id);
+  if (ids.length < 2) return;
+  if (page.pair[0] === page.pair[1]) page.pair = [ids[0], ids[ids.length - 1]];
+  page.diff = null;
+  page.render();
+  try {
+    await Promise.all(page.pair.map((id) => page.link.film(id)));
+    page.diff = await page.link.ask(`api/diff?a=${page.pair[0]}&b=${page.pair[1]}`);
+  } catch (error) {
+    page.notice = /** @type {Error} */ (error).message;
+  }
+  page.render();
+}

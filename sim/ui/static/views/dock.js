@@ -1,0 +1,56 @@
+/** The controls below every view: the scrubber, play and step, speed, and what can be done here. */
+import { html, nothing } from "../vendor/lit-html.js";
+import { corruptByte, cutPower, dropLink } from "../acts.js";
+import { CLASSES, SPEEDS } from "../player.js";
+
+/** @typedef {import("../app.js").Page} Page */
+
+const icon = {
+  play: html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M7 4l13 8-13 8z" /></svg>`,
+  pause: html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M6 4h4v16H6zM14 4h4v16h-4z" /></svg>`,
+  next: html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M5 4l10 8-10 8zM16 4h3v16h-3z" /></svg>`,
+  back: html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M19 4L9 12l10 8zM5 4h3v16H5z" /></svg>`,
+};
+
+/** @param {Page} page */
+export function dock(page) {
+  const { player, film } = page;
+  const on = player.playing || player.following;
+  return html`
+    <footer class="dock">
+      <film-scrubber id="scrubber" @scrub=${(/** @type {any} */ e) => player.seek(e.detail.t)}></film-scrubber>
+      <div class="controls">
+        <div class="group" role="group" aria-label="Play">
+          <button type="button" class="round" aria-label="Step back" @click=${() => player.step(true)}>${icon.back}</button>
+          <button type="button" id="play" class="round big" data-on=${String(on)} aria-label=${on ? "Pause" : "Play"} @click=${() => player.toggle()}>${on ? icon.pause : icon.play}</button>
+          <button type="button" class="round" aria-label="Step" @click=${() => player.step()}>${icon.next}</button>
+        </div>
+        <label class="field">Step
+          <select id="step-class" @change=${(/** @type {any} */ e) => (player.cls = e.target.value)}>
+            ${CLASSES.map((one) => html`<option value=${one.name} ?selected=${one.name === player.cls}>${one.label}</option>`)}
+          </select>
+        </label>
+        <label class="field">Speed
+          <select id="speed" @change=${(/** @type {any} */ e) => (player.speed = Number(e.target.value))}>
+            ${SPEEDS.map((speed) => html`<option value=${speed} ?selected=${speed === player.speed}>${speed} ×</option>`)}
+          </select>
+        </label>
+        <span id="entry" class="entry"></span>
+        ${film.growing && !player.following ? html`<button type="button" @click=${() => player.follow()}>Go to the edge</button>` : nothing}
+        <div class="group acts" role="group" aria-label="What if, from here">
+          <span class="acts-title">${film.head.live ? "Now" : "What if, here"}</span>
+          <button type="button" id="cut" class="danger" ?disabled=${page.busy} @click=${() => cutPower(page)}>Cut power <kbd>c</kbd></button>
+          <button type="button" id="drop" ?disabled=${page.busy} @click=${() => dropLink(page)}>Drop link</button>
+          ${film.head.live ? nothing : html`<button type="button" id="corrupt" ?disabled=${page.busy} @click=${() => corruptByte(page)}>Corrupt a byte</button>`}
+        </div>
+        ${page.link.listed.length > 1
+          ? html`<label class="field">Future
+              <select id="future" @change=${(/** @type {any} */ e) => page.showFilm(Number(e.target.value))}>
+                ${page.link.listed.map((one) => html`<option value=${one.id} ?selected=${one.id === page.filmId}>${page.nameOf(one)}</option>`)}
+              </select></label>`
+          : nothing}
+        ${page.link.connected ? nothing : html`<span class="chip failed" role="status">the server is gone; what is here can still be played</span>`}
+      </div>
+    </footer>
+  `;
+}
