@@ -170,7 +170,7 @@ class HttpPart:
 @dataclass(frozen=True, slots=True)
 class HttpFailure:
     """No answer: `reason` is `dns`, `refused`, `tls` or `reset`; a device's own radio adds `timeout`,
-    `dns_timeout` (no network to ask over) and `aborted` (the radio was switched off)."""
+    `lost` (no network any more), `dns_timeout` (none to ask over) and `aborted` (the radio was switched off)."""
 
     reason: str
 

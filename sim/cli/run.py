@@ -73,7 +73,7 @@ class _Keep:
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="MQTT port.  [default: any free one]")
 @click.option("--umqtt", type=click.Choice(["current", "2021", "upstream"]), help="MQTT client of all devices.")
 @click.option("--runtime", type=click.Choice(["greenlet", "micropython"]), help="What interprets the scripts.")
-@click.option("--generation", type=click.Choice(["G21", "G25"]), help="Firmware generation of all devices.")
+@click.option("--generation", type=click.Choice(["G21", "G25", "UNI"]), help="Firmware generation of all devices.")
 @click.option("--trace", type=click.Path(dir_okay=False, path_type=Path), help="Write the trace as JSON lines.")
 @click.option("--follow", metavar="DEVICE", help="Show what this device does, and no other.")
 @click.option("--store", type=click.Path(dir_okay=False, path_type=Path), help="Write a run file.")

@@ -87,7 +87,7 @@ class HttpLink(Link):
         super().lose()
         self._waiting = waiting
         if waiting is not None:
-            self.keep(self.radio.clock.after(SOCKET_TIMEOUT_US, self._give_up, waiting))
+            self.keep(self.radio.clock.after(SOCKET_TIMEOUT_US, self._give_up, waiting, "lost"))
 
     def _give_up(self, answer: simpy.Event, reason: str = "reset") -> None:
         if not answer.triggered:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -30,7 +30,10 @@ IMAGE_NAME_CHARS = 12  # a package has no more room for the name of a partition
 
 Method = Literal["full", "differential", "minimal"]
 ApplyKind = Literal["staged", "in_place"]
-Generation = Literal["G21", "G25"]
+Generation = Literal["G21", "G25", "UNI"]
+PORTS: tuple[Generation, ...] = ("G21", "G25")
+"""Generations of the vendor's port; the third is a work of its own, and does as the second where nothing is said."""
+
 LocalUse = Literal["works", "refused", "absent"]
 
 
@@ -280,7 +283,7 @@ def _wrong_methods(file: FamilyFile) -> Iterator[str]:
     methods, packages = file.methods.value, file.packages.value
     if not methods:
         yield "methods: must not be empty"
-    if set(file.fota.local.value) != set(get_args(Generation)):
+    if set(file.fota.local.value) != set(PORTS):
         yield "fota.local: says what each generation does"
     if ("minimal" in methods) != (file.mini is not None):
         yield "mini: is there exactly when methods has minimal"

@@ -16,6 +16,7 @@ from sim.device.board import Board
 from sim.device.console import Console
 from sim.device.http_link import HttpLink
 from sim.device.identity import DeviceIdentity
+from sim.device.keeping_link import KeepingLink
 from sim.device.life import Life
 from sim.device.model import ModelSpec, RadioSpec, Regions
 from sim.device.model_file import Generation
@@ -198,10 +199,8 @@ class Module:
         return self.radio.http()
 
     def patient_http(self) -> HttpLink:
-        """A connection that waits for a server that falls silent in its answer."""
-        link = self.radio.http()
-        link.patience_us = None
-        return link
+        """A connection that waits for a server that falls silent in its answer, and keeps what came before the end."""
+        return KeepingLink(self.radio)
 
     @property
     def staging_mounted(self) -> bool:

@@ -96,8 +96,9 @@ class MqttLink(Link):
         rest, self._rest = self._rest, None
         if rest is not None:
             rest.settle()
+        receive = self._receive
         super().lose()
-        self._rest = rest
+        self._rest, self._receive = rest, receive  # it may still be told that the broker closed
 
     # -- what a rest asks of it
 

@@ -28,7 +28,7 @@ class RunOptions:
     port: int = 0
     umqtt: Literal["current", "2021", "upstream"] | None = None
     runtime: Literal["greenlet", "micropython"] | None = None
-    generation: Literal["G21", "G25"] | None = None
+    generation: Literal["G21", "G25", "UNI"] | None = None
 
     def replay(self, scenario: str, seed: int, settings: Sequence[str] = ()) -> str:
         """The command that repeats this run; `scenario` as the user named it, `seed` and `settings` as used."""

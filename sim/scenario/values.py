@@ -238,7 +238,7 @@ BucketName = Annotated[str, AfterValidator(matching(BUCKET_PATTERN, "a bucket na
 S3Url = Annotated[S3Object, BeforeValidator(parse_s3_url), TEXT]
 JobDocument = Annotated[str, BeforeValidator(_document), ANYTHING]
 RuntimeName = Literal["greenlet", "micropython"]
-Generation = Literal["G21", "G25"]
+Generation = Literal["G21", "G25", "UNI"]
 UmqttProfile = Annotated[Literal["current", "2021", "upstream"], BeforeValidator(_text)]
 
 

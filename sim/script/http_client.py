@@ -38,7 +38,7 @@ class Manners:
 
 G21 = Manners(255, None, tells_timeouts=False, hands_out_redirects=False, checks_ca=False)
 G25 = Manners(2048, 20, tells_timeouts=True, hands_out_redirects=True, checks_ca=True)
-MANNERS = {"G21": G21, "G25": G25}
+MANNERS = {"G21": G21, "G25": G25, "UNI": G25}
 
 
 @dataclass(slots=True)

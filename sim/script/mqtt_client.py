@@ -20,6 +20,9 @@ from sim.script.runtime import ScriptRuntime
 
 PLAIN_PORT, TLS_PORT = 1883, 8883
 KEEPALIVE_MINIMUM_S = 5
+UNI_KEEPALIVE_S = 60
+"""What UniRTOS takes when a script says nothing."""
+
 ANSWER_TIMEOUT_US = 5_000_000
 ANSWER_POLL_US = {"2021": 1_000_000, "current": 500_000, "upstream": 500_000}
 PUBLISH_CPU_US = 5_000
@@ -53,12 +56,14 @@ class MqttClient:
 
     def __init__(
         self, client_id: Any, server: str, port: int = 0, user: str | None = None, password: str | None = None,
-        keepalive: int = 0, ssl: bool = False, ssl_params: dict[str, str] | None = None, reconn: bool = True,
+        keepalive: int | None = None, ssl: bool = False, ssl_params: dict[str, str] | None = None, reconn: bool = True,
         version: int = 4, pingmaxnum: int = 0, **newer: Any,
     ) -> None:  # fmt: skip
         """`newer`: manage and ipvtype, from 2025 on."""
         if unknown := set(newer) - ({"manage", "ipvtype"} if self._rt.profile.mqtt_client == "current" else set()):
             raise TypeError(f"unexpected keyword argument '{sorted(unknown)[0]}'")
+        if keepalive is None:
+            keepalive = UNI_KEEPALIVE_S if self._rt.profile.generation == "UNI" else 0
         if keepalive != 0 and keepalive < KEEPALIVE_MINIMUM_S:
             raise ValueError("inport parameter error : keepalive >= 5S")
         self.client_id, self.server = _text(client_id), server

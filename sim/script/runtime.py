@@ -34,7 +34,7 @@ from sim.script.terminal import Terminal, device_traceback
 
 UmqttProfile = Literal["current", "2021", "upstream"]
 DictOrder = Literal["insertion", "scrambled"]
-MQTT_CLIENTS: Mapping[Generation, UmqttProfile] = {"G21": "2021", "G25": "current"}
+MQTT_CLIENTS: Mapping[Generation, UmqttProfile] = {"G21": "2021", "G25": "current", "UNI": "current"}
 P = ParamSpec("P")
 T = TypeVar("T")
 

@@ -36,6 +36,7 @@ _FAILURES: dict[str, tuple[type[Exception], str]] = {
     "tls": (RuntimeError, "Connect Failed"),
     "reset": (RuntimeError, "Connect Failed"),
     "aborted": (RuntimeError, "Connect Failed"),
+    "lost": (ValueError, "[Errno 110] ETIMEDOUT"),
     "timeout": (ValueError, "[Errno 110] ETIMEDOUT"),
 }
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -64,16 +65,19 @@ class AppSite(Site, Protocol):
 @dataclass(frozen=True, slots=True)
 class Downloader:
     """What differs between the generations: how much of the state file it reads back (None: all), whether a redirect
-    is an exception, whether it waits for a server that falls silent."""
+    is an exception, whether it waits for a server that falls silent, and keeps what came before the network went;
+    whether it counts what came against Content-Length."""
 
     stat_limit_bytes: int | None
     redirect_raises: bool
     patient: bool
+    counts: bool = False
 
 
 G21 = Downloader(STAT_LIMIT_BYTES, redirect_raises=True, patient=True)
 G25 = Downloader(None, redirect_raises=False, patient=False)
-DOWNLOADERS: Mapping[str, Downloader] = {"G21": G21, "G25": G25}
+UNI = Downloader(None, redirect_raises=False, patient=False, counts=True)
+DOWNLOADERS: Mapping[str, Downloader] = {"G21": G21, "G25": G25, "UNI": UNI}
 
 
 def download_file(
@@ -108,6 +112,9 @@ def download_file(
         note_file(mounts, prefix, Entry(url=url, name=file_name, total_size=UNKNOWN), how)
         yield from site.flash_time()
     yield from _write(site, staged, answer.body, "w" if entry is None else "a")
+    if how.counts and answer.broken:
+        site.trace("app.refused", file=file_name, status=answer.status)
+        return -1
     size_bytes = mounts.stat(staged)[1]
     note_file(mounts, prefix, Entry(url=url, name=file_name, total_size=size_bytes), how)
     yield from site.flash_time()

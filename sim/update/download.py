@@ -42,6 +42,7 @@ _FAILURES = {
     "refused": HTTP_CONNECT,
     "tls": HTTP_CONNECT,
     "reset": HTTP_CLOSED,
+    "lost": HTTP_CLOSED,
     "timeout": HTTP_READ_TIMEOUT,
     "aborted": HTTP_CONTEXT,
 }

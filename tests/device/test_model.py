@@ -303,7 +303,7 @@ WRONG: list[tuple[Place, Any, str]] = [
     (("fota", "blocking", "value"), "yes", r"fota.blocking.value: Input should be a valid boolean"),
     (("part",), "w25q128", r"part: there is no flash part 'w25q128'; known: .*w25q64jv"),
     (("series",), REMOVE, r"ecx00u.yaml: series: Field required"),
-    (("generation", "value"), "G23", r"generation.value: Input should be 'G21' or 'G25'"),
+    (("generation", "value"), "G23", r"generation.value: Input should be 'G21', 'G25' or 'UNI'"),
     (("apply", "kind", "value"), "copied", r"apply.kind.value: Input should be 'staged' or 'in_place'"),
     (("apply", "kind", "value"), "in_place", r"apply.block: 65536 bytes when staged, and only then"),
     (("apply", "block", "value"), "32KiB", r"apply.block: 65536 bytes when staged, and only then"),

@@ -629,3 +629,128 @@ def test_2_1_the_length_of_a_url_is_limited_by_family(run, model, limit):
     )
     assert codes(script)[0] == (711 if limit else 723)
     assert (script.kinds("http") == []) is (limit is not None)
+
+
+# -- the third generation, UniRTOS
+
+
+def uni(run, main, **more):
+    return run(main, generation="UNI", **more)
+
+
+@pytest.mark.parametrize("model", ["EG915U", "EC600NCNLC"])
+def test_2_1_uni_returns_at_once_on_every_family_and_resets_a_quarter_of_a_second_after_success(run, upgrade, model):
+    packages, new = upgrade(model)
+    script = uni(
+        run,
+        upgrading(model).replace("callback=print", "callback=lambda told: print('told', told)"),
+        model=model,
+        objects={"a.pack": packages[0]},
+        seconds=300,
+    )
+    assert script.printed[1] == "0 False"
+    assert "told [2, 100]" in script.printed
+    told_us = script.times_us("print")[script.printed.index("told [2, 100]")]
+    assert script.times_us("reset")[0] - told_us == 250_000
+    assert "still here" not in script.printed
+    assert script.printed[-1] == new
+
+
+def test_2_1_uni_tells_a_slow_callback_only_the_newest(run, upgrade):
+    main = f"""
+        import fota, utime
+        def tell(told):
+            print(told)
+            utime.sleep(2)
+        fota(reset_disable=1).httpDownload(url1='{OPEN}a.pack', callback=tell)
+        utime.sleep(30)
+    """
+    objects = {"a.pack": upgrade("EG915U")[0][0]}
+    told = uni(run, main, objects=objects).printed
+    assert told[-1] == "[2, 100]"
+    assert "[0, 100]" not in told
+    every = run(main, objects=objects, generation="G25").printed
+    assert len(told) < len(every)
+
+
+@pytest.mark.parametrize(("chars", "code"), [(255, 723), (256, 711)])
+def test_2_1_uni_rejects_addresses_of_256_characters(run, chars, code):
+    script = uni(
+        run, f"import fota, utime\nprint(fota().httpDownload(url1='{OPEN.ljust(chars, 'x')}'))\nutime.sleep(20)"
+    )
+    assert (script.printed, codes(script)) == (["-1" if code == 711 else "0"], [code])
+
+
+UNI_CALL = """
+    import fota, utime
+    print(fota(reset_disable=1).httpDownload(url1='{url}', callback=lambda told: told[0] != 1 and print(told){words}))
+    utime.sleep(90)
+"""
+REDIRECTED = f"{{redirected: {{bucket: open, key: a.pack, to: '{OPEN}b.pack', status: 302}}}}"
+LOOPED = REDIRECTED.replace("b.pack", "a.pack")
+
+
+@pytest.mark.parametrize(("faults", "end"), [(REDIRECTED, "[2, 100]"), (LOOPED, "[-1, 723]")])
+def test_2_1_uni_follows_redirects_but_not_for_ever(run, upgrade, faults, end):
+    package = upgrade("EG915U")[0][0]
+    script = uni(
+        run, UNI_CALL.format(url=OPEN + "a.pack", words=""), objects={"a.pack": b"x", "b.pack": package}, faults=faults,
+        seconds=110,
+    )  # fmt: skip
+    assert script.printed == ["0", end]
+
+
+@pytest.mark.parametrize(("seconds", "end"), [(50, "[2, 100]"), (70, "[-1, 722]")])
+def test_2_1_uni_waits_a_minute_for_a_silent_server(run, upgrade, seconds, end):
+    stall = f"{{stalled: {{bucket: open, key: a.pack, after: 40KiB, for: {seconds}s, times: 1}}}}"
+    objects = {"a.pack": upgrade("EG915U")[0][0]}
+    main = UNI_CALL.format(url=OPEN + "a.pack", words="")
+    assert uni(run, main, objects=objects, faults=stall, seconds=110).printed == ["0", end]
+    assert sorted(run(main, objects=objects, faults=stall, seconds=110, generation="G25").printed) == [
+        "-1",
+        "[-1, 722]",
+    ]
+
+
+@pytest.mark.parametrize("status", [204, 404, 500])
+def test_2_1_uni_takes_no_answer_but_a_good_one_with_something_in_it(run, status):
+    refused = f"{{http_status: {{bucket: open, key: a.pack, status: {status}}}}}" if status != 204 else ""
+    script = uni(
+        run, UNI_CALL.format(url=OPEN + "a.pack", words=""), objects={"a.pack": b""}, faults=refused, seconds=30
+    )
+    assert len(codes(script)) == 1
+    assert script.kinds("update.requested") == []
+
+
+def test_2_1_uni_has_words_of_its_own_and_refuses_a_second_call(run, upgrade):
+    from sim.cloud.things import Things
+
+    words = ", header={'X-Mine': 1}, public_key='k', mode=0, ssl_params={'ca': open('/usr/ca.pem').read()}"
+    main = UNI_CALL.format(url=OPEN + "a.pack", words=words) + "    print('never')\n"
+    main = main.replace("utime.sleep(90)", f"print(fota().httpDownload(url1='{OPEN}a.pack'))\n    utime.sleep(30)")
+    objects = {"a.pack": upgrade("EG915U")[0][0]}
+    asked = []
+    script = uni(
+        run, "import utime\nutime.sleep(1)", objects=objects, files={"ca.pem": Things(3).authority_pem}, seconds=8
+    )
+    http = script.device.radio.network.http
+    script.device.radio.network.http = lambda device, request, take: (
+        asked.append(request) or http(device, request, take)
+    )
+    script.device.radio.network.foresee = lambda *_: None
+    script.device.mounts.write("/usr/main.py", "\n".join(line[4:] for line in main.splitlines()).encode())
+    script.device.reset("by hand")
+    script.run(40)
+    assert script.printed[:3] == ["0", "-1", "[2, 100]"]
+    assert {request.headers["X-Mine"] for request in asked} == {"1"}
+    script = run(UNI_CALL.format(url=OPEN + "a.pack", words=", mode=0"), generation="G25")
+    assert [error for _, error, _ in script.tracebacks] == ["TypeError"]
+
+
+def test_2_1_uni_checks_the_server_when_it_is_given_a_ca(run, upgrade):
+    script = uni(
+        run,
+        UNI_CALL.format(url=OPEN + "a.pack", words=", ssl_params={'ca': 'none'}"),
+        objects={"a.pack": upgrade("EG915U")[0][0]},
+    )
+    assert script.printed == ["0", "[-1, 716]"]

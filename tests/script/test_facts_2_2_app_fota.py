@@ -580,3 +580,73 @@ print(a.download(OPEN + 'a.bin', '/usr/a.bin'), utime.ticks_diff(utime.ticks_ms(
         faults=slow("a.bin", "1KiB/s"),
     )
     assert script.printed == ["0 True"]
+
+
+# -- the network goes in the middle of a body
+
+
+GOES = """
+start = utime.time()
+try:
+    print(a.download(OPEN + 'big.bin', '/usr/big.bin'))
+    print(stat()[0]['total_size'], size('/usr/.updater/usr/big.bin'))
+except Exception as e:
+    print(type(e).__name__, 'ETIMEDOUT' in str(e))
+print(utime.time() - start)
+"""
+LOSS = "{link_loss: {device: dut, when: {at: 10200ms}, for: 60s}}"
+
+
+@pytest.mark.parametrize("rate", [None, "10KiB/s"])
+def test_2_2_what_g21_had_received_when_the_signal_went_counts_as_the_whole_file(run, rate):
+    """Of an answer that is on the air at its own rate (160 kB/s here), and of one that its server sends slowly."""
+    body = bytes(range(256)) * (1200 if rate is None else 400)
+    script = run(
+        staging("while utime.ticks_ms() < 9000:\n    utime.sleep_ms(10)\n" + GOES),
+        objects={"big.bin": body},
+        faults=LOSS + ("" if rate is None else ", " + slow("big.bin", rate)),
+        generation="G21",
+        seconds=120,
+    )
+    assert script.printed[0] == "0"
+    told, there = map(int, script.printed[1].split())
+    assert told == there
+    assert 4096 < there < len(body)
+    assert script.device.mounts.read("/usr/.updater/usr/big.bin") == body[:there]
+    assert int(script.printed[2]) >= 20
+
+
+def test_2_2_g25_tells_a_time_out_when_the_signal_goes(run):
+    script = run(
+        staging("while utime.ticks_ms() < 9000:\n    utime.sleep_ms(10)\n" + GOES),
+        objects={"big.bin": bytes(300_000)},
+        faults=LOSS,
+        generation="G25",
+        seconds=120,
+    )
+    assert script.printed[0] == "ValueError True"
+    assert "big.bin" not in script.device.mounts.listdir("/usr/.updater/usr")
+
+
+# -- the third generation
+
+
+def test_2_2_uni_counts_what_came_against_content_length_and_goes_on_there(run):
+    main = staging("""
+print(a.download(OPEN + 'a.py', '/usr/a.py'), stat()[0]['total_size'])
+print(a.download(OPEN + 'a.py', '/usr/a.py'), stat()[0]['total_size'])
+""")
+    cut = "{truncated: {bucket: open, key: a.py, after: 7B, times: 1}}"
+    script = run(main, objects=FILES, faults=cut, generation="UNI")
+    assert script.printed == ["-1 unknown", "0 16"]
+    assert ranges(script) == ["bytes=0-", "bytes=7-"]
+
+
+def test_2_2_the_newest_take_an_external_flash_and_without_the_chip_files_go_where_they_went(run):
+    main = staging("""
+b = app_fota.new(ext_enable=1, spi_port=1, spi_clk=2, dl_location=0)
+print(b.download(OPEN + 'a.py', '/usr/a.py'), size('/usr/.updater/usr/a.py'))
+""")
+    assert run(main, objects=FILES, generation="UNI").printed == ["0 16"]
+    for generation in ("G21", "G25"):
+        assert [error for _, error, _ in run(main, objects=FILES, generation=generation).tracebacks] == ["TypeError"]

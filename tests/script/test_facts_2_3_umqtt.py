@@ -74,6 +74,16 @@ def test_2_3_none_at_all_and_five_are_taken(run, keepalive):
     assert run(f"from umqtt import MQTTClient\nMQTTClient('dut', 'h', keepalive={keepalive})").tracebacks == []
 
 
+@pytest.mark.parametrize(("generation", "keepalive"), [("G21", 0), ("G25", 0), ("UNI", 60)])
+def test_2_3_uni_has_a_keepalive_of_a_minute_when_a_script_says_none(run, spy, generation, keepalive):
+    hellos, _ = spy
+    run(
+        "from umqtt import MQTTClient\nMQTTClient('dut', 'iot.amazonaws.com', ssl=True).connect()",
+        generation=generation,
+    )
+    assert [hello.keepalive_s for hello in hellos] == [keepalive]
+
+
 def test_2_3_the_arguments_have_the_vendors_order(run):
     script = run(
         "from umqtt import MQTTClient\n"

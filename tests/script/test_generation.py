@@ -37,6 +37,7 @@ def profile(folder: Path, model: str, entry: str = "", **options: Any) -> tuple[
         ("BG95", ", generation: G25", {}, ("G25", "current")),
         ("EG915U", ", generation: G21, umqtt: current", {}, ("G21", "current")),
         ("EG915U", ", generation: G21", {"generation": "G25"}, ("G25", "current")),
+        ("EG915U", ", generation: UNI", {}, ("UNI", "current")),
         ("EG915U", ", umqtt: upstream", {"generation": "G21"}, ("G21", "upstream")),
         ("EG915U", "", {"umqtt": "2021"}, ("G25", "2021")),
     ],

@@ -12,11 +12,19 @@ from sim.script.runtime import ScriptRuntime
 from sim.update.app_files import apply_staged
 from sim.update.backup import update_checksum
 
+EXTERNAL = frozenset({"ext_enable", "spi_port", "spi_clk", "dl_location"})
+
 
 def make(rt: ScriptRuntime) -> ModuleType:
+    generation = rt.profile.generation
+
     class new:  # noqa: N801 - the device's name
-        def __init__(self) -> None:
-            if rt.profile.generation == "G25":
+        def __init__(self, **chip: Any) -> None:
+            """`chip`: an external flash, which the newest take files to. None is wired to these modules, so they go
+            where they go without it."""
+            if unknown := sorted(set(chip) - (EXTERNAL if generation == "UNI" else set())):
+                raise TypeError(f"unexpected keyword argument '{unknown[0]}'")
+            if generation != "G21":
                 self.app_fota_pkg_mount = rt.imports.import_name("app_fota_mount").AppFotaPkgMount()
             rt.flash(rt.module.mount_staging)
 

@@ -5,7 +5,8 @@ it blocks, G21 keeps the interpreter's lock: no thread goes on and no callback i
 minimal upgrade, of which no callback hears. What the family cannot do is refused at once, with -1.
 
 A callback gets one list: [1, percent] for each piece, [0, 100] when the package is verified, [2, 100] when the request
-to the updater is written, [-1, error number] when it failed. See ADR 0067 for the order.
+to the updater is written, [-1, error number] when it failed. See ADR 0067 for the order, and fota_uni.py for what
+UniRTOS does in another way.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from sim.device import ftp
 from sim.kernel.clock import Story
 from sim.script.modules.fota_local import give_local
+from sim.script.modules.fota_uni import WORDS, UniSite
 from sim.script.modules.thread import system_heap_free
 from sim.script.runtime import ScriptRuntime
 from sim.update.download import HTTP_BUSY, HTTP_MEMORY, HTTP_UNKNOWN, HTTP_URL
@@ -34,7 +36,9 @@ IP_TYPES = (0, 1, 2)
 
 
 def make(rt: ScriptRuntime) -> type:
-    traits = rt.module.model.fota
+    traits, generation = rt.module.model.fota, rt.profile.generation
+    returns_at_once = not traits.blocking or generation == "UNI"
+    words = WORDS if generation == "UNI" else frozenset()
 
     class fota:  # noqa: N801 - the device's name
         _only: Any = None
@@ -42,6 +46,7 @@ def make(rt: ScriptRuntime) -> type:
         _cancelled = False
         _local: Any = None
         _callback: Callable[[Any], object] | None = None
+        _untold: list[int] | None = None
 
         def __new__(cls, **_options: Any) -> fota:
             if cls._only is None:
@@ -62,23 +67,27 @@ def make(rt: ScriptRuntime) -> type:
             url1: str | None = None,
             url2: str | None = None,
             callback: Callable[[Any], object] | None = None,
+            **more: Any,
         ) -> int:
+            """`more`: the words of UniRTOS."""
             rt.me()
+            if unknown := sorted(set(more) - words):
+                raise TypeError(f"unexpected keyword argument '{unknown[0]}'")
             urls = [_text(url1 if url1 is not None else "")] + ([] if url2 is None else [_text(url2)])
             self._callback = callback if callback is not None else self._callback
             try:
-                story = self._begin(urls)
+                story = self._begin(urls, more)
             except UpdateFailed as failure:
                 return _refused(rt, failure)
             self._busy, self._cancelled = True, False
             if self._local is not None:
                 self._local.forget()
-            if not traits.blocking:
+            if returns_at_once:
                 rt.module.life.spawn(story)
                 return 0
-            return int(rt.run_alone(story) if rt.profile.generation == "G21" else rt.run(story))
+            return int(rt.run_alone(story) if generation == "G21" else rt.run(story))
 
-        def _begin(self, urls: list[str]) -> Story:
+        def _begin(self, urls: list[str], more: dict[str, Any]) -> Story:
             """What these addresses mean here. UpdateFailed in the same instant when that is nothing."""
             if self._busy:
                 raise UpdateFailed(HTTP_BUSY, "a download is running already")
@@ -86,9 +95,10 @@ def make(rt: ScriptRuntime) -> type:
                 if not traits.ftp or len(urls) > 1 or not ftp.ADDRESS.fullmatch(urls[0]):
                     raise UpdateFailed(HTTP_URL, "not an address that this family takes")
                 return self._update(lambda progress: ftp.install_by_ftp(rt.module, urls[0], progress), self._tell)
+            site: Any = UniSite(rt.module, urls, more) if generation == "UNI" else rt.module
             method: Method = choose(rt.module, urls)
             tell = self._tell if method.calls_back else _nobody
-            return self._update(lambda progress: method.begin(rt.module, urls, progress), tell)
+            return self._update(lambda progress: method.begin(site, urls, progress), tell)
 
         def _update(self, begin: Callable[[Callable[[int], None]], Story], tell: Callable[[int, int], None]) -> Story:
             def progress(percent: int) -> None:
@@ -114,10 +124,17 @@ def make(rt: ScriptRuntime) -> type:
             return 0
 
         def _tell(self, status: int, progress: int) -> None:
-            if self._callback is not None:
-                rt.callback(self._hear, [status, progress])
+            if self._callback is None:
+                return
+            if self._untold is not None:
+                self._untold[:] = status, progress
+                return
+            told = [status, progress]
+            if rt.callback(self._hear, told) and generation == "UNI":
+                self._untold = told
 
         def _hear(self, told: list[int]) -> None:
+            self._untold = None
             if self._callback is not None:
                 self._callback(told)
 

@@ -20,7 +20,7 @@ SECTOR_BYTES = 4096
 
 def give_local(rt: ScriptRuntime, kind: Any) -> None:
     """Give the class `kind` what this firmware has of it."""
-    use = rt.module.model.fota.local[rt.profile.generation]
+    use = rt.module.model.fota.local.get(rt.profile.generation, rt.module.model.fota.local["G25"])
     if use == "absent":
         return
     package = kind._local = _LocalPackage(rt)
