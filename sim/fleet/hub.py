@@ -226,7 +226,7 @@ class Hub:
             view = (end.firmware, end.boots, end.bricked, end.files.__getitem__, end.up_bytes, end.down_bytes)
             devices[name] = DeviceView(*view)
         counts = {status.value: number for status, number in world.account.jobs.counts().items()}
-        jobs = {job_id: job_view(world, job_id) for job_id in world.account.job_ids}
+        jobs = {job_id: job_view(world.account, job_id) for job_id in world.account.job_ids}
         names = Namespace(FleetView(devices), jobs, Counts(counts), {})
         return RunResult(
             scenario=scenario.name,

@@ -117,6 +117,10 @@ class Clock:
         at_us = self.env.peek()
         return None if at_us == simpy.core.Infinity else int(at_us)
 
+    def step(self) -> None:
+        """In memory: let the next event happen, and time go on to it."""
+        self.env.step()
+
     def run_through(self, until_us: int) -> None:
         """In memory: let all of the time to `until_us` pass, that instant and what it brings about included."""
         step, peek = self.env.step, self.env.peek

@@ -37,7 +37,12 @@ class DeviceFault:
         self.done = False
 
     def __str__(self) -> str:
-        return f"{self.kind} of {self._module.name} when {self._trigger}"
+        return f"{self.kind} of {self.device} when {self._trigger}"
+
+    @property
+    def device(self) -> str:
+        """Name of the device that is struck."""
+        return self._module.name
 
     def arm(self, watchers: Watchers) -> None:
         """Start to watch."""
@@ -60,15 +65,23 @@ def device_faults(
     scenario: Scenario, devices: Mapping[str, Module], places: Places, seed: int
 ) -> Iterator[DeviceFault]:
     """The faults of a scenario that happen to devices, one for each device that is struck."""
-    for number, fault in enumerate(scenario.faults):
-        drawn, body = Drawn(seed, number), getattr(fault, fault.kind)
-        if fault.on_devices is not None:
-            for name in filter(devices.__contains__, struck(scenario, number, seed)):
-                yield DeviceFault(fault.kind, devices[name], body, body.when, drawn)
-        elif isinstance(body, BrokerDown | CellOutage):
-            when = When.model_validate({"at": f"{body.at_us}us"})
-            for name in _in_cell(body, places, drawn) if isinstance(body, CellOutage) else devices:
-                yield DeviceFault(fault.kind, devices[name], body, when, drawn)
+    for number in range(len(scenario.faults)):
+        yield from numbered_fault(scenario, number, devices, places, seed)
+
+
+def numbered_fault(
+    scenario: Scenario, number: int, devices: Mapping[str, Module], places: Places, seed: int
+) -> Iterator[DeviceFault]:
+    """Fault `number` of a scenario, from 0, on each device that it strikes; nothing where it strikes a server."""
+    fault = scenario.faults[number]
+    drawn, body = Drawn(seed, number), getattr(fault, fault.kind)
+    if fault.on_devices is not None:
+        for name in filter(devices.__contains__, struck(scenario, number, seed)):
+            yield DeviceFault(fault.kind, devices[name], body, body.when, drawn)
+    elif isinstance(body, BrokerDown | CellOutage):
+        when = When.model_validate({"at": f"{body.at_us}us"})
+        for name in _in_cell(body, places, drawn) if isinstance(body, CellOutage) else devices:
+            yield DeviceFault(fault.kind, devices[name], body, when, drawn)
 
 
 def nobody_struck(scenario: Scenario, places: Places, seed: int) -> Iterator[str]:

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
@@ -90,6 +91,13 @@ def _report_finding(document: Document, place: Place, message: str, offset: int)
     document.report(place, message, on_key=offset < 0, offset=offset if offset >= 0 else -1 - offset)
 
 
+def matrix_settings(path: Path) -> list[tuple[Setting, ...]]:
+    """What to set for each combination of the file's matrix; of none, and where it cannot be read, one that sets
+    nothing."""
+    document, data = read_whole(path, _text)
+    return [()] if document.unreadable else list(product(*settings_of(data)))
+
+
 def has_choices(path: Path, settings: Sequence[Setting] = ()) -> bool:
     """Whether there are several runs in the file, as its matrix with these settings says; it is not checked further."""
     document, data = read_whole(path, _text)
@@ -102,7 +110,8 @@ def scenario_of(data: Mapping[str, Any], source: Path) -> Scenario:
         scenario = Scenario.model_validate(data, context={"source": source})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise SpecError(f"{'.'.join(map(str, first['loc']))}: {_worded(first)}") from None
+        place = tuple(step for step in first["loc"] if step not in SHAPES)
+        raise SpecError(f"{'.'.join(map(str, place))}: {_worded(first, place)}") from None
     for place, message, _ in _Names(data, source.parent).problems():
         raise SpecError(f"{'.'.join(map(str, place))}: {message}")
     return scenario
@@ -158,16 +167,17 @@ def _report_invalid(document: Document, detail: ErrorDetails, kind: Any = Scenar
     if detail["type"] == "too_short" and detail["input"]:
         return  # pydantic's echo of wrong items, which are told themselves
     if detail["type"] == "extra_forbidden":
-        known = _known_keys(kind, place[:-1])
-        hint = suggest(str(place[-1]), known) or f"; there are {', '.join(known)}"
-        document.report(place, f"unknown key {str(place[-1])!r}{hint}", on_key=True)
+        document.report(place, _worded(detail, place, kind), on_key=True)
     elif detail["type"] == "missing":
         document.report(place[:-1], f"key {str(place[-1])!r} is missing", on_key=True)
     else:
-        document.report(place, _worded(detail))
+        document.report(place, _worded(detail, place))
 
 
-def _worded(detail: ErrorDetails) -> str:
+def _worded(detail: ErrorDetails, place: Place, kind: Any = Scenario) -> str:
+    if detail["type"] == "extra_forbidden":
+        known = _known_keys(kind, place[:-1])
+        return f"unknown key {str(place[-1])!r}" + (suggest(str(place[-1]), known) or f"; there are {', '.join(known)}")
     if detail["input"] is None:
         return "a value is missing here"
     if detail["type"] == "value_error":

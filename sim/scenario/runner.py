@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from sim.cloud.account import TRACK_SUFFIX
+from sim.cloud.account import TRACK_SUFFIX, Account
 from sim.device.module import Module
 from sim.device.peek import installed_version, read_file
 from sim.kernel.garbage import rare_collections
@@ -163,19 +163,20 @@ def _notes(world: World, tally: Tally) -> Iterator[str]:
 def namespace(world: World, costs: Sequence[Cost] = (), seen: Mapping[str, SeenView] | None = None) -> Namespace:
     """What a run has come to, as `expect` lines see it; `costs` and `seen` are what was counted on the way."""
     taken = {(cost.job, cost.device): cost for cost in costs}  # of several attempts, the last
-    jobs = {job_id: job_view(world, job_id, taken) for job_id in world.account.job_ids}
+    jobs = {job_id: job_view(world.account, job_id, taken) for job_id in world.account.job_ids}
     devices = {name: _device_view(module) for name, module in world.devices.items()}
     counts = {status.value: number for status, number in world.account.jobs.counts().items()}
     hosts = {host.name: _host_view(host) for host in world.hosts}
     return Namespace(FleetView(devices), jobs, Counts(counts), hosts, seen or {})
 
 
-def job_view(world: World, job_id: str, costs: Mapping[tuple[str, str], Cost] | None = None) -> JobView:
-    progress = world.account.jobs.progress(job_id)
+def job_view(account: Account, job_id: str, costs: Mapping[tuple[str, str], Cost] | None = None) -> JobView:
+    """A job as it stands, with what its ended executions cost; DELETED where there is none of this id."""
+    progress = account.jobs.progress(job_id)
     if progress is None:
         return JobView({})
     executions = {}
-    for execution in world.account.jobs.executions(job_id):
+    for execution in account.jobs.executions(job_id):
         status, cost = execution.status.value, (costs or {}).get((job_id, execution.thing))
         ended = cost is not None and cost.status == status
         executions[execution.thing] = ExecutionView(

@@ -15,7 +15,7 @@ from sim.kernel.seeds import draws
 from sim.scenario.schema_faults import When
 from sim.trace import Record, Trace
 
-_OPS = {"http.chunk": "http", "mqtt.pub": "mqtt.out"}
+RECORDED_OPS = {"http.chunk": "http", "mqtt.pub": "mqtt.out"}
 """Operations that are records of the trace."""
 
 Due = Callable[[], object]
@@ -73,7 +73,7 @@ class Trigger:
     @property
     def at_flash_op(self) -> bool:
         """Whether it fires the moment before a flash operation."""
-        return self._when.op is not None and self._when.op not in _OPS
+        return self._when.op is not None and self._when.op not in RECORDED_OPS
 
     def watch(self, watchers: Watchers) -> None:
         """Look out from now on; at a time, it is only to be set."""
@@ -81,7 +81,7 @@ class Trigger:
         if self.at_flash_op:
             self._module.storage.watch_ops(self._on_op)
         elif when.op is not None:
-            watchers.watch(name, _OPS[when.op], self._on_record)
+            watchers.watch(name, RECORDED_OPS[when.op], self._on_record)
         elif when.event is not None and when.event.startswith("job."):
             watchers.watch(name + TRACK_SUFFIX, "execution", self._on_status)
         elif when.event is not None:

@@ -122,14 +122,14 @@ class Wiring:
                 return aws_network(self._clock, network, self._outside)
             rest = RestServer(network.respond, lambda: self._clock.epoch_s, network.dispatch)
             self._close.append(rest.stop)
-            http_port = await _listen(0, lambda port: rest.start(LOOPBACK, port, tls=context))
+            http_port = await listen_near(0, lambda port: rest.start(LOOPBACK, port, tls=context))
             if self._outside is not None:
                 network.connect_to(Addresses(LOOPBACK, 0, http_port, options.tls))
                 return await self._join(network, self._outside)
             admit = self._account.admit if options.tls else self._account.gate.admit_plain
             broker = AwsBroker(network.on_broker_request, admit=admit, rules=self._rules, start_s=self._clock.start_s)
             self._close.append(broker.stop)
-            mqtt_port = await _listen(options.port, lambda port: broker.start(LOOPBACK, port, tls=context))
+            mqtt_port = await listen_near(options.port, lambda port: broker.start(LOOPBACK, port, tls=context))
             network.connect_to(Addresses(LOOPBACK, mqtt_port, http_port, options.tls))
             self._account.face = broker
             return network
@@ -143,7 +143,7 @@ class Wiring:
         return network
 
 
-async def _listen(port: int, start: Start) -> int:
+async def listen_near(port: int, start: Start) -> int:
     """Listen on `port`; 0: on the first free one of our range."""
     if port:
         try:

@@ -20,12 +20,20 @@ CTRL_A, CTRL_B, CTRL_C, CTRL_D = b"\x01", b"\x02", b"\x03", b"\x04"
 RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
 
 
-class Console:
-    """The console of one device. Ctrl-C of the user goes to the device while code runs there."""
+class RawPrompt:
+    """MicroPython's prompt for programs, over a line that `send` and `receive` know. Ctrl-C of the user goes to the
+    device while code runs there."""
 
-    def __init__(self, line: socket.socket, rest: bytes) -> None:
-        self.line = line
+    def __init__(self, rest: bytes = b"") -> None:
         self._waiting = bytearray(rest)
+
+    def send(self, keys: bytes) -> None:
+        """Type."""
+        raise NotImplementedError
+
+    def receive(self) -> bytes:
+        """What was printed; blocks until there is something."""
+        raise NotImplementedError
 
     def run(self, source: bytes, show: Callable[[bytes], object], *, fresh: bool) -> str:
         """Run code at the raw prompt, after a soft reset if it is to be `fresh`; the traceback, empty for none.
@@ -43,6 +51,36 @@ class Console:
         error = self.until(CTRL_D)
         self.until(b">")
         return error[:-1].decode("utf-8", "replace")
+
+    def until(self, mark: bytes) -> bytes:
+        """Everything up to and with `mark`."""
+        found = bytearray()
+        while mark not in found:
+            found += self.receive()
+        end = found.index(mark) + len(mark)
+        self._waiting[:0] = found[end:]
+        return bytes(found[:end])
+
+    def _until_shown(self, mark: bytes, show: Callable[[bytes], object]) -> None:
+        while True:
+            try:
+                data = self.receive()
+            except KeyboardInterrupt:
+                self.send(CTRL_C)
+                continue
+            text, found, rest = data.partition(mark)
+            show(text)
+            if found:
+                self._waiting[:0] = rest
+                return
+
+
+class Console(RawPrompt):
+    """The console of one device of a served cloud."""
+
+    def __init__(self, line: socket.socket, rest: bytes) -> None:
+        super().__init__(rest)
+        self.line = line
 
     @property
     def has_more(self) -> bool:
@@ -67,28 +105,6 @@ class Console:
         if not data:
             raise MachineError("the cloud has closed the console: it ended")
         return data
-
-    def until(self, mark: bytes) -> bytes:
-        """Everything up to and with `mark`."""
-        found = bytearray()
-        while mark not in found:
-            found += self.receive()
-        end = found.index(mark) + len(mark)
-        self._waiting[:0] = found[end:]
-        return bytes(found[:end])
-
-    def _until_shown(self, mark: bytes, show: Callable[[bytes], object]) -> None:
-        while True:
-            try:
-                data = self.receive()
-            except KeyboardInterrupt:
-                self.send(CTRL_C)
-                continue
-            text, found, rest = data.partition(mark)
-            show(text)
-            if found:
-                self._waiting[:0] = rest
-                return
 
 
 def order(running: Running, what: str, **members: Any) -> dict[str, Any]:

@@ -1,0 +1,74 @@
+"""What a failed test shows besides its error: how to repeat it, how its devices are, and where more was kept."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sim.pytest_plugin.cuts import fail
+from sim.pytest_plugin.places import COUNT, CUT, RIG, UNCUT
+
+if TYPE_CHECKING:
+    from sim.rig.rig import Rig
+
+DEVICES_TOLD = 5
+NAME_CHARS = 150
+
+
+def add_section(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+    """Add the section `qpyota` to the report of a test that failed on a rig. A cut that never came is a failure."""
+    if report.passed and call.when == "call" and UNCUT in item.stash:
+        fail(report, item.stash[UNCUT])
+    rig = item.stash.get(RIG, None)
+    if rig is None or call.when != "call" or COUNT in item.stash:
+        return
+    if report.passed and CUT in item.stash:
+        _check_cut(item, rig, report)
+    if report.failed:
+        report.sections.append(("qpyota", "\n".join(_told(item, rig))))
+
+
+def _check_cut(item: pytest.Item, rig: Rig, report: pytest.TestReport) -> None:
+    from sim.rig.cuts import happened
+
+    if not happened(rig):
+        cut = item.stash[CUT]
+        why = f"power was never cut: the test ended before {cut.op} number {cut.nth}, which there was when they were "
+        fail(report, why + "counted; does it differ from run to run?")
+
+
+def _told(item: pytest.Item, rig: Rig) -> list[str]:
+    from sim.rig.device import Device
+
+    lines = [f"replay: {rig.replay}", f"the clock shows {rig.clock}"]
+    if CUT in item.stash:
+        cut = item.stash[CUT]
+        lines.append(f"power was cut at {cut.op} number {cut.nth}, which was left torn as {cut.torn!r}")
+    names = rig.call(lambda: list(rig.scene.devices))
+    lines += [repr(Device(rig, name)) for name in names[:DEVICES_TOLD]]
+    if len(names) > DEVICES_TOLD:
+        lines.append(f"and {len(names) - DEVICES_TOLD} more devices")
+    folder: Path | None = item.config.getoption("--qpy-artifacts")
+    if folder is not None:
+        lines.append(_kept(item, rig, folder))
+    return lines
+
+
+def _kept(item: pytest.Item, rig: Rig, folder: Path) -> str:
+    from sim.errors import MachineError
+    from sim.rig.artifacts import write_artifacts
+
+    mine = folder / folder_name(item.nodeid)
+    try:
+        write_artifacts(rig, mine)
+    except MachineError as error:
+        return f"nothing was kept: {error}"
+    return f"trace, flash and replay line: {mine}"
+
+
+def folder_name(nodeid: str) -> str:
+    """A name for a folder that tells which test it is of."""
+    return re.sub(r"[^\w.@=-]+", "_", nodeid).strip("_")[-NAME_CHARS:]
