@@ -1,12 +1,20 @@
-"""What a machine may lack: the vendor's document, which tests read at run time, and the MicroPython interpreter."""
+"""What a machine may lack: the vendor's document, which tests read at run time, and the MicroPython interpreter.
+
+And what a busy machine may not do: Hypothesis fails an example that takes 200 ms of wall time, or examples that are made
+too slowly. Neither says anything about what is tested.
+"""
 
 import importlib.util
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from sim.script.micropython.interpreter import PACKAGE
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("any machine")
 
 ROOT = Path(__file__).parents[1]
 SEED_FILE = Path(os.environ.get("QPYOTA_SEED_FILE", ROOT.parent / "shared" / "seed" / "000_a6a872a304aa46b8.txt"))
