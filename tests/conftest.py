@@ -1,7 +1,7 @@
 """What a machine may lack: the vendor's document, which tests read at run time, and the MicroPython interpreter.
 
-And what a busy machine may not do: Hypothesis fails an example that takes 200 ms of wall time, or examples that are made
-too slowly. Neither says anything about what is tested.
+And what a busy machine may not do: Hypothesis fails an example that takes 200 ms of wall time, or examples that are
+made too slowly. Neither says anything about what is tested.
 """
 
 import importlib.util
