@@ -68,6 +68,20 @@ test("an entry is found by its number and by its time", () => {
   }
 });
 
+test("operations of one instant are shown one after the other, and all of them before the next entry", () => {
+  const film = load(cases[2]);
+  let last = 0;
+  for (let t = 0; t <= film.edge_us; t += film.edge_us / 5000) {
+    const n = film.shownAt(t);
+    assert.ok(n >= last && n <= film.at(t));
+    assert.equal(film.timeOf(n), film.timeOf(film.at(t)));
+    last = n;
+  }
+  for (let n = 1; n < film.edge; n += 13) {
+    if (film.timeOf(n + 1) > film.timeOf(n)) assert.equal(film.shownAt(film.timeOf(n + 1) - 1e-6), n);
+  }
+});
+
 test("a block of a kind that is not known is an error, not a gap", () => {
   const film = new Film(cases[0].head);
   assert.throws(() => film.feed(new Uint8Array([0, 0, 0, 0, 99])), /unknown/);

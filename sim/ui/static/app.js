@@ -17,7 +17,7 @@ import { fleetView, paintFleet } from "./views/fleet.js";
 import { jobsView, paintJobs } from "./views/jobs.js";
 import { compareView, paintCompare } from "./views/compare.js";
 import { scenarioView } from "./views/scenario.js";
-import { keyPressed, help } from "./views/keys.js";
+import { help, keyPressed, openHelp } from "./views/keys.js";
 import "./elements/fleet-grid.js";
 import "./elements/flash-map.js";
 import "./elements/wear-map.js";
@@ -58,7 +58,6 @@ export class Page {
     this.notice = "";
     this.sectorWords = "";
     this.sector = -1;
-    this.helping = false;
     /** @type {number[]} */ this.pair = [1, 1];
     /** @type {any} */ this.diff = null;
     /** @type {any} */ this.clock = null;
@@ -234,7 +233,7 @@ export class Page {
           </nav>
           <div class="tools">
             <button type="button" class="quiet" @click=${() => this.theme()}>${isDark() ? "Light" : "Dark"}</button>
-            <button type="button" class="quiet" @click=${() => this.set({ helping: true })}>Help <kbd>?</kbd></button>
+            <button type="button" class="quiet" @click=${openHelp}>Help <kbd>?</kbd></button>
           </div>
         </header>
         <section class="headline" aria-label="Now">
@@ -247,7 +246,7 @@ export class Page {
         <main id="main" tabindex="-1" @seek=${(/** @type {any} */ e) => this.player.seekEntry(e.detail.n)} @sector=${(/** @type {any} */ e) => this._sector(e.detail)}>
           ${VIEWS[this.view].view(this)}
         </main>
-        ${dock(this)} ${help(this)}
+        ${dock(this)} ${help()}
       `,
       place,
     );

@@ -8,6 +8,8 @@
 export const PAGE_CLASSES = ["erased", "old", "new", "torn", "journal", "bad"];
 export const OPS = ["erase", "program", "torn erase", "torn program"];
 const EVENTS = 1, FLASH = 2, STATES = 3, ALL_STATES = 4, COUNTS = 5, END = 6;
+/** ESTIMATE: between the program of a page (0.7 ms) and the erase of a sector (45 ms). */
+const OP_SHOWN_US = 4000;
 /** Up to so many devices every record of every device is an event. */
 const SMALL_FLEET = 200;
 /** Ends the name of a device's track in the cloud. */
@@ -232,6 +234,21 @@ export class Film {
   /** The number of the last entry at or before a time. @param {number} t */
   at(t) {
     return upTo(this._times, t, this.edge + 1) - 1;
+  }
+
+  /**
+   * The entry that is shown at a time while the film plays. Flash operations bear the instant of the call that made them,
+   * though each takes a while: those of one instant are shown one after the other, until the next entry at the latest.
+   * @param {number} t
+   */
+  shownAt(t) {
+    const last = this.at(t);
+    const instant = this._times[last];
+    const first = border(last + 1, (place) => this._times[place] < instant);
+    const rest = last < this.edge ? this._times[last + 1] - instant : Infinity;
+    const count = last - first + 1;
+    const spread = Math.min(rest, (count - 1) * OP_SHOWN_US);
+    return spread > 0 ? Math.min(last, first + Math.floor((count * (t - instant)) / spread)) : last;
   }
 
   /** @param {number} n */

@@ -90,7 +90,7 @@ export class Player {
     const passed = this._last ? Math.min(now - this._last, 250) : 0;
     this._last = now;
     this.t = Math.min(this.film.edge_us, this.t + passed * 1000 * this.speed);
-    this.n = Math.max(this.n, this.film.at(this.t));
+    this.n = Math.max(this.n, this.film.shownAt(this.t));
     if (this.t >= this.film.edge_us) {
       this.playing = false;
       this.n = this.film.edge;
@@ -104,7 +104,7 @@ export class Player {
     if (!this.film) return;
     this.following = false;
     this.t = Math.max(0, Math.min(this.film.edge_us, t));
-    this.n = this.film.at(this.t);
+    this.n = this.t >= this.film.edge_us ? this.film.edge : this.film.shownAt(this.t);
     this._moved();
   }
 

@@ -28,6 +28,7 @@ export class FilmScrubber extends Drawn {
     this.setAttribute("role", "slider");
     this.setAttribute("aria-label", "Position in the film");
     this.setAttribute("aria-valuemin", "0");
+    this.setAttribute("aria-valuenow", "0");
     this.canvas.setAttribute("aria-hidden", "true");
     this.onpointerdown = (/** @type {PointerEvent} */ event) => {
       this._drag = true;

@@ -76,7 +76,7 @@ export function paintCompare(page) {
     const map = /** @type {any} */ (document.getElementById(`map-${side}`));
     if (!map || !scene) return;
     const { device } = page;
-    const n = scene.film.at(page.player.t);
+    const n = scene.film.shownAt(page.player.t);
     const at = { n: id === page.filmId ? page.player.n : n, t: page.player.t };
     if (scene.isFilmed(device)) {
       const fold = scene.flash(device, `side ${side}`);

@@ -1,5 +1,5 @@
 /** What keys do, and the page that says so. */
-import { html, nothing } from "../vendor/lit-html.js";
+import { html } from "../vendor/lit-html.js";
 import { corruptByte, cutPower, dropLink } from "../acts.js";
 import { CLASSES } from "../player.js";
 
@@ -21,19 +21,22 @@ const KEYS = [
   ["?", "this page"],
 ];
 
-/** @param {Page} page */
-export function help(page) {
-  if (!page.helping) return nothing;
-  const close = () => page.set({ helping: false });
+/** A modal dialog: the browser keeps the focus in it, closes it with Escape, and gives the focus back. */
+export function help() {
+  const close = () => dialog()?.close();
   return html`
-    <dialog class="help" open aria-labelledby="help-title" @keydown=${(/** @type {KeyboardEvent} */ e) => e.key === "Escape" && close()}>
-      <div class="panel-head"><h2 id="help-title">Keys</h2><button type="button" id="help-close" autofocus @click=${close}>Close</button></div>
+    <dialog class="help" id="help" aria-labelledby="help-title">
+      <div class="panel-head"><h2 id="help-title">Keys</h2><button type="button" @click=${close}>Close</button></div>
       <dl class="keys">${KEYS.map(([key, what]) => html`<div><dt><kbd>${key}</kbd></dt><dd>${what}</dd></div>`)}</dl>
       <p>A film is everything that could be observed in a run. Play it, step through it, go back: nothing is run again. Cutting the power,
       dropping the link or corrupting a byte runs the scenario again from its seed up to this very entry, and from there on differently.</p>
     </dialog>
   `;
 }
+
+const dialog = () => /** @type {HTMLDialogElement | null} */ (document.getElementById("help"));
+
+export const openHelp = () => dialog()?.showModal();
 
 /** Whether keys are for what has the focus. @param {EventTarget | null} target */
 function takesKeys(target) {
@@ -43,8 +46,7 @@ function takesKeys(target) {
 /** @param {Page} page @param {KeyboardEvent} event */
 export function keyPressed(page, event) {
   if (!page.film || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-  if (event.key === "Escape" && page.helping) return page.set({ helping: false });
-  if (takesKeys(event.target)) return;
+  if (dialog()?.open || takesKeys(event.target)) return;
   const onButton = event.target instanceof HTMLButtonElement || event.target instanceof HTMLAnchorElement;
   if (event.key === " " && onButton && event.target instanceof HTMLElement && event.target.id !== "play") return;
   const done = actions(page)[event.key];
@@ -81,9 +83,6 @@ function actions(page) {
     w: () => page.go("compare"),
     m: () => page.set({ mode: page.mode === "wear" ? "contents" : "wear" }),
     t: () => page.theme(),
-    "?": () => {
-      page.set({ helping: !page.helping });
-      document.getElementById("help-close")?.focus();
-    },
+    "?": openHelp,
   };
 }

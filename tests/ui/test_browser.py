@@ -1,0 +1,200 @@
+"""The dashboard in a real browser, as a person uses it. One browser and two runs serve all of these tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser_rig import AXE, Desk, open_browser
+from test_run_ui import Running
+
+VIEWS = ("device", "fleet", "jobs", "compare", "scenario")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def upgrade(browser: Any) -> Iterator[str]:
+    """The URL of a dashboard whose run, the first upgrade, is over."""
+    running = Running("first_upgrade", "--transport", "memory")
+    try:
+        running.until("dashboard http")
+        running.until("stays open")
+        yield f"{running.base}/?t={running.token}"
+    finally:
+        running.leave()
+
+
+@pytest.fixture
+def desk(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
+    pictures = Path(os.environ.get("QPYOTA_PICTURES", tmp_path))
+    opened: list[Desk] = []
+
+    def make(**how: Any) -> Desk:
+        opened.append(Desk(browser, pictures, **how))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+def test_play_watch_the_device_finish(upgrade: str, desk: Callable[..., Desk]) -> None:
+    it = desk().open(upgrade)
+    assert it.text("#verdict") == "PASSED"
+    assert it.text("#device-state") == "off"
+    it.page.select_option("#speed", "1800")
+    it.press("Space")
+    it.page.wait_for_function("() => document.querySelector('#play').dataset.on === 'false'")
+    assert it.entry == it.entries > 20_000
+    assert it.text("#device-state") == "succeeded"
+    assert it.text("#clock") == "02:25.6"
+    it.picture("device-finished")
+
+
+def test_step_flash_operations_and_back_by_keys(upgrade: str, desk: Callable[..., Desk]) -> None:
+    it = desk().open(upgrade)
+    it.press("2")
+    it.press("ArrowRight", 12)
+    before, picture = it.entry, it.pixels("#map canvas")
+    it.press("1")
+    it.press("ArrowRight", 10)
+    assert it.entry >= before + 10
+    sentence = it.text("#say")
+    assert "Programmed" in sentence or "Erased" in sentence
+    assert it.pixels("#map canvas") != picture
+    it.press("ArrowLeft", 10)
+    assert it.entry <= before
+    assert it.pixels("#map canvas").startswith("data:image/png")
+    it.press("End")
+    assert it.entry == it.entries
+    it.press("Home")
+    assert it.text("#clock") == "00:00.0"
+
+
+def test_the_same_position_is_the_same_picture_wherever_one_comes_from(upgrade: str, desk: Callable[..., Desk]) -> None:
+    it = desk().open(upgrade)
+    scrub = "(s) => document.querySelector('#scrubber').dispatchEvent(new CustomEvent('scrub', {detail: {t: s * 1e6}}))"
+    pictures = []
+    for way in ([60], [140, 60], [30, 59, 60]):
+        for seconds in way:
+            it.page.evaluate(scrub, seconds)
+            it.press("Shift")
+        pictures.append((it.entry, it.pixels("#map canvas"), it.text("#say")))
+    assert pictures[0] == pictures[1] == pictures[2]
+    it.picture("device-applying")
+
+
+def test_messages_console_and_starts(upgrade: str, desk: Callable[..., Desk]) -> None:
+    it = desk().open(upgrade)
+    it.press("End")
+    assert "firmware EG915UEUABR03A21M08_OCPU_QPY" in it.text("#console")
+    assert it.page.locator("film-strip .frame").count() == 4
+    it.page.locator("film-strip .frame", has_text="Boot 2").click()
+    it.press("Shift")
+    assert it.page.locator("film-strip .frame.now").inner_text().startswith("Boot 2")
+    it.page.get_by_role("button", name="MQTT", exact=True).click()
+    it.page.get_by_role("button", name="power, boot", exact=True).click()
+    assert it.page.locator("#timeline .sign.lane-mqtt").count() == 0
+    event = it.page.locator("#timeline .event").first
+    event.click()
+    assert it.page.locator("#timeline pre").count() == 1
+
+
+def test_a_sector_is_read_by_pointer_and_by_arrows(upgrade: str, desk: Callable[..., Desk]) -> None:
+    it = desk().open(upgrade)
+    it.press("End")
+    it.page.locator("#map canvas").click(position={"x": 300, "y": 60})
+    first = it.text("#sector")
+    assert first.startswith("sector ")
+    assert "0x" in first
+    it.press("ArrowRight")
+    assert it.text("#sector") != first
+    it.page.get_by_role("button", name="wear").click()
+    it.page.wait_for_selector("#wear canvas")
+    it.press("Shift")
+    assert "of 100,000 erases" in str(it.page.get_attribute("#wear canvas", "aria-label"))
+    assert it.drawn("#wear canvas") > 3
+    it.picture("device-wear")
+
+
+def test_jobs_as_the_console_of_a_cloud_shows_them(upgrade: str, desk: Callable[..., Desk]) -> None:
+    it = desk().open(upgrade, "jobs")
+    it.press("End")
+    it.page.get_by_role("button", name="jobfota", exact=True).click()
+    it.until("#executions", "Succeeded")
+    assert "QuecPython_OTA" in it.text("#executions")
+    it.picture("jobs-executions")
+    it.press("Home")
+    it.until("#job-list", "jobfota")
+
+
+def test_keys_are_told_and_the_focus_is_seen(upgrade: str, desk: Callable[..., Desk]) -> None:
+    it = desk().open(upgrade)
+    it.press("?")
+    assert it.page.get_by_role("dialog").is_visible()
+    it.picture("keys")
+    it.press("Escape")
+    assert not it.page.locator("#help").is_visible()
+    it.press("Tab")
+    focused = "getComputedStyle(document.activeElement).outlineStyle"
+    assert it.page.evaluate(focused) == "solid"
+    it.press("f")
+    it.page.wait_for_selector("#grid canvas")
+    it.press("t")
+    assert it.page.evaluate("document.documentElement.dataset.theme") in ("dark", "light")
+
+
+def test_a_wrong_token_is_told(upgrade: str, desk: Callable[..., Desk]) -> None:
+    it = desk()
+    it.page.goto(upgrade[:-3])
+    assert "token is missing or wrong" in it.page.get_by_role("alert").inner_text()
+    it.wrong.clear()
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="no axe-core; .ci/web fetches it from npm")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_fault_of_accessibility(upgrade: str, desk: Callable[..., Desk], scheme: str) -> None:
+    it = desk(color_scheme=scheme, bypass_csp=True)
+    found = {}
+    for view in VIEWS:
+        it.open(upgrade, view)
+        it.press("End")
+        it.picture(f"{view}-{scheme}")
+        found[view] = it.faults()
+    it.open(upgrade, "jobs")
+    it.page.locator("#new-job").click()
+    found["form"] = it.faults()
+    it.press("Escape")
+    assert not any(found.values()), found
+
+
+PLACES = {
+    "projector": {"viewport": {"width": 1024, "height": 768}},
+    "zoomed": {"viewport": {"width": 720, "height": 450}, "device_scale_factor": 2},
+    "still": {"viewport": {"width": 1440, "height": 900}, "reduced_motion": "reduce"},
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_small_projector_and_zoom_do_not_break_it(upgrade: str, desk: Callable[..., Desk], place: str) -> None:
+    it = desk(**PLACES[place])
+    for view in VIEWS:
+        it.open(upgrade, view)
+        it.press("End")
+        assert it.overflow() <= 0, view
+        assert it.page.locator("#play").is_visible()
+        it.picture(f"{place}-{view}")
+    it.open(upgrade, "device")
+    it.press("End")
+    assert it.drawn("#map canvas") > 3
+    box = it.page.locator("#map").bounding_box()
+    assert box["height"] >= 150
+    assert box["width"] >= 400
