@@ -49,7 +49,7 @@ class MQTTException(Exception):  # noqa: N818 - the device's name
     """`umqtt.MQTTException`."""
 
 
-class MqttClient:
+class MQTTClient:
     """`umqtt.MQTTClient`. `_rt` is set by the module of this boot."""
 
     _rt: ScriptRuntime

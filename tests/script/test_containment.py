@@ -328,6 +328,38 @@ def test_patched_builtins_and_modules_stay_on_the_device_and_end_with_the_boot(p
     assert len([1]) == 1
 
 
+def test_what_a_script_sets_on_any_class_or_module_of_the_firmware_is_gone_with_the_boot(pair):
+    script = pair("""
+        import _thread, app_fota, checkNet, dataCall, fota, misc, modem, ql_fs, ujson, umqtt, utime
+        from misc import Power
+        CLASSES = (fota, Power, app_fota.new, umqtt.MQTTClient, checkNet.CheckNetwork, _thread.allocate_lock)
+        MODULES = (_thread, app_fota, checkNet, dataCall, misc, modem, ql_fs, ujson, umqtt)
+        restart, first, whole = Power.powerRestart, Power.powerOnReason() == 1, True
+        for owner in CLASSES + MODULES:
+            for name in dir(owner):
+                if not name.startswith('_'):
+                    whole = whole and getattr(owner, name) is not None
+                    setattr(owner, name, None)
+            owner.patched = True
+        print(whole, modem.getDevFwVersion)
+        utime.sleep(1)
+        if first:
+            restart()
+    """)
+    assert script.printed == ["True None"] * 2
+
+
+def test_everything_of_a_firmware_module_comes_with_a_star(pair):
+    script = pair("""
+        from utime import *
+        from umqtt import *
+        from _thread import *
+        sleep(1)
+        print(ticks_diff(5, 3), MQTTClient.__name__, allocate_lock().locked(), get_ident())
+    """)
+    assert script.printed == ["2 MQTTClient False 1"]
+
+
 HOST = ("socket", "os", "json", "subprocess", "threading", "asyncio", "ctypes", "importlib", "time", "random")
 
 

@@ -18,38 +18,51 @@ from sim.update.site import UpdateFailed
 SECTOR_BYTES = 4096
 
 
-def give_local(rt: ScriptRuntime, kind: Any) -> None:
-    """Give the class `kind` what this firmware has of it."""
-    use = rt.module.model.fota.local.get(rt.profile.generation, rt.module.model.fota.local["G25"])
-    if use == "absent":
-        return
-    package = kind._local = _LocalPackage(rt)
+def use_of(rt: ScriptRuntime) -> str:
+    """What this firmware makes of it: `absent`, `refused` or more."""
+    local = rt.module.model.fota.local
+    return local.get(rt.profile.generation, local["G25"])
 
-    def write(self: Any, data: Any = None, total_size: Any = None) -> int:
+
+class Local:
+    """What `fota` has of it, where the firmware has it at all."""
+
+    _rt: ScriptRuntime
+    _busy = False
+    _local: LocalPackage | None = None
+
+    def write(self, data: Any = None, total_size: Any = None) -> int:
         """Both are needed, else -1."""
-        rt.me()
-        if total_size is None or use == "refused":
+        self._rt.me()
+        if total_size is None or self._refuses:
             return -1
         if not isinstance(total_size, int):
             raise TypeError("can't convert to int")
         if self._busy:
-            return package.refuse(HTTP_BUSY, "a download is running")
+            return self._package().refuse(HTTP_BUSY, "a download is running")
         if isinstance(data, str):
             data = data.encode()
-        return package.write(bytes(memoryview(data)), total_size)
+        return self._package().write(bytes(memoryview(data)), total_size)
 
-    def flush(_self: Any) -> int:
-        rt.me()
-        return -1 if use == "refused" else package.flush()
+    def flush(self) -> int:
+        self._rt.me()
+        return -1 if self._refuses else self._package().flush()
 
-    def verify(_self: Any) -> int:
-        rt.me()
-        return -1 if use == "refused" else package.verify()
+    def verify(self) -> int:
+        self._rt.me()
+        return -1 if self._refuses else self._package().verify()
 
-    kind.write, kind.flush, kind.verify = write, flush, verify
+    @property
+    def _refuses(self) -> bool:
+        return use_of(self._rt) == "refused"
+
+    def _package(self) -> LocalPackage:
+        if self._local is None:
+            self._local = LocalPackage(self._rt)
+        return self._local
 
 
-class _LocalPackage:
+class LocalPackage:
     """What was written so far: whole sectors on flash, the rest in RAM."""
 
     def __init__(self, rt: ScriptRuntime) -> None:

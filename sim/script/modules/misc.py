@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from sim.script.modules import inert
-from sim.script.namespace import lazy_namespace
+from sim.script.namespace import lazy_namespace, of_boot, without
 from sim.script.runtime import ScriptRuntime
 
 KEY_HELD_US = 500_000
@@ -19,31 +19,43 @@ CHANNELS = 4
 """ADC0 to ADC3 and PWM0 to PWM3, the most that any of these modules has."""
 
 
+class Power:
+    """Power, and why it is on."""
+
+    _rt: ScriptRuntime
+
+    @classmethod
+    def powerRestart(cls) -> None:  # noqa: N802 - the device's name
+        cls._rt.reset("powerRestart")
+
+    @classmethod
+    def powerDown(cls) -> None:  # noqa: N802
+        me = cls._rt.me()
+        cls._rt.module.life.after(0, cls._rt.module.power_down)
+        me.park()
+
+    @classmethod
+    def powerOnReason(cls) -> int:  # noqa: N802
+        return cls._rt.module.power_on_reason
+
+    @classmethod
+    def getVbatt(cls) -> int:  # noqa: N802
+        return cls._rt.module.board.battery_mv
+
+    @classmethod
+    def powerDownReason(cls) -> int:  # noqa: N802
+        return cls._rt.module.power_down_reason
+
+
+_SILENT_POWER = without(Power, "powerDownReason")
+"""Of families that do not tell why they were off."""
+
+
 def make(rt: ScriptRuntime) -> ModuleType:
-    class Power:
-        @staticmethod
-        def powerRestart() -> None:  # noqa: N802 - the device's name
-            rt.reset("powerRestart")
-
-        @staticmethod
-        def powerDown() -> None:  # noqa: N802
-            me = rt.me()
-            rt.module.life.after(0, rt.module.power_down)
-            me.park()
-
-        @staticmethod
-        def powerOnReason() -> int:  # noqa: N802
-            return rt.module.power_on_reason
-
-        @staticmethod
-        def getVbatt() -> int:  # noqa: N802
-            return rt.module.board.battery_mv
-
-    if rt.module.model.has_power_down_reason:
-        Power.powerDownReason = staticmethod(lambda: rt.module.power_down_reason)  # type: ignore[attr-defined]
     makers = {"PowerKey": _power_key, "ADC": _adc, "PWM": _pwm, "PWM_V2": _pwm, "USB": _usb}
     made = {name: partial(make, rt) for name, make in makers.items()} | inert.makers(rt, "misc")
-    return lazy_namespace("misc", made, Power=Power)
+    power = Power if rt.module.model.has_power_down_reason else _SILENT_POWER
+    return lazy_namespace("misc", {**made, "Power": partial(of_boot, power, rt)})
 
 
 def _power_key(rt: ScriptRuntime) -> type:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-
-from sim.script.namespace import namespace
+from sim.script.namespace import FirmwareModule
 from sim.script.runtime import ScriptRuntime
 
 
-def make(rt: ScriptRuntime) -> ModuleType:
-    module = rt.module
-    return namespace(
-        "modem",
-        getDevFwVersion=lambda: module.version,
-        getDevImei=lambda: module.setting.identity.imei,
-        getDevSN=lambda: module.setting.identity.serial,
-        getDevModel=lambda: module.model.variant,
-        getDevProductId=lambda: "Quectel",
-    )
+class _Modem(FirmwareModule):
+    def getDevFwVersion(self) -> str:  # noqa: N802 - the device's names
+        return self._rt.module.version
+
+    def getDevImei(self) -> str:  # noqa: N802
+        return self._rt.module.setting.identity.imei
+
+    def getDevSN(self) -> str:  # noqa: N802
+        return self._rt.module.setting.identity.serial
+
+    def getDevModel(self) -> str:  # noqa: N802
+        return self._rt.module.model.variant
+
+    def getDevProductId(self) -> str:  # noqa: N802
+        return "Quectel"
+
+
+def make(rt: ScriptRuntime) -> _Modem:
+    return _Modem("modem", rt)

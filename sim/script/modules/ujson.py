@@ -8,26 +8,33 @@ from __future__ import annotations
 
 import json
 from hashlib import blake2b
-from types import ModuleType
 from typing import Any
 
-from sim.script.namespace import namespace
+from sim.script.namespace import FirmwareModule
 from sim.script.runtime import ScriptRuntime
 
 
-def make(rt: ScriptRuntime) -> ModuleType:
-    def load(stream: Any) -> Any:
+class _Ujson(FirmwareModule):
+    def loads(self, text: str | bytes | bytearray) -> Any:
+        return _loads(text)
+
+    def load(self, stream: Any) -> Any:
         return _loads(stream.read())
 
-    def dumps(value: Any) -> str:
-        if rt.profile.dict_order == "scrambled":
+    def dumps(self, value: Any) -> str:
+        return self._written(value)
+
+    def dump(self, value: Any, stream: Any) -> None:
+        stream.write(self._written(value))
+
+    def _written(self, value: Any) -> str:
+        if self._rt.profile.dict_order == "scrambled":
             value = _scrambled(value)
         return json.dumps(value, ensure_ascii=False, default=_plain)
 
-    def dump(value: Any, stream: Any) -> None:
-        stream.write(dumps(value))
 
-    return namespace("ujson", loads=_loads, dumps=dumps, load=load, dump=dump)
+def make(rt: ScriptRuntime) -> _Ujson:
+    return _Ujson("ujson", rt)
 
 
 def _loads(text: str | bytes | bytearray) -> Any:

@@ -8,25 +8,19 @@ QuecPython/microPython (2021) umqtt.py; micropython-lib umqtt.simple.
 
 from __future__ import annotations
 
-from types import ModuleType
-from typing import Any
-
-from sim.script.mqtt_client import MqttClient, MQTTException
-from sim.script.namespace import namespace
+from sim.script.mqtt_client import MQTTClient, MQTTException
+from sim.script.namespace import FirmwareModule, without
 from sim.script.runtime import ScriptRuntime
 
 
-class _Missing:
-    """A method that this family does not have."""
-
-    def __get__(self, _instance: object, _owner: type) -> Any:
-        raise AttributeError("get_mqttsta")
+class _Umqtt(FirmwareModule, classes={"MQTTClient": MQTTClient}):
+    """The module."""
 
 
-def make(rt: ScriptRuntime) -> ModuleType:
-    class MQTTClient(MqttClient):
-        _rt = rt
+class _WithoutState(FirmwareModule, classes={"MQTTClient": without(MQTTClient, "get_mqttsta")}):
+    """Of families that do not have it."""
 
-    if not rt.module.model.mqtt_state:
-        MQTTClient.get_mqttsta = _Missing()  # type: ignore[assignment]
-    return namespace("umqtt", MQTTClient=MQTTClient, MQTTException=MQTTException)
+
+def make(rt: ScriptRuntime) -> FirmwareModule:
+    kind = _Umqtt if rt.module.model.mqtt_state else _WithoutState
+    return kind("umqtt", rt, MQTTException=MQTTException)

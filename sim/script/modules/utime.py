@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import calendar
-from types import ModuleType
 
-from sim.script.namespace import namespace
+from sim.script.namespace import FirmwareModule
 from sim.script.runtime import ScriptRuntime
 
 TICKS_MASK = (1 << 30) - 1
@@ -14,46 +13,60 @@ DEFAULT_ZONE_HOURS = 8
 _DAY_S = 86400
 
 
-def make(rt: ScriptRuntime) -> ModuleType:
-    zone = {"hours": DEFAULT_ZONE_HOURS}
+class _Utime(FirmwareModule):
+    __slots__ = ("_zone_hours",)
 
-    def time() -> int:
-        return rt.clock.epoch_s
+    def __init__(self, rt: ScriptRuntime) -> None:
+        super().__init__("utime", rt)
+        self._zone_hours = DEFAULT_ZONE_HOURS
 
-    def localtime(seconds: int | None = None) -> tuple[int, ...]:
-        return civil((time() if seconds is None else int(seconds)) + zone["hours"] * 3600)
+    def time(self) -> int:
+        return self._rt.clock.epoch_s
 
-    def mktime(parts: tuple[int, ...]) -> int:
-        return calendar.timegm((*parts[:6], 0, 0, 0)) - zone["hours"] * 3600
+    def localtime(self, seconds: int | None = None) -> tuple[int, ...]:
+        now = self._rt.clock.epoch_s if seconds is None else int(seconds)
+        return civil(now + self._zone_hours * 3600)
 
-    def set_time_zone(hours: int) -> int:
+    def mktime(self, parts: tuple[int, ...]) -> int:
+        return calendar.timegm((*parts[:6], 0, 0, 0)) - self._zone_hours * 3600
+
+    def sleep(self, seconds: float) -> None:
+        self._rt.sleep_us(int(seconds * 1_000_000))
+
+    def sleep_ms(self, ms: float) -> None:
+        self._rt.sleep_us(int(ms) * 1000)
+
+    def sleep_us(self, us: float) -> None:
+        self._rt.sleep_us(int(us))
+
+    def ticks_ms(self) -> int:
+        return self._rt.now_us // 1000 & TICKS_MASK
+
+    def ticks_us(self) -> int:
+        return self._rt.now_us & TICKS_MASK
+
+    ticks_cpu = ticks_us
+
+    def ticks_add(self, ticks: int, delta: int) -> int:
+        return (ticks + delta) & TICKS_MASK
+
+    def ticks_diff(self, end: int, start: int) -> int:
+        """Signed difference across the wrap."""
+        half = (TICKS_MASK + 1) // 2
+        return ((end - start + half) & TICKS_MASK) - half
+
+    def setTimeZone(self, hours: int) -> int:  # noqa: N802 - the device's name
         if not -12 <= hours <= 12:
             return -1
-        zone["hours"] = hours
+        self._zone_hours = hours
         return 0
 
-    return namespace(
-        "utime",
-        time=time,
-        localtime=localtime,
-        mktime=mktime,
-        sleep=lambda seconds: rt.sleep_us(int(seconds * 1_000_000)),
-        sleep_ms=lambda ms: rt.sleep_us(int(ms) * 1000),
-        sleep_us=lambda us: rt.sleep_us(int(us)),
-        ticks_ms=lambda: rt.now_us // 1000 & TICKS_MASK,
-        ticks_us=lambda: rt.now_us & TICKS_MASK,
-        ticks_cpu=lambda: rt.now_us & TICKS_MASK,
-        ticks_add=lambda ticks, delta: (ticks + delta) & TICKS_MASK,
-        ticks_diff=_ticks_diff,
-        setTimeZone=set_time_zone,
-        getTimeZone=lambda: zone["hours"],
-    )
+    def getTimeZone(self) -> int:  # noqa: N802
+        return self._zone_hours
 
 
-def _ticks_diff(end: int, start: int) -> int:
-    """Signed difference across the wrap."""
-    half = (TICKS_MASK + 1) // 2
-    return ((end - start + half) & TICKS_MASK) - half
+def make(rt: ScriptRuntime) -> _Utime:
+    return _Utime(rt)
 
 
 def civil(seconds: int) -> tuple[int, ...]:
