@@ -16,7 +16,7 @@ import click
 from sim.cli.data import data_option
 from sim.cli.exits import Exit, exit_of
 from sim.cli.output import json_option, mark, print_json
-from sim.cli.ui import ui_options
+from sim.cli.ui import Film, ui_options
 from sim.errors import MachineError, SpecError
 from sim.scenario.result import RunOptions, RunResult
 from sim.units import format_duration, format_size
@@ -54,8 +54,7 @@ class _Keep:
     kept: bool
     record: Detail | None
     reports: dict[str, Path]
-    film: int | None = None
-    """Descriptor that takes its film."""
+    film: Film
 
 
 @click.command()
@@ -90,6 +89,8 @@ class _Keep:
 @click.option("--replay", "cut", metavar="ID", help="Instead: one power cut of `qpyota sweep`, by its name.")
 @click.option("--ui", type=click.Choice(["web"]), help="Show the run in a browser, and keep showing it until Ctrl-C.")
 @ui_options
+@click.option("--inject", metavar="JSON", multiple=True, help="Do this to the run, at an entry of its film.")
+@click.option("--filmed", metavar="DEVICE", multiple=True, hidden=True)
 @click.option("--film-fd", type=int, hidden=True)
 @json_option
 def run(scenario: str | None, cut: str | None, **values: Any) -> Exit:
@@ -114,7 +115,7 @@ def run(scenario: str | None, cut: str | None, **values: Any) -> Exit:
         values["keep"],
         values["record"],
         _reports(values["report"]),
-        values["film_fd"],
+        Film(values["film_fd"], values["inject"], values["filmed"]),
     )
     result = _run(scenario, options, show, keep, values["settings"], values["shards"])
     if show.as_json:
@@ -214,21 +215,17 @@ def _run(
             from sim.fleet.hub import run_sharded
 
             return run_sharded(scenario, options, shards, observers)
-        return run_judged(
-            scenario, options, observers, lambda counting: _keepers(keep, scenario, options, counting, stack)
-        )
+        return run_judged(scenario, options, observers, lambda counting: _keepers(keep, scenario, counting, stack))
 
 
-def _keepers(
-    keep: _Keep, scenario: Scenario, options: RunOptions, counting: Counting, stack: ExitStack
-) -> list[Attendant]:
+def _keepers(keep: _Keep, scenario: Scenario, counting: Counting, stack: ExitStack) -> list[Attendant]:
     """Who writes the run file, and the reports that the scenario asks for. They end with the stack."""
-    report = scenario.report
-    cameras: list[Attendant] = []
-    if keep.film is not None:
-        from sim.cli.ui import camera_of
+    from sim.scenario.schema_reports import Report
 
-        cameras = [camera_of(keep.film, scenario, options, stack)]
+    report = Report() if keep.film.injections else scenario.report  # a branch does not write over what the run left
+    cameras: list[Attendant] = []
+    if keep.film.wanted:
+        cameras = [keep.film.camera(stack)]
     files = report.files | keep.reports
     if keep.store is None and not keep.kept and report.store is None and not files:
         return cameras

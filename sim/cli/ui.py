@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 
     from sim.film.camera import Camera
     from sim.film.entries import Block
-    from sim.scenario.result import RunOptions
-    from sim.scenario.schema import Scenario
     from sim.ui.theatre import Place
 
 LOOPBACK = "127.0.0.1"
 OURS = frozenset({"ui", "ui_port", "host", "token", "film_fd"})
 """Options of the dashboard, which a take is not told."""
+LEAVES_FILES = frozenset({"store", "keep", "record", "report", "trace", "follow", "port", "speed"})
+"""Options that a branch is not told besides: it writes nothing, and runs as fast as it can."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,18 +54,23 @@ def place_of(values: dict[str, Any]) -> Place:
 
 def play_run(context: click.Context, *, as_json: bool) -> Exit:
     """`qpyota run --ui`: these very words in a process of its own, with the dashboard around it."""
+    from sim.ui.stage import Script
     from sim.ui.theatre import play
 
     place = place_of(context.params)
-    code = play(list(words_of(context)), place, lambda text: click.echo(text, err=as_json))
+    again = list(words_of(context, LEAVES_FILES))
+    if context.params["transport"] == "paced":
+        again += ["--transport", "virtual"]
+    script = Script(list(words_of(context)), again)
+    code = play(script, place, lambda text: click.echo(text, err=as_json))
     return Exit(code) if code in list(Exit) else Exit.INTERNAL
 
 
-def words_of(context: click.Context) -> Iterator[str]:
-    """The command line that leads to these values, without the dashboard's own options."""
+def words_of(context: click.Context, without: frozenset[str] = frozenset()) -> Iterator[str]:
+    """The command line that leads to these values, without the dashboard's own options and those named."""
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
-        if parameter.name in OURS or value is None or value == parameter.get_default(context):
+        if parameter.name in OURS | without or value is None or value == parameter.get_default(context):
             continue
         if isinstance(parameter, click.Argument):
             yield str(value)
@@ -72,23 +78,40 @@ def words_of(context: click.Context) -> Iterator[str]:
             yield from _option(parameter, value)
 
 
-def camera_of(descriptor: int, scenario: Scenario, options: RunOptions, stack: ExitStack) -> Camera:
-    """A camera that films into a pipe which was handed down. What ends the run before its end is told there, too."""
-    from sim.film.camera import Camera, Framing
-    from sim.film.entries import FAILURE, pack_json
+@dataclass(frozen=True, slots=True)
+class Film:
+    """What of a run is filmed, and where to: into a descriptor that was handed down, or nowhere."""
 
-    sink = _sink(descriptor)
+    descriptor: int | None
+    injections: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
 
-    def failed(_kind: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, QpyotaError):
-            sink(pack_json(FAILURE, {"message": str(error)}))
-        elif isinstance(error, KeyboardInterrupt):
-            sink(pack_json(FAILURE, {"message": "the run was interrupted"}))
+    @property
+    def wanted(self) -> bool:
+        """An injection needs a camera, which counts the entries."""
+        return self.descriptor is not None or bool(self.injections)
 
-    stack.push(failed)
-    seed = scenario.seed if options.seed is None else options.seed
-    about = {"seed": seed, "transport": options.transport, "replay": "", "parent": None, "branched_at": None}
-    return Camera(sink, Framing(about))
+    def camera(self, stack: ExitStack) -> Camera:
+        """What ends the run before its end is told in the film, too."""
+        from sim.film.camera import Camera, Framing
+        from sim.film.entries import FAILURE, pack_json
+        from sim.film.injections import Injections, parse_injection
+
+        sink = _nowhere if self.descriptor is None else _sink(self.descriptor)
+
+        def failed(_kind: object, error: BaseException | None, _traceback: object) -> None:
+            if isinstance(error, QpyotaError):
+                sink(pack_json(FAILURE, {"message": str(error)}))
+            elif isinstance(error, KeyboardInterrupt):
+                sink(pack_json(FAILURE, {"message": "the run was interrupted"}))
+
+        stack.push(failed)
+        log = Injections([parse_injection(text) for text in self.injections]) if self.injections else None
+        return Camera(sink, Framing(self.devices, injections=log))
+
+
+def _nowhere(_block: Block) -> None:
+    pass
 
 
 def _sink(descriptor: int) -> Callable[[Block], None]:

@@ -8,21 +8,26 @@ machine only (a port) is not filmed.
 
 from __future__ import annotations
 
+import shlex
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from sim.cloud.account import TRACK_SUFFIX
 from sim.device.module import Module
-from sim.film.entries import COUNTS, END, HEAD, Block, Event, Ops, States, pack_events, pack_json
+from sim.errors import SpecError
+from sim.film.entries import CELLS, COUNTS, END, HEAD, Block, Event, Ops, States, compact, pack_events, pack_json
 from sim.film.head import flash_of, head_of
+from sim.film.injections import Injections
 from sim.film.pages import FlashView
 from sim.film.sentences import say
 from sim.film.states import NUMBER, DeviceState
 from sim.kernel.clock import Clock, Timer
+from sim.scenario.expect import suggest
 from sim.scenario.places import Places
 from sim.scenario.result import RunResult
+from sim.scenario.runner import named
 from sim.scenario.schema import Scenario
 from sim.scenario.world import World
 from sim.trace import Record, Trace
@@ -43,26 +48,22 @@ OF_THIS_MACHINE = ("tcp.outside", "uart.outside")
 Json = dict[str, Any]
 
 
-class Director(Protocol):
-    """Somebody who changes what happens, at entries of the film."""
+class Stand(NamedTuple):
+    """Where the camera stands: whose time, what is told, where devices are."""
 
-    def begin(self, world: World) -> None:
-        """Nothing has happened yet."""
-
-    def before_op(self, n: int, module: Module) -> None:
-        """The entry `n` that comes now is a flash operation of this device."""
-
-    def after_event(self, n: int) -> None:
-        """Entry `n` is an event, and has happened."""
+    clock: Clock
+    trace: Trace
+    places: Places
 
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """How to film: `filmed` devices by name (None: all, or the first ones of a large fleet), `about` for the head."""
+    """How to film. `filmed`: devices besides those that are filmed anyway; `about`: more for the head; `injections`:
+    what is done to the run meanwhile."""
 
-    about: Json
-    filmed: Sequence[str] | None = None
-    director: Director | None = None
+    filmed: Sequence[str] = ()
+    about: Json = field(default_factory=dict)
+    injections: Injections | None = None
 
 
 class Camera:
@@ -71,7 +72,8 @@ class Camera:
     def __init__(self, sink: Callable[[Block], None], framing: Framing) -> None:
         self._sink = sink
         self._framing = framing
-        self._director = framing.director
+        self._injections = framing.injections
+        self._replay = ""
         self.n = 0
         """The number of the last entry."""
         self._views: dict[str, FlashView] = {}
@@ -89,32 +91,36 @@ class Camera:
 
     def begin(self, world: World) -> None:
         """Film this world from now on."""
-        self.film(world.scenario, world.devices, world.clock, world.trace, world.ground.places)
-        if self._director is not None:
-            self._director.begin(world)
+        scenario = world.scenario
+        log = [] if self._injections is None else [one.given for one in self._injections.log]
+        words = [shlex.join(["--inject", compact(one)]) for one in log]
+        self._replay = " ".join([world.options.replay(named(scenario), world.seed, scenario.settings), *words])
+        about = {"seed": world.seed, "transport": world.options.transport, "replay": self._replay, "injections": log}
+        self.film(scenario, world.devices, Stand(world.clock, world.trace, world.ground.places), about)
+        if self._injections is not None:
+            self._injections.begin(world)
 
-    def film(
-        self, scenario: Scenario | None, devices: dict[str, Module], clock: Clock, trace: Trace, places: Places
-    ) -> None:
+    def film(self, scenario: Scenario | None, devices: Mapping[str, Module], stand: Stand, about: Json) -> None:
         """Film these devices; those that are made later are not in this film."""
-        self._clock = clock
+        self._clock = clock = stand.clock
         self._number = {name: number for number, name in enumerate(devices)}
         self._small = len(devices) <= SMALL_FLEET
         speed = clock.loop.speed if clock.mode == "paced" else None
         self._tick_us = TICK_US if speed is None else max(1, round(GROUP_WALL_S * 1_000_000 * speed))
         filmed = self._filmed(list(devices))
         self._views = {name: FlashView(devices[name], self._op_begins) for name in filmed}
-        head = head_of(scenario, devices, filmed, places) | self._framing.about
+        head = head_of(scenario, devices, filmed, stand.places) | about | self._framing.about
         head["start_s"] = clock.start_s
         head["flash"] = {str(self._number[name]): flash_of(devices[name], view) for name, view in self._views.items()}
         self._sink(pack_json(HEAD, head))
         self._states = {name: DeviceState() for name in devices}
         self._changed = dict.fromkeys(self._number.values(), 0)
         self._tell_states(clock.now_us)
-        trace.observe(self._take)
+        stand.trace.observe(self._take)
 
     def end(self, world: World, result: RunResult) -> RunResult:
         """The run is over."""
+        result = replace(result, replay=self._replay)
         self.close(world.clock.now_us, result.to_json() | {"verdict": result.verdict})
         return result
 
@@ -124,19 +130,21 @@ class Camera:
         if self._changed:
             self._tell_states(at_us)
         self._flush(at_us)
+        self._sink(pack_json(CELLS, {str(self._number[name]): view.cells() for name, view in self._views.items()}))
         self._sink(pack_json(END, {"t": at_us, "n": self.n, **result}))
 
     def _filmed(self, names: list[str]) -> list[str]:
-        if self._framing.filmed is not None:
-            return [name for name in names if name in self._framing.filmed]
-        return names[:FILMED_AT_MOST]
+        for name in self._framing.filmed:
+            if name not in names:
+                raise SpecError(f"there is no device {name!r} to film{suggest(name, names)}")
+        return [name for at, name in enumerate(names) if at < FILMED_AT_MOST or name in self._framing.filmed]
 
     # -- entries
 
     def _op_begins(self, view: FlashView) -> None:
         self._settle()
-        if self._director is not None:
-            self._director.before_op(self.n + 1, view.module)
+        if self._injections is not None:
+            self._injections.before_op(self.n + 1, view.module)
             self._settle()
         self._count()
         self._open, self._open_n, self._open_us = view, self.n, self._clock.now_us
@@ -173,8 +181,8 @@ class Camera:
         name = record.track.removesuffix(TRACK_SUFFIX)
         sentence = say(record.kind, record.data, name)
         self._events.append(Event(self.n, record.at_us, number, record.seq, record.kind, data, sentence))
-        if self._director is not None:
-            self._director.after_event(self.n)
+        if self._injections is not None:
+            self._injections.after_event(self.n)
 
     def _count(self) -> None:
         if self._pending >= GROUP_ENTRIES or (not self._pending % 64 and self._is_late()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sim import __version__
@@ -18,7 +18,7 @@ FORMAT = 1
 Json = dict[str, Any]
 
 
-def head_of(scenario: Scenario | None, devices: dict[str, Module], filmed: Sequence[str], places: Places) -> Json:
+def head_of(scenario: Scenario | None, devices: Mapping[str, Module], filmed: Sequence[str], places: Places) -> Json:
     """What a scenario and its devices give; the camera adds what it knows of the run."""
     groups = {} if scenario is None else _groups(scenario)
     head: Json = {

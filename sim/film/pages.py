@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from enum import IntEnum
+from hashlib import blake2b
 from itertools import groupby
 from struct import pack
 from typing import NamedTuple
@@ -18,6 +19,8 @@ from sim.film.entries import ERASED, PROGRAMMED, TORN_ERASE, TORN_PROGRAM
 from sim.flash.flawed import FlawedNor
 from sim.flash.nor import ERASE
 
+DIGEST_BYTES = 8
+"""Of a sector: enough to tell two futures apart."""
 RUN_MAX = 0xFFFF
 """Pages of one run of equal classes, packed as u16."""
 
@@ -75,6 +78,12 @@ class FlashView:
     def first(self) -> str:
         """The class of every page now, as runs of `u16 pages, u8 class`, in base64."""
         return packed_classes(classes_of(self.module))
+
+    def cells(self) -> str:
+        """A digest of what each sector holds now, DIGEST_BYTES each, in base64."""
+        nor = self.module.nor
+        digests = [blake2b(sector, digest_size=DIGEST_BYTES).digest() for sector in nor.sectors(0, nor.size_bytes)]
+        return base64.b64encode(b"".join(digests)).decode()
 
     def _on_op(self, kind: str, address: int) -> None:
         self._begins(self)

@@ -91,7 +91,13 @@ def run_scenario(
 def end_when_finished(world: World, record: Record) -> None:
     """To be told every record: once nothing is left to do, the run ends a little later."""
     may_end = record.kind == "step" or record.track.endswith(TRACK_SUFFIX)
-    if may_end and not world.ending and world.finished:
+    if may_end:
+        end_if_finished(world)
+
+
+def end_if_finished(world: World) -> None:
+    """Once nothing is left to do, the run ends a little later."""
+    if not world.ending and world.finished:
         world.ending = True
         world.clock.stop_at(world.clock.now_us + SETTLE_US)
 
@@ -108,7 +114,7 @@ def _result(world: World, tally: Tally, watch: Watch, expects: list[ExpectResult
         virtual_s=world.clock.now_us / 1_000_000,
         wall_s=round(wall_s, 3),
         trace_hash=world.trace.digest(),
-        replay=world.options.replay(_named(scenario), world.seed, scenario.settings),
+        replay=world.options.replay(named(scenario), world.seed, scenario.settings),
         problems=list(_problems(world)),
         costs=[asdict(cost) for cost in tally.costs],
         notes=list(_notes(world, tally)),
@@ -144,6 +150,9 @@ def _problems(world: World) -> Iterator[str]:
     for step in world.steps:
         if not step.done:
             yield f"a step never happened: {step}"
+    for one in world.injections:
+        if not one.begun:
+            yield f"never happened: {one}"
 
 
 def _notes(world: World, tally: Tally) -> Iterator[str]:
@@ -210,7 +219,7 @@ def _device_view(module: Module) -> DeviceView:
     )
 
 
-def _named(scenario: Scenario) -> str:
+def named(scenario: Scenario) -> str:
     """The scenario as one would name it here: a shipped one by its bare name, a file by its shortest path."""
     source = scenario.source
     if source.parent == scenarios_dir():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sim.boot.bootloader import Trust
 from sim.cloud.account import Account, job_track
@@ -46,6 +46,13 @@ DEFAULT_SPEED = 1.0
 """Virtual seconds per wall second in paced mode when nobody says otherwise."""
 
 
+class Happening(Protocol):
+    """Something that is to happen in a run; `str` says what. `done`: what came of it is over, too."""
+
+    begun: bool
+    done: bool
+
+
 class World:
     """Everything of one run. `devices` by name, in the scenario's order.
 
@@ -69,6 +76,8 @@ class World:
         self.peers: list[tuple[str, Peer]] = []
         self._serial: SerialLines | None = None
         self.hosts: list[Host] = []
+        self.injections: list[Happening] = []
+        """What people do to this run besides; it does not end before."""
         self.ending = False
         """Its end has been set."""
         self.cut_short = False
@@ -162,6 +171,7 @@ class World:
     def finished(self) -> bool:
         """Every job was created, every step taken, and every execution is terminal."""
         all_taken = not self._to_do and all(step.done for step in self.steps)
+        all_taken = all_taken and all(one.done for one in self.injections)
         return bool(self.scenario.jobs) and all_taken and self.account.jobs.all_terminal()
 
     def close(self) -> None:
@@ -213,16 +223,16 @@ class World:
             self.trace.emit(job_track(job.job_id), "order.refused", reason=str(error))
 
     def _create_job(self, job: Job) -> None:
-        members = job.members(self._document(job), self._arns(job.targets), self.clock.epoch_s)
+        members = job.members(self._document(job), self.arns(job.targets), self.clock.epoch_s)
         self.account.order("create", job.job_id, members)
 
     def _take_step(self, job: Job, step: Step) -> None:
         operation, members = step.request
         if "targets" in members:
-            members = {**members, "targets": self._arns(members["targets"])}
+            members = {**members, "targets": self.arns(members["targets"])}
         self.account.order(operation, job.job_id, members)
 
-    def _arns(self, targets: Sequence[str]) -> list[str]:
+    def arns(self, targets: Sequence[str]) -> list[str]:
         """What AWS calls the things and groups of these names."""
         arns = self.account.jobs.arns
         found: list[str] = []

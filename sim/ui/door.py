@@ -13,6 +13,9 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from sim.errors import QpyotaError
+from sim.ui.stage import NotFound
+
 TOKEN_BYTES = 12
 TOKEN_MAX_CHARS = 200
 POLICY = (
@@ -45,6 +48,10 @@ class Door:
             return await handler(request)
         except web.HTTPException as error:
             return web.json_response({"error": error.reason}, status=error.status)
+        except NotFound as error:
+            return web.json_response({"error": str(error)}, status=404)
+        except QpyotaError as error:
+            return web.json_response({"error": str(error)}, status=400)
 
     def _refusal(self, request: web.Request) -> tuple[int, str] | None:
         if self._hosts and urlsplit(f"//{request.host}").hostname not in self._hosts:

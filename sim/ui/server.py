@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import zlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from aiohttp import WSMsgType, web
 
 from sim.errors import MachineError, QpyotaError
 from sim.film.film import Film
+from sim.ui import routes
 from sim.ui.door import Door, dress, new_token
 from sim.ui.stage import Stage
 
@@ -27,9 +27,6 @@ FIRST_PORT, LAST_PORT = 7880, 7899
 RATE_PER_S, RATE_MAX_PER_S = 10.0, 10.0
 """Messages to a client, by the wall."""
 BODY_MAX_BYTES = 1 << 20
-TAPE_CHUNK_BYTES = 1 << 16
-
-_STAGE = web.AppKey("stage", Stage)
 
 
 class Dashboard:
@@ -49,12 +46,10 @@ class Dashboard:
         hosts = (self._host, "localhost", LOOPBACK) if self._host in (LOOPBACK, "localhost", "::1") else ()
         app = web.Application(middlewares=[Door(self._token, hosts).watch], client_max_size=BODY_MAX_BYTES)
         app.on_response_prepare.append(dress)
-        app[_STAGE] = self.stage
+        app[routes.STAGE] = self.stage
         app.router.add_get("/", _page)
         app.router.add_static("/static/", STATIC)
-        app.router.add_get("/api/films", _films)
-        app.router.add_get("/api/films/{id}", _head)
-        app.router.add_get("/api/films/{id}/tape", _tape)
+        routes.add_to(app)
         app.router.add_get("/ws", self._socket)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -114,7 +109,11 @@ class Client:
         self._period_s = 1 / RATE_PER_S
         self._told = ""
         self._woken = asyncio.Event()
-        self._orders: dict[str, Callable[[Any], Awaitable[None]]] = {"follow": self._follow, "rate": self._rate}
+        self._orders: dict[str, Callable[[Any], Awaitable[None]]] = {
+            "follow": self._follow,
+            "rate": self._rate,
+            "film": self._also,
+        }
 
     def wake(self) -> None:
         """There is something new."""
@@ -151,14 +150,15 @@ class Client:
 
     async def _follow(self, order: dict[str, Any]) -> None:
         number, from_n = int(order["follow"]), int(order.get("from", 1))
-        film = self._stage.films.get(number)
-        if film is None:
-            await self._say({"error": f"there is no film {number}"})
-            return
+        film = self._stage.begun(number)
         self._film, self._ended = film, False
         self._groups = sum(1 for group in film.groups if group.n < from_n)
         self._told = ""
         self._woken.set()
+
+    async def _also(self, order: dict[str, Any]) -> None:
+        number = self._stage.also_filmed(int(order.get("of", 1)), int(order["film"]))
+        await self._say({"filmed": number})
 
     async def _rate(self, order: dict[str, Any]) -> None:
         self._period_s = 1 / min(RATE_MAX_PER_S, max(0.1, float(order["rate"])))
@@ -199,38 +199,3 @@ async def _page(_: web.Request) -> web.StreamResponse:
     if not page.is_file():
         return web.Response(text="this qpyota has no page; its films are under /api/films\n")
     return web.FileResponse(page)
-
-
-async def _films(request: web.Request) -> web.Response:
-    return web.json_response(request.app[_STAGE].listed())
-
-
-async def _head(request: web.Request) -> web.Response:
-    number, _ = _film(request)
-    return web.json_response(request.app[_STAGE].head(number))
-
-
-async def _tape(request: web.Request) -> web.StreamResponse:
-    """The tape in pieces, packed on the way."""
-    _, film = _film(request)
-    try:
-        from_n = int(request.query.get("from", "1"))
-    except ValueError:
-        raise web.HTTPBadRequest(reason="from is the number of an entry") from None
-    response = web.StreamResponse(headers={"Content-Type": "application/octet-stream", "Content-Encoding": "gzip"})
-    await response.prepare(request)
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    for piece in list(film.tape(from_n)):
-        for at in range(0, len(piece), TAPE_CHUNK_BYTES):
-            await response.write(packer.compress(piece[at : at + TAPE_CHUNK_BYTES]))
-            await asyncio.sleep(0)
-    await response.write(packer.flush())
-    await response.write_eof()
-    return response
-
-
-def _film(request: web.Request) -> tuple[int, Film]:
-    stage, text = request.app[_STAGE], request.match_info["id"]
-    if not text.isdecimal() or int(text) not in stage.films or not stage.films[int(text)].head:
-        raise web.HTTPNotFound(reason=f"there is no film {text}")
-    return int(text), stage.films[int(text)]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sim.ui.server import LOOPBACK, Dashboard
-from sim.ui.stage import Stage
+from sim.ui.stage import Script, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,13 @@ class Place:
     token: str = ""
 
 
-def play(words: Sequence[str], place: Place, tell: Callable[[str], None]) -> int:
-    """Run `qpyota run WORDS` and show it; the exit code of the run. `tell` is told the URL before it begins, and how to
-    end this when it is over. A run that has nothing to show ends the dashboard."""
-    return asyncio.run(_play(list(words), place, tell))
+def play(script: Script, place: Place, tell: Callable[[str], None]) -> int:
+    """Run the first words of a script and show it; the exit code of the run.
+
+    `tell` is told the URL before it begins, and how to end this when it is over. A run that has nothing to show ends
+    the dashboard.
+    """
+    return asyncio.run(_play(script, place, tell))
 
 
 def show(stage: Stage, place: Place, tell: Callable[[str], None]) -> None:
@@ -31,8 +34,8 @@ def show(stage: Stage, place: Place, tell: Callable[[str], None]) -> None:
     asyncio.run(_show(stage, place, tell))
 
 
-async def _play(words: list[str], place: Place, tell: Callable[[str], None]) -> int:
-    stage = Stage(words)
+async def _play(script: Script, place: Place, tell: Callable[[str], None]) -> int:
+    stage = Stage(script)
     dashboard = Dashboard(stage, place.host, place.port, place.token)
     ended = _told_to_end()
     await dashboard.open()
@@ -44,7 +47,7 @@ async def _play(words: list[str], place: Place, tell: Callable[[str], None]) -> 
         if not running.done():
             await stage.close()
         code = await running
-        if not ended.is_set() and stage.films[1].head:
+        if not ended.is_set() and stage.shown[1].film.head:
             tell(f"the dashboard stays open at {dashboard.url}; Ctrl-C ends it")
             await ending
         ending.cancel()

@@ -1,35 +1,11 @@
-"""Filmed runs of shipped scenarios, in this process."""
+"""Films that several tests look at."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
-
-from sim.film.camera import Camera, Framing
-from sim.film.film import Film
-from sim.fleet.run import run_judged
-from sim.scenario.loader import find_scenario, load_scenario
-from sim.scenario.result import RunOptions, RunResult
-from sim.scenario.settings import parse_setting
-
-
-@dataclass
-class Filmed:
-    """A film, and what the run of it came to."""
-
-    film: Film
-    result: RunResult
-
-
-def filmed(name: str, *settings: str, options: RunOptions | None = None, **framing: Any) -> Filmed:
-    scenario = load_scenario(find_scenario(name), [parse_setting(word) for word in settings])
-    film = Film()
-    camera = Camera(film.add, Framing(framing.pop("about", {}), **framing))
-    options = options or RunOptions(transport="memory")
-    return Filmed(film, run_judged(scenario, options, (), lambda _: [camera]))
+from film_rig import Filmed, filmed
 
 
 @pytest.fixture(scope="session")

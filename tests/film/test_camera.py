@@ -7,23 +7,15 @@ from collections.abc import Callable
 from struct import iter_unpack
 
 import pytest
+from film_rig import events_of, ops_of
 
-from sim.film.entries import EVENTS, OPS, Event, Ops, unpack_events, unpack_ops, unpack_states
-from sim.film.film import Film
+from sim.film.entries import unpack_states
 from sim.fleet.run import run_judged
 from sim.scenario.loader import find_scenario, load_scenario
 from sim.scenario.result import RunOptions
 from sim.trace import Record
 
 SHOOT = Callable[..., object]
-
-
-def events_of(film: Film) -> list[Event]:
-    return [event for block in film.blocks() if block.kind == EVENTS for event in unpack_events(block)]
-
-
-def ops_of(film: Film) -> list[Ops]:
-    return [unpack_ops(block) for block in film.blocks() if block.kind == OPS]
 
 
 @pytest.mark.parametrize("transport", ["memory", "virtual"])

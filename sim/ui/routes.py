@@ -1,0 +1,91 @@
+"""What the dashboard answers under /api: films, tapes, branches, differences."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from sim.film.film import Film
+from sim.ui.stage import NotPossible, Stage
+
+STAGE = web.AppKey("stage", Stage)
+TAPE_CHUNK_BYTES = 1 << 16
+GZIP_WINDOW = 31
+"""zlib's word for a gzip header."""
+
+
+def add_to(app: web.Application) -> None:
+    """All routes of films."""
+    app.router.add_get("/api/films", _films)
+    app.router.add_get("/api/films/{id}", _head)
+    app.router.add_get("/api/films/{id}/tape", _tape)
+    app.router.add_post("/api/films/{id}/branch", _branch)
+    app.router.add_get("/api/diff", _diff)
+    app.router.add_get("/api/scenario", _scenario)
+
+
+async def _films(request: web.Request) -> web.Response:
+    return web.json_response(request.app[STAGE].listed())
+
+
+async def _head(request: web.Request) -> web.Response:
+    number, _ = _film(request)
+    return web.json_response(request.app[STAGE].head(number))
+
+
+async def _tape(request: web.Request) -> web.StreamResponse:
+    """The tape in pieces, packed on the way."""
+    _, film = _film(request)
+    from_n = _number(request.query, "from", 1)
+    response = web.StreamResponse(headers={"Content-Type": "application/octet-stream", "Content-Encoding": "gzip"})
+    await response.prepare(request)
+    packer = zlib.compressobj(6, zlib.DEFLATED, GZIP_WINDOW)
+    for piece in list(film.tape(from_n)):
+        for at in range(0, len(piece), TAPE_CHUNK_BYTES):
+            await response.write(packer.compress(piece[at : at + TAPE_CHUNK_BYTES]))
+            await asyncio.sleep(0)
+    await response.write(packer.flush())
+    await response.write_eof()
+    return response
+
+
+async def _branch(request: web.Request) -> web.Response:
+    number, _ = _film(request)
+    given = await body_of(request)
+    if not isinstance(given, dict) or "injection" not in given:
+        raise NotPossible('a branch is asked for with {"injection": {...}}')
+    return web.json_response({"id": request.app[STAGE].branch(number, given["injection"])})
+
+
+async def _diff(request: web.Request) -> web.Response:
+    stage = request.app[STAGE]
+    one, other = _number(request.query, "a", 1), _number(request.query, "b", 2)
+    return web.json_response(await asyncio.to_thread(stage.diff, one, other))
+
+
+async def _scenario(request: web.Request) -> web.Response:
+    return web.Response(text=request.app[STAGE].film(1).head.get("source", ""))
+
+
+async def body_of(request: web.Request) -> Any:
+    """The JSON of a request."""
+    try:
+        return await request.json()
+    except ValueError:
+        raise NotPossible("the body of this request is no JSON") from None
+
+
+def _film(request: web.Request) -> tuple[int, Film]:
+    number = _number(request.match_info, "id", 0)
+    return number, request.app[STAGE].film(number)
+
+
+def _number(values: Mapping[str, str], name: str, usual: int) -> int:
+    text = values.get(name, str(usual))
+    if not text.isascii() or not text.isdecimal() or len(text) > 12:
+        raise NotPossible(f"{name} is a whole number, not {text[:40]!r}")
+    return int(text)
