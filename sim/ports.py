@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from sim.manner import Broken, Manner
+from sim.records import record
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Will:
     retain: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hello:
     """What an MQTT client says of itself: the CONNECT packet and the TLS identity under it.
 
@@ -54,14 +55,14 @@ class Hello:
         return (self.certificate, self.private_key) if self.papers is None else self.papers()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Connack:
     """Answer to CONNECT; `code` 0 is accepted, 1–5 as MQTT 3.1.1 §3.2.2.3."""
 
     code: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Suback:
     """Answer to SUBSCRIBE; `code` is the granted QoS or 0x80."""
 
@@ -69,14 +70,14 @@ class Suback:
     code: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Puback:
     """Answer to a QoS 1 PUBLISH."""
 
     packet_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Message:
     """A PUBLISH from the broker."""
 
@@ -86,12 +87,12 @@ class Message:
     packet_id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pingresp:
     """Answer to PINGREQ."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Closed:
     """The connection is gone: `reason` is `refused`, `dns`, `tls`, `closed` (by the other side) or `reset`."""
 
@@ -131,7 +132,7 @@ class MqttChannel(Protocol):
         """Power is gone: nothing more is sent or delivered, and the broker is not told."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HttpRequest:
     """One request. `url` is absolute; header names are case-insensitive.
 
@@ -145,7 +146,7 @@ class HttpRequest:
     certificate: bytes | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HttpResponse:
     """One whole answer; the radio turns its length into time.
 
@@ -160,14 +161,14 @@ class HttpResponse:
     broken: Broken = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HttpPart:
     """So much of the body has come by the end of an instant, the header included, and more is to follow."""
 
     received_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HttpFailure:
     """No answer: `reason` is `dns`, `refused`, `tls` or `reset`; a device's own radio adds `timeout`,
     `lost` (no network any more), `dns_timeout` (none to ask over) and `aborted` (the radio was switched off)."""

@@ -39,7 +39,8 @@ class Trace:
     def __init__(self, now_us: Callable[[], int], *, digests: bool = True) -> None:
         self._now_us = now_us
         self._digests = digests
-        self._tracks: dict[str, tuple[int, bytes]] = {}
+        self._told: dict[str, int] = {}  # track → records so far
+        self._hashed: dict[str, bytes] = {}
         self._observers: list[Observer] = []
 
     def observe(self, observer: Observer) -> None:
@@ -52,26 +53,25 @@ class Trace:
 
     def take(self, at_us: int, track: str, kind: str, data: dict[str, Any]) -> None:
         """As `emit`, of what happened elsewhere at that time."""
-        seq, digest = self._tracks.get(track) or (0, b"")
+        seq = self._told.get(track, 0)
+        self._told[track] = seq + 1
         record = Record(at_us, track, seq, kind, data)
         if self._digests:
-            told = digest + _compact([record.at_us, kind, data]).encode()
-            digest = blake2b(told, digest_size=16).digest()
-        self._tracks[track] = (seq + 1, digest)
+            told = self._hashed.get(track, b"") + _compact([at_us, kind, data]).encode()
+            self._hashed[track] = blake2b(told, digest_size=16).digest()
         for observer in self._observers:
             observer(record)
 
     def aside(self, track: str, kind: str, **data: Any) -> None:
         """Tell observers what is true of this machine only (a port, a path). It is no part of what repeats: it has the
         number of the record before it, and no digest knows of it."""
-        seq, _ = self._tracks.get(track) or (0, None)
-        record = Record(self._now_us(), track, max(0, seq - 1), kind, data)
+        record = Record(self._now_us(), track, max(0, self._told.get(track, 0) - 1), kind, data)
         for observer in self._observers:
             observer(record)
 
     def hashes(self) -> dict[str, str]:
         """Digest of each track so far, tracks sorted by name: each record's is taken over the one before it."""
-        return {name: self._tracks[name][1].hex() for name in sorted(self._tracks)}
+        return {name: self._hashed.get(name, b"").hex() for name in sorted(self._told)}
 
     def digest(self) -> str:
         """One hash over all tracks; equal runs have equal digests on every transport. "" when nothing was hashed."""

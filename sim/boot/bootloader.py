@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sim.boot.decision import BootAction, BootFacts, PackageState, decide
 from sim.boot.journal import Journal, JournalState, Phase, Record, RecordKind
 from sim.errors import PackageError
+from sim.flash.nor import Nor
 from sim.flash.partition import Region
 from sim.flash.remembered import remembered
 from sim.pack.codes import PackageCode
@@ -29,6 +30,7 @@ from sim.pack.firmware import read_header
 from sim.pack.opaque import StandIns
 from sim.pack.patch import decode_block
 from sim.pack.verify import Recipient, VerifiedPack, measure, verify_area
+from sim.records import record
 from sim.units import US_PER_S
 
 # ESTIMATE: no vendor publishes a figure; a patch applied with LZMA at 600 MHz gives 40 to 80 KB/s of new image.
@@ -46,7 +48,7 @@ _BEFORE_FIRST_WRITE = (Phase.REQUESTED, Phase.MINI_STAGED)
 _WITHOUT_PACKAGE = (Phase.IDLE, Phase.COMPLETE, Phase.MINI_REQUESTED)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BootLayout:
     """What the bootloader may touch. `images`: partition name → the whole partition; `journal` two sectors at least;
     `scratch` one block at least, used as a ring of as many as fit; `package` where packages are staged. A family with
@@ -60,6 +62,18 @@ class BootLayout:
     package: Region
     mini: Region | None = None
     request: Region | None = None
+
+    def on(self, nor: Nor) -> BootLayout:
+        """The same windows onto another flash of the same part."""
+        return BootLayout(
+            self.family,
+            {name: region.on(nor) for name, region in self.images.items()},
+            self.journal.on(nor),
+            self.scratch.on(nor),
+            self.package.on(nor),
+            self.mini and self.mini.on(nor),
+            self.request and self.request.on(nor),
+        )
 
     @property
     def firmware(self) -> dict[str, Region]:
@@ -84,7 +98,7 @@ class Trust:
     stand_ins: StandIns = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BootStep:
     """Something that is now done for good.
 
@@ -100,7 +114,7 @@ class BootStep:
     apply_us: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BootOutcome:
     """How a boot ended. `action`: run (start `version`), mini (start the mini system, whose `version` it is), reset
     (boot again), bricked. When a request was refused or an update failed, `code` and `reason` say why."""

@@ -68,7 +68,7 @@ class Account:
     def __init__(self, clock: Clock, trace: Trace, seed: int, rules: JobRules = SCENARIO_RULES) -> None:
         self.clock = clock
         self.trace = trace
-        self.journal: Callable[[Input], None] = lambda _: None
+        self.journal: Callable[[Input], None] = _forgotten
         jobs = JobService(self._presign, rules=rules)
         registry = Registry(jobs.arns)
         jobs.use_targets(registry)
@@ -152,7 +152,7 @@ class Account:
         """A device asked the Jobs service; its answer goes back to that very connection."""
         now_s = self.clock.epoch_s
         effects = self.jobs.handle(request.client_id, request.topic, request.payload, now_s)
-        if _accepted_change(request.topic, effects):
+        if self.journal is not _forgotten and _accepted_change(request.topic, effects):
             self.journal(Asked(now_s, request.client_id, request.topic, request.payload))
         if request.packet_id:
             self.face.acknowledge(request.connection, request.packet_id)
@@ -305,6 +305,10 @@ class Account:
                 place.bucket, place.key, expires_s, now_s - late_s, version=place.version, method=method
             )
         return url
+
+
+def _forgotten(_entry: Input) -> None:
+    """Where nobody keeps the inputs."""
 
 
 def job_track(job_id: str) -> str:

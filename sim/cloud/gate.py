@@ -23,6 +23,7 @@ from sim.cloud.registry.registry import Registry
 from sim.cloud.things import Things
 from sim.jobs.topics import THING_NAME
 from sim.mqtt.switchboard import Greeting, Rights
+from sim.records import record
 
 BAD_PASSWORD, NOT_AUTHORISED = 4, 5
 """MQTT 3.1.1 CONNACK codes."""
@@ -47,17 +48,13 @@ class _Papers:
     own: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Client:
     """Who a connection is: a client id, and the certificate (id) or else the thing that it could prove to be."""
 
     client_id: str
     certificate_id: str = ""
     thing: str = ""
-
-
-_ANYBODY = _Client("\0")
-"""In place of a thing that is as good as any other."""
 
 
 class Gate:
@@ -73,6 +70,7 @@ class Gate:
         self._devices = devices
         self._revision = -1
         self._answers: dict[tuple[_Client, str, str], bool] = {}
+        self._usually: dict[tuple[str, str], bool] = {}
         self._papers: dict[_Client, _Papers | None] = {}
         self._plain = False
 
@@ -107,6 +105,7 @@ class Gate:
         if self._revision != self._registry.revision or len(self._answers) >= ANSWERS_MAX:
             self._revision = self._registry.revision
             self._answers.clear()
+            self._usually.clear()
             self._papers.clear()
             self._plain = not self._registry.certificates.by_id and not self._registry.policies.attached
         if self._plain and client.thing == client.client_id and resource.count(client.thing) == 1:
@@ -120,10 +119,12 @@ class Gate:
     def _usual(self, client: _Client, action: str, resource: str) -> bool:
         """The answer while there is nothing but the device policy, which treats all things alike: found once for a
         fleet. A name that is there once stands for itself and not for a part of the policy."""
-        question = _ANYBODY, action, resource.replace(client.thing, "\0")
-        answer = self._answers.get(question)
+        question = action, resource.replace(client.thing, "\0")
+        answer = self._usually.get(question)
         if answer is None:
-            answer = self._answers[question] = self._decide(client, action, resource)
+            if len(self._usually) >= ANSWERS_MAX:
+                self._usually.clear()
+            answer = self._usually[question] = self._decide(client, action, resource)
         return answer
 
     def _enter(self, client: _Client) -> Rights | int:
@@ -195,7 +196,7 @@ class Gate:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Connection:
     """Rights of one connection."""
 

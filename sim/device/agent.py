@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from sim.device.module import Module
 from sim.device.mqtt_link import MqttLink
 from sim.jobs import topics
 from sim.jobs.messages import Status
-from sim.kernel.clock import Story
+from sim.kernel.clock import Story, Timer
 from sim.ports import Arrival, Closed, Connack, Hello, Message, Suback
 from sim.units import US_PER_S
 from sim.update.app_files import download_file, set_update_flag, update_pending
@@ -32,13 +33,16 @@ RETRY_US = 10_000_000
 RESTART_DELAY_US = 2_000_000
 """Between the last report and the restart, so that the report leaves the device."""
 
+REPORTS_KEPT = 256
+"""Of a fleet's reports, most of which are the same few."""
+
 PROGRESS_STEP_PERCENT = 25
 
 
 class Agent:
     """A program for `Module`: one MQTT connection, one job at a time."""
 
-    __slots__ = ("_arrived", "_inbox", "_link", "_module", "_resting")
+    __slots__ = ("_arrived", "_inbox", "_link", "_module", "_patience", "_resting", "_until_us")
 
     def __init__(self, module: Module) -> None:
         self._module = module
@@ -46,12 +50,17 @@ class Agent:
         self._arrived: Any = None
         self._link: MqttLink | None = None
         self._resting = False
+        self._until_us = 0
+        self._patience: Timer | None = None  # one for all waits: it looks at `_until_us` when it rings
 
     def start(self) -> None:
         self._module.life.spawn(self._main())
 
     def kill(self) -> None:
         """Its stories end with the life; nothing else acts."""
+        self._arrived = None
+        if self._patience is not None:
+            self._patience.cancel()
 
     # -- the story
 
@@ -72,7 +81,7 @@ class Agent:
             self._link_or_fail.subscribe(1, topics.notify_next(self._module.name), 0)
             yield from self._await(lambda arrival: isinstance(arrival, Suback))
         while self._link is not None:
-            self._publish(topics.describe(self._module.name, topics.NEXT), {})
+            self._publish(topics.describe(self._module.name, topics.NEXT), b"{}")
             answer = yield from self._await(self._is_execution)
             if answer is None:
                 self._drop()
@@ -186,12 +195,11 @@ class Agent:
         yield from self._await(lambda arrival: isinstance(arrival, Message) and arrival.topic.startswith(topic))
 
     def _send(self, job_id: str, report: Report) -> None:
-        body = {"status": report.status.value, "statusDetails": dict(report.details)}
-        self._publish(topics.update(self._module.name, job_id), body)
+        self._publish(topics.update(self._module.name, job_id), _body(report.status, *report.details.items()))
 
-    def _publish(self, topic: str, body: dict[str, Any]) -> None:
+    def _publish(self, topic: str, body: bytes) -> None:
         if self._link is not None:
-            self._link.publish(topic, json.dumps(body).encode())
+            self._link.publish(topic, body)
 
     def _is_execution(self, arrival: Arrival) -> bool:
         return isinstance(arrival, Message) and arrival.topic.startswith(
@@ -224,16 +232,29 @@ class Agent:
             if clock.now_us >= until_us:
                 return None
             self._arrived = event = clock.env.event()
-            timer = clock.after(until_us - clock.now_us, self._time_over, event)
+            self._until_us = until_us
+            if self._patience is None:
+                self._patience = clock.after(until_us - clock.now_us, self._time_over)
             yield event
-            timer.cancel()
 
-    def _time_over(self, event: Any) -> None:
-        if event is self._arrived:
-            self._arrived = None
-            event.succeed()
+    def _time_over(self) -> None:
+        self._patience = None
+        waiting, clock = self._arrived, self._module.clock
+        if waiting is None:
+            return
+        if clock.now_us < self._until_us:
+            self._patience = clock.after(self._until_us - clock.now_us, self._time_over)
+            return
+        self._arrived = None
+        waiting.succeed()
 
     def _drop(self) -> None:
         link, self._link = self._link, None
         if link is not None and link.alive:
             link.abort()
+
+
+@lru_cache(maxsize=REPORTS_KEPT)
+def _body(status: Status, *details: tuple[str, str]) -> bytes:
+    """An UpdateJobExecution."""
+    return json.dumps({"status": status.value, "statusDetails": dict(details)}).encode()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sim.kernel.seeds import stream
+from sim.records import record
 
 TYPE_ALLOCATION = "86234506"
 """First eight digits of every emulated IMEI; shaped like a Quectel one, not taken from a real module."""
@@ -23,7 +24,7 @@ def _nothing(_name: str) -> tuple[str, str]:
     return "", ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeviceIdentity:
     """Who the device `name` is: the same for the same root seed, with a valid IMEI check digit.
 

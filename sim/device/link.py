@@ -32,7 +32,7 @@ class Link:
 
     def __init__(self, radio: Radio) -> None:
         self.radio = radio
-        self._timers: dict[Timer, None] | None = None
+        self._timers: tuple[Timer, ...] = ()
         self._up_us = 0
         self._down_us = 0
         self.alive = True
@@ -87,9 +87,9 @@ class Link:
     def vanish(self) -> None:
         """Nothing on its way arrives any more."""
         self.alive = False
-        for timer in self._timers or ():
+        for timer in self._timers:
             timer.cancel()
-        self._timers = None
+        self._timers = ()
 
     def broker_gone(self) -> None:
         """The broker is down: only who is connected to it notices."""
@@ -123,10 +123,14 @@ class Link:
     def _one_way_us(self, size_bytes: int, rate_bytes_per_s: int, cell: Cell | None = None) -> tuple[int, int]:
         """Half a round trip, jitter, and the bytes at the link's rate; and all bytes that went, headers and lost ones
         among them."""
+        spec = self.radio.spec
         transfer_us = (size_bytes + PACKET_OVERHEAD_BYTES) * 1_000_000 // rate_bytes_per_s
+        if cell is None and not (spec.loss or spec.spread):  # as `draws_plainly` and `_delay` have it
+            way_us = spec.rtt_us // 2 + self._draws.randrange(spec.jitter_us + 1)
+            return way_us + transfer_us, with_headers(size_bytes)
         if cell is not None:
             transfer_us = max(transfer_us, cell.take_us(self.radio.clock.now_us, size_bytes))
-        way_us, lost = self._delay(self.radio.spec.rtt_us // 2)
+        way_us, lost = self._delay(spec.rtt_us // 2)
         again = lost * with_headers(min(size_bytes, SEGMENT_BYTES))
         return way_us + transfer_us, with_headers(size_bytes) + again
 
@@ -137,21 +141,17 @@ class Link:
         return delay(spec, way_us, self._draws.randrange(UNITS))
 
     def _at(self, at_us: int, fn: Callable[..., object], *args: Any) -> None:
-        timer = self.radio.clock.after(at_us - self.radio.clock.now_us, self._run, fn, args)
-        timer.args = (timer, fn, args)
-        self.keep(timer)
+        clock = self.radio.clock
+        clock.after(at_us - clock.now_us, self._run, fn, args)
 
     def keep(self, timer: Timer) -> None:
         """It ends with the connection."""
-        if self._timers is None:
-            self._timers = {}
-        self._timers[timer] = None
+        self._timers = (*self._timers, timer)
 
-    def _run(self, timer: Timer, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
-        if self._timers is not None:
-            self._timers.pop(timer, None)
-            if not self._timers:
-                self._timers = None  # a dict that was used keeps its size
+    def _run(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
+        """A packet is where it was to go; what was on its way when the connection vanished is gone."""
+        if not self.alive:
+            return
         if self.radio.doze is not None:
             self.radio.doze.heard(self.radio.clock.now_us)
         fn(*args)
@@ -159,4 +159,6 @@ class Link:
 
 def with_headers(size_bytes: int) -> int:
     """What the operator counts for so many bytes: each packet's headers, too."""
-    return size_bytes + PACKET_OVERHEAD_BYTES * max(1, -(-size_bytes // SEGMENT_BYTES))
+    if size_bytes <= SEGMENT_BYTES:
+        return size_bytes + PACKET_OVERHEAD_BYTES
+    return size_bytes + PACKET_OVERHEAD_BYTES * -(-size_bytes // SEGMENT_BYTES)

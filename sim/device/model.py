@@ -31,6 +31,7 @@ from sim.errors import SpecError
 from sim.flash.nor import Nor
 from sim.flash.part import FlashPart
 from sim.flash.partition import Partition, PartitionTable, Region
+from sim.records import record
 from sim.shipped import models_dir
 
 SECURE_SECTORS = 2
@@ -125,7 +126,7 @@ class TempSpec:
     builds: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Regions:
     """The windows of one device's flash: the bootloader's, mount point → volume, `SecureData`'s records, and the volume
     for staged application files."""
@@ -134,6 +135,15 @@ class Regions:
     volumes: Mapping[str, Region]
     secure: Region | None = None
     temp: Region | None = None
+
+    def on(self, nor: Nor) -> Regions:
+        """The same windows onto another flash of the same part."""
+        return Regions(
+            self.boot_layout.on(nor),
+            {point: region.on(nor) for point, region in self.volumes.items()},
+            self.secure and self.secure.on(nor),
+            self.temp and self.temp.on(nor),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -213,6 +223,9 @@ class ModelSpec:
 
     def regions(self, nor: Nor) -> Regions:
         """The windows onto a flash of this model's part."""
+        return _windows(self).on(nor)
+
+    def _windows(self, nor: Nor) -> Regions:
         staged = Region(nor, self.partitions[self.staging.partition])
         journal, scratch = self.staging.journal_bytes, self.staging.scratch_bytes
         layout = BootLayout(
@@ -233,6 +246,12 @@ class ModelSpec:
             return None
         place, size_bytes = self.partitions[self.secure_data], SECURE_SECTORS * self.part.sector_bytes
         return Region(nor, place, place.size_bytes - size_bytes, size_bytes)
+
+
+@cache
+def _windows(model: ModelSpec) -> Regions:
+    """The windows onto a blank flash of this model: what is checked, checked once."""
+    return model._windows(Nor(model.part))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ carries its radio, nor whether its program is a script or built in.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sim.boot.bootloader import BootLayout, BootStep, Trust
@@ -28,6 +27,7 @@ from sim.flash.mounts import Mounts
 from sim.flash.nor import Nor
 from sim.kernel.clock import Clock, Story, Timer
 from sim.ports import Network
+from sim.records import record
 from sim.trace import Trace
 from sim.update.mini_system import run_mini_system
 
@@ -55,7 +55,7 @@ class Program(Protocol):
         """Power is gone: no thread of it may act again."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Setting:
     """What a device is made of, apart from its flash content. `generation`: of its interpreter; None: it has none.
     `radio`: of the network it is in; None: as its model has it."""
@@ -248,7 +248,7 @@ class Module:
 
     def trace(self, kind: str, **data: Any) -> None:
         """Record something observable of this device."""
-        self._trace.emit(self.name, kind, **data)
+        self._trace.take(self.clock.now_us, self.setting.name, kind, data)
 
     # -- power
 

@@ -7,13 +7,13 @@ only way other code touches flash: its addresses start at 0 and cannot leave it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from sim.errors import FlashError, SpecError
 from sim.flash.nor import Nor
+from sim.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Partition:
     """A named stretch of flash: `use` says for people what is in it, `source` where its place and size come from."""
 
@@ -100,6 +100,16 @@ class Region:
         """A window within this one."""
         self._absolute(offset, size_bytes)
         return Region(self.nor, self.partition, self.start - self.partition.offset + offset, size_bytes)
+
+    def on(self, nor: Nor) -> Region:
+        """The same window onto another flash of the same part."""
+        moved = Region.__new__(Region)
+        moved.nor = nor
+        moved.partition = self.partition
+        moved.name = self.name
+        moved.start = self.start
+        moved.size_bytes = self.size_bytes
+        return moved
 
     def read(self, address: int, length: int) -> bytes:
         return self.nor.read(self._absolute(address, length), length)

@@ -16,6 +16,7 @@ from typing import Any
 
 from sim.flash.cells import Chunk
 from sim.flash.nor import Nor
+from sim.records import record
 
 RECORDINGS = 48
 """Kept at most; the one not played for longest goes first. One of a whole upgrade holds about a megabyte."""
@@ -26,7 +27,7 @@ SEEN = 4096
 Work = Generator[Any, None, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mark:
     """A moment between two pieces of work: what was yielded, and the flash then, counted from the start."""
 
@@ -36,7 +37,7 @@ class Mark:
     chunks: tuple[Chunk, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Recording:
     """All that a piece of work did. The last mark is its end; its value is what the generator returned."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sim.jobs.messages import JobStatus, Status
+from sim.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reply:
     """An answer. It goes to the requesting connection only, subscribed or not, in exactly one copy."""
 
@@ -16,7 +16,7 @@ class Reply:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Publish:
     """A notification or an event. It goes through the broker to whoever subscribed."""
 
@@ -24,7 +24,7 @@ class Publish:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Changed:
     """An execution was created (`old` None), changed, or deleted (`new` None), for the trace and the store.
 
@@ -41,7 +41,7 @@ class Changed:
     number: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JobChanged:
     """A job was created (`old` None), changed its status, or is gone (`new` None)."""
 
@@ -50,7 +50,7 @@ class JobChanged:
     new: JobStatus | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RolledOut:
     """A minute of a job's rollout begins: its pace, things notified before it, and things that wait for their turn."""
 

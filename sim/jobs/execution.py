@@ -7,11 +7,12 @@ from `TRANSITIONS` is the error, so a finished execution is frozen because no ro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from functools import lru_cache
 
 from sim.jobs.messages import PENDING, Status
+from sim.records import record
 
 DETAILS_KEPT = 1024
 """Different statusDetails that are given again when they are reported again."""
@@ -57,7 +58,7 @@ def _kept(pairs: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
     return dict(pairs)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JobExecution:
     """One attempt. `number` counts attempts of the thing at the job from 1; `sequence` is the order of creation.
 
@@ -114,16 +115,22 @@ class JobExecution:
         started_at_s = self.started_at_s
         if status is Status.IN_PROGRESS and started_at_s is None:
             started_at_s = now_s
-        return replace(
-            self,
-            status=status,
-            details=self.details if details is None else _kept(tuple(details.items())),
-            version=self.version + 1,
-            last_updated_at_s=now_s,
-            started_at_s=started_at_s,
-            step_deadline_s=self.step_deadline_s if status in PENDING else None,
-            start_deadline_s=self.start_deadline_s if status in PENDING else None,
-            force_canceled=status is Status.CANCELED and actor is Actor.OPERATOR_FORCED,
+        goes_on = status in PENDING
+        return JobExecution(
+            self.thing,
+            self.job_id,
+            self.number,
+            self.sequence,
+            self.queued_at_s,
+            now_s,
+            status,
+            self.details if details is None else _kept(tuple(details.items())),
+            self.version + 1,
+            started_at_s,
+            self.step_deadline_s if goes_on else None,
+            self.start_deadline_s if goes_on else None,
+            self.retry,
+            status is Status.CANCELED and actor is Actor.OPERATOR_FORCED,
         )
 
     def with_start_timer(self, minutes: int | None) -> JobExecution:

@@ -22,6 +22,7 @@ from sim.jobs.job import Job
 from sim.jobs.messages import JobStatus, Json, Status
 from sim.jobs.rules import JobRules
 from sim.jobs.targets import Arns, NoGroups, Targets
+from sim.records import record
 
 _RANK = attrgetter("rank")
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
@@ -48,7 +49,7 @@ class ThingRecord:
     """Namespaces of the jobs whose executions these changes concerned, since the last glimpse."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Glimpse:
     """What a change of a thing's list is judged by."""
 

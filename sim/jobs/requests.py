@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from functools import lru_cache
 
 from sim.jobs.execution import JobExecution
 from sim.jobs.messages import DEVICE_STATUSES, Json, RejectedCode, Status
@@ -22,6 +23,9 @@ STEP_TIMEOUT_MAX_MINUTES = 10_080
 _DETAIL_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
 _WHOLE = re.compile(r"-?[0-9]{1,18}")  # fits AWS's 64-bit long
 _SHOWN_CHARS = 64
+
+BODIES_KEPT, SMALL_BYTES = 256, 512
+"""Requests that need not be read again, if they are no longer than this."""
 
 
 class Refused(Exception):  # noqa: N818 - an outcome, not a defect
@@ -49,7 +53,16 @@ _DECODER = json.JSONDecoder(parse_int=_Number, parse_float=_Number, parse_consta
 
 
 def parse_body(payload: bytes) -> dict[str, Json]:
-    """The JSON object of a request; Refused InvalidJson for everything else."""
+    """The JSON object of a request, which nobody may change; Refused InvalidJson for everything else."""
+    return _small_body(payload) if len(payload) <= SMALL_BYTES else _body(payload)
+
+
+@lru_cache(maxsize=BODIES_KEPT)  # a fleet says the same few things
+def _small_body(payload: bytes) -> dict[str, Json]:
+    return _body(payload)
+
+
+def _body(payload: bytes) -> dict[str, Json]:
     if not payload:
         return {}
     try:

@@ -9,7 +9,6 @@ announced. The service has no clock: each call brings the time, epoch seconds, a
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from sim.jobs import notify, requests, topics
@@ -27,6 +26,7 @@ from sim.jobs.targets import Arns, Targets
 from sim.jobs.templates import Templates
 from sim.jobs.throttle import Throttle
 from sim.jobs.topics import NEXT, JobsRequest, Operation
+from sim.records import record
 
 __all__ = ["Asked", "Changed", "Effect", "JobChanged", "JobService", "Publish", "Reply", "RolledOut"]
 
@@ -51,7 +51,7 @@ _RATES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Asked:
     """Answer of the HTTPS data plane, and what else it brought about."""
 
@@ -59,7 +59,7 @@ class Asked:
     effects: list[Effect]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Call:
     """One request of a device, parsed as far as its envelope."""
 

@@ -8,9 +8,10 @@ own topic plus `/accepted` or `/rejected`; for `$next` the answer keeps the lite
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+
+from sim.records import record
 
 NEXT = "$next"
 """Stands for the first pending job in a describe request."""
@@ -36,7 +37,7 @@ class Operation(StrEnum):
     UPDATE = "UpdateJobExecution"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JobsRequest:
     """A request topic taken apart. `operation` None: under `jobs/`, but not a request the service knows."""
 

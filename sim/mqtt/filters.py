@@ -15,13 +15,15 @@ MAX_TOPIC_BYTES = 65_535
 
 def valid_topic(topic: str) -> bool:
     """Whether a client may publish to a topic of this form."""
-    return bool(topic) and not any(c in topic for c in "+#\0") and _fits(topic)
+    return bool(topic) and "+" not in topic and "#" not in topic and "\0" not in topic and _fits(topic)
 
 
 def valid_filter(topic_filter: str) -> bool:
     """`#` only as the last whole level, `+` only as a whole level."""
     if not topic_filter or "\0" in topic_filter or not _fits(topic_filter):
         return False
+    if not _has_wildcard(topic_filter):
+        return True
     levels = topic_filter.split("/")
     if any("#" in level for level in levels[:-1]) or ("#" in levels[-1] and levels[-1] != "#"):
         return False
@@ -44,6 +46,8 @@ def matches(topic_filter: str, topic: str, *, hash_takes_parent: bool = True) ->
 
 
 def _fits(text: str) -> bool:
+    if text.isascii():
+        return len(text) <= MAX_TOPIC_BYTES
     try:
         return len(text.encode()) <= MAX_TOPIC_BYTES
     except UnicodeEncodeError:

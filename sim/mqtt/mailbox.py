@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from sim.mqtt.rules import BrokerRules, Pace
+from sim.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Delivery:
     """A PUBLISH towards a client; `packet_id` is 0 exactly for QoS 0."""
 
@@ -60,7 +60,8 @@ class Mailbox:
         if qos:
             self._put_by(Delivery(message.topic, message.payload, 1, retain=message.retain))
         elif self._deliver is not None and self._may_receive(message.topic) and self._pace.allows(self._now_us()):
-            self._deliver(Delivery(message.topic, message.payload, retain=message.retain))
+            plain = not message.qos and not message.dup
+            self._deliver(message if plain else Delivery(message.topic, message.payload, retain=message.retain))
 
     def acked(self, packet_id: int) -> None:
         """PUBACK from the client; one that was not asked for is ignored."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from sim.records import record
 
 
 class Ended(StrEnum):
@@ -24,7 +25,7 @@ class Ended(StrEnum):
     BY_SERVER = "SERVER_INITIATED_DISCONNECT"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Presence:
     """One connection in the words of the events. `principal` is the SHA-256 of the client's certificate, if any."""
 

@@ -67,8 +67,11 @@ class BrokerRules:
 
     def takes_topic(self, topic: str) -> bool:
         """Whether a topic or filter is short enough."""
-        slashes = topic.count("/") - topic.startswith("$aws/")
-        return slashes <= self.slashes_limit and len(topic.encode()) <= self.topic_limit_bytes
+        size_bytes = len(topic) if topic.isascii() else len(topic.encode())
+        if size_bytes > self.topic_limit_bytes:
+            return False
+        slashes = topic.count("/")
+        return slashes <= self.slashes_limit or slashes - topic.startswith("$aws/") <= self.slashes_limit
 
 
 AWS = BrokerRules(

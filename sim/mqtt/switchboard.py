@@ -25,6 +25,7 @@ from sim.mqtt.presence import Ended, Presence
 from sim.mqtt.retained import Retained
 from sim.mqtt.rules import AWS, BrokerRules, Pace
 from sim.ports import Will
+from sim.records import record
 
 REFUSED_FILTER = 0x80
 IDENTIFIER_REJECTED = 2
@@ -33,7 +34,7 @@ NOT_AUTHORISED = 5
 """CONNACK code for a client, or an account, that connects too often."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Request:
     """A client's request to the Jobs service. `packet_id` is not 0 for QoS 1: its PUBACK waits for `acknowledge`."""
 
@@ -44,7 +45,7 @@ class Request:
     packet_id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Greeting:
     """What CONNECT and the TLS handshake under it said; `certificate` is DER. `holder`: the thing whose own papers
     would have been shown, on a network where nothing is shown; never set by a real handshake."""
@@ -94,7 +95,7 @@ class Line(Protocol):
         """Send what was delivered, then close. The switchboard knows this connection no more."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Accepted:
     """The client is in. `connection` names this connection: `<client id>#<how many before>`."""
 
@@ -310,8 +311,9 @@ class Switchboard:
             self._retained.keep(Delivery(topic, payload, min(qos, 1), retain=True))
         elif retain:
             self._retained.drop(topic)
+        readers = self._index.find(topic)
         message = Delivery(topic, payload)
-        for client_id, granted in self._index.find(topic).items():
+        for client_id, granted in readers.items():
             self._sessions[client_id].mailbox.put(message, min(qos, granted))
 
     def _report_refused(self, greeting: Greeting) -> None:
@@ -325,7 +327,7 @@ class Switchboard:
     def _report_of(self, kind: str, who: Presence, event: Callable[[Presence, int], bytes]) -> None:
         """Publish a life-cycle event; Amazon sends none for a client id that no topic can hold."""
         topic = f"$aws/events/{kind}/{who.client_id}"
-        if valid_topic(topic) and (readers := self._index.find(topic)):
+        if (readers := self._index.find(topic)) and valid_topic(topic):
             message = Delivery(topic, event(who, self._now_us()))
             for client_id in readers:
                 self._sessions[client_id].mailbox.put(message, 0)

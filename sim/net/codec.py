@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sim.ports import Hello, Will
+from sim.records import record
 
 MAX_REMAINING_BYTES = 268_435_455
 """What four length bytes can say: MQTT 3.1.1 §2.2.3."""
@@ -25,7 +26,7 @@ class CodecError(ValueError):
     """Bytes that are no MQTT 3.1.1 packet, or a packet that MQTT cannot represent."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Connect:
     client_id: str
     clean: bool = True
@@ -41,7 +42,7 @@ class Connack:
     session_present: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Publish:
     topic: str
     payload: bytes
@@ -71,7 +72,7 @@ class Pubcomp:
     packet_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Subscribe:
     packet_id: int
     filters: tuple[tuple[str, int], ...]

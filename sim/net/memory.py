@@ -20,7 +20,7 @@ from sim.mqtt.presence import Ended
 from sim.mqtt.rules import AWS, BrokerRules
 from sim.mqtt.switchboard import Admit, OnRequest
 from sim.net import codec
-from sim.net.memory_cloud import Call, CloudSide, Respond, as_asked, as_it_comes, fits
+from sim.net.memory_cloud import Call, CloudSide, Respond, as_asked, as_it_comes, fits, fits_surely
 from sim.net.memory_streams import MemoryStreams
 from sim.ports import (
     Arrival,
@@ -37,6 +37,8 @@ from sim.ports import (
 )
 
 Foresee = Callable[[HttpRequest, int], Foreseen | None]
+
+MAX_PACKET_ID = 0xFFFF
 
 FORESEEN_KEPT = 512
 """Answers to ranges of a URL, shared with the cloud's memory of them."""
@@ -164,11 +166,13 @@ class _Channel:
         self._timer: Timer | None = None
 
     def subscribe(self, packet_id: int, topic_filter: str, qos: int) -> None:
-        if self._hears(codec.Subscribe(packet_id, ((topic_filter, qos),))):
+        sure = 0 < packet_id <= MAX_PACKET_ID and fits_surely(topic_filter, b"")
+        if self._hears(None if sure else codec.Subscribe(packet_id, ((topic_filter, qos),))):
             self._say("subscribe", packet_id, topic_filter, qos)
 
     def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False, packet_id: int = 0) -> None:
-        if self._hears(codec.Publish(topic, payload, qos, packet_id, retain)):
+        sure = not qos and fits_surely(topic, payload)
+        if self._hears(None if sure else codec.Publish(topic, payload, qos, packet_id, retain)):
             self._say("publish", topic, payload, qos, retain, packet_id)
 
     def ack(self, packet_id: int) -> None:
@@ -176,7 +180,7 @@ class _Channel:
             self._say("ack", packet_id)
 
     def ping(self) -> None:
-        if not self._hears(codec.Pingreq()):
+        if not self._hears(None):
             return
         if self._said_us == self._side.clock.now_us:  # the answers to what was said before come first
             self._say("ping")
@@ -230,11 +234,12 @@ class _Channel:
         self._stop_watch()
         self._side.forget(self._number)
 
-    def _hears(self, packet: codec.Packet) -> bool:
-        """Whether the broker takes this packet; one that no broker would take ends the connection."""
+    def _hears(self, packet: codec.Packet | None) -> bool:
+        """Whether the broker takes this packet, None: one that surely fits. One that no broker would take ends the
+        connection."""
         if self._quiet or not self._known:
             return False
-        if not fits(packet, self._side.rules):
+        if packet is not None and not fits(packet, self._side.rules):
             self._cut(Ended.CLIENT_ERROR)
             return False
         self._heard_us = self._side.clock.now_us

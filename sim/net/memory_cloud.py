@@ -39,6 +39,9 @@ from sim.ports import (
 HEADER_BYTES = 4
 """Fixed header of a packet of 16 KiB to 2 MiB, as the largest are that a broker takes."""
 
+SMALL_BYTES = 32 * 1024
+"""A packet that MQTT can represent and every broker takes; less than the least packet limit of sim.mqtt.rules."""
+
 Respond = Callable[[HttpRequest, int], HttpResponse]
 
 
@@ -213,6 +216,11 @@ class CloudEnd:
 
     def _hand(self, arrival: Arrival) -> None:
         self._side.hand(self._device, self._number, arrival)
+
+
+def fits_surely(topic: str, payload: bytes) -> bool:
+    """Whether every broker takes a packet with these, so that it need not be put together to be measured."""
+    return len(topic) + len(payload) <= SMALL_BYTES and topic.isascii()
 
 
 def fits(packet: codec.Packet, rules: BrokerRules) -> bool:

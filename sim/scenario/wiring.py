@@ -82,7 +82,7 @@ class Wiring:
             cloud = self.cloud = CloudSide(
                 self._clock,
                 self._account.respond,
-                lambda request: self._clock.handover(self._account.on_request, request),
+                self._account.on_request,
                 self._account.admit,
                 self.part.hand,
                 self._account.things.authority_pem,
@@ -93,7 +93,7 @@ class Wiring:
         network = MemoryNetwork(
             self._clock,
             self._account.respond,
-            lambda request: self._clock.handover(self._account.on_request, request),
+            self._account.on_request,
             self._account.admit,
             client_ca=self._account.things.authority_pem,
             rules=self._rules,

@@ -7,16 +7,16 @@ update worked is judged by what runs, never by what was downloaded; asking twice
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sim.jobs.messages import Status
+from sim.records import record
 
 RESTARTING = "restarting"
 """`step` in statusDetails, reported just before the reset that applies an update."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Order:
     """A job document understood: what to do, the version wanted, and (file name, URL) of each file."""
 
@@ -25,7 +25,7 @@ class Order:
     files: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Report:
     """An UpdateJobExecution: status and statusDetails."""
 

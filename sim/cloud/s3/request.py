@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from email.utils import formatdate
 from functools import lru_cache
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
@@ -16,13 +16,14 @@ from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 from sim.cloud.s3.fault import Fault, bad_request
 from sim.cloud.sigv4 import Query, parse_query
 from sim.ports import HttpRequest
+from sim.records import record
 
 _DEFAULT_PORT = {"https": 443, "http": 80}
 _VIRTUAL_HOST = re.compile(r"(?P<bucket>.+?)\.(?:s3(?:[.-][a-z0-9-]+)?\.(?:amazonaws\.com|localhost)|localhost)")
 _WHOLE = re.compile(r"[0-9]{1,9}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class S3Request:
     """One request. `host` as signed, `path` raw, header names in lower case; bucket and key "" for none."""
 
