@@ -35,6 +35,7 @@ COMMANDS = {
     "report": ("sim.cli.report:report", "Write a run as one HTML page to look at."),
     "compare": ("sim.cli.runs:compare", "Tell what two runs differ in."),
     "export": ("sim.cli.runs:export", "Write a run as CSV, Parquet, JUnit, a Chrome trace or a summary."),
+    "learn": ("sim.cli.learn:learn", "Labs: learn about upgrades by making them, without hardware."),
     "check": ("sim.cli.check:check", "Check scenario files without running them."),
     "new": ("sim.cli.new:new", "Make a scenario to begin with."),
     "schema": ("sim.cli.schema:schema", "Print the JSON Schema of scenarios, for editors."),

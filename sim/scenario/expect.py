@@ -13,7 +13,7 @@ from __future__ import annotations
 import ast
 import operator
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -97,6 +97,14 @@ def evaluate(expr: str, namespace: Namespace) -> ExpectResult:
         return ExpectResult(expr, False, f"cannot be decided: {error}" + (f" ({shown})" if shown else ""))
     detail = "" if passed else "; ".join(f"{name} is {value}" for name, value in seen.items())
     return ExpectResult(expr, passed, detail)
+
+
+def measure(expr: str, namespace: Namespace) -> Any:
+    """What a checked expression comes to; None when the run does not have what it asks for."""
+    try:
+        return _value(_parse(expr), namespace, {})
+    except (_Unusable, TypeError, ValueError, LookupError, SyntaxError, RecursionError):
+        return None
 
 
 def _parse(expr: str) -> ast.expr:
@@ -183,6 +191,7 @@ def _value(node: ast.expr, namespace: Namespace, seen: dict[str, str], part: boo
             return any(bool(_value(v, namespace, seen)) == wanted for v in values) == wanted
         case ast.Compare(left=left, ops=ops, comparators=others):
             operands = [_value(operand, namespace, seen) for operand in (left, *others)]
+            _all_known(ops, (left, *others), operands)
             pairs = zip(ops, operands, operands[1:], strict=False)
             return all(_COMPARE[type(op)](one, two) for op, one, two in pairs)
         case _:
@@ -191,6 +200,14 @@ def _value(node: ast.expr, namespace: Namespace, seen: dict[str, str], part: boo
                 shown = repr(value)
                 seen[ast.unparse(node)] = shown if len(shown) <= SHOWN_CHARS else shown[:SHOWN_CHARS] + "…"
             return value
+
+
+def _all_known(ops: Sequence[ast.cmpop], parts: Sequence[ast.expr], values: Sequence[Any]) -> None:
+    """What was not measured is more or less than nothing."""
+    for op, *pair in zip(ops, zip(parts, values, strict=True), zip(parts[1:], values[1:], strict=True), strict=False):
+        for part, value in pair if isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE) else ():
+            if value is None:
+                raise _Unusable(f"{ast.unparse(part)} is not known: it was not measured, or has not come to its end")
 
 
 def _chain(node: ast.expr, namespace: Namespace, seen: dict[str, str]) -> Any:

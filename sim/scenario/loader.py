@@ -67,7 +67,7 @@ def load_scenario(path: Path, settings: Sequence[Setting] = ()) -> Scenario:
 
 def load_plain(path: Path, settings: Sequence[Setting] = ()) -> tuple[dict[str, Any], Scenario]:
     """The same, with the plain data that it was read from, settings included."""
-    document, data = read_whole(path, _text)
+    document, data = read_whole(path, text_of)
     scenario: Scenario | None = None
     if not document.unreadable:
         data, document.settings = applied(data, settings)
@@ -78,7 +78,7 @@ def load_plain(path: Path, settings: Sequence[Setting] = ()) -> tuple[dict[str, 
             scenario = Scenario.model_validate(data, context={"source": path, "settings": tuple(map(str, settings))})
         except ValidationError as error:
             for detail in error.errors(include_url=False):
-                _report_invalid(document, detail)
+                report_invalid(document, detail)
         for place, message, offset in _Names(data, path.parent).problems():
             _report_finding(document, place, message, offset)
     problems = document.sorted_problems()
@@ -100,7 +100,7 @@ def matrix_settings(path: Path) -> list[tuple[Setting, ...]]:
 
 def has_choices(path: Path, settings: Sequence[Setting] = ()) -> bool:
     """Whether there are several runs in the file, as its matrix with these settings says; it is not checked further."""
-    document, data = read_whole(path, _text)
+    document, data = read_whole(path, text_of)
     return not document.unreadable and bool(settings_of(applied(data, settings)[0]))
 
 
@@ -119,7 +119,7 @@ def scenario_of(data: Mapping[str, Any], source: Path) -> Scenario:
 
 def load_users(path: Path) -> dict[str, User]:
     """Users by name from a file of their own, written as under `cloud.users`; SpecError holds every problem found."""
-    document = Document(str(path), _text(path), "users are a mapping, e.g. 'ann: {thing: meter-1, password: s3cret}'")
+    document = Document(str(path), text_of(path), "users are a mapping, e.g. 'ann: {thing: meter-1, password: s3cret}'")
     data = document.read()
     users: dict[str, User] = {}
     if not document.unreadable:
@@ -127,7 +127,7 @@ def load_users(path: Path) -> dict[str, User]:
             users = USERS.validate_python(data)
         except ValidationError as error:
             for detail in error.errors(include_url=False):
-                _report_invalid(document, detail, dict[str, User])
+                report_invalid(document, detail, dict[str, User])
         if not document.problems and not users:
             document.report((), "there are no users in it")
     if document.problems:
@@ -135,7 +135,8 @@ def load_users(path: Path) -> dict[str, User]:
     return users
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """The text of a file that is to be read as YAML; SpecError when there is none."""
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -161,8 +162,8 @@ _WORDS = {
 }
 
 
-def _report_invalid(document: Document, detail: ErrorDetails, kind: Any = Scenario) -> None:
-    """A problem that pydantic found, at its place and in our words."""
+def report_invalid(document: Document, detail: ErrorDetails, kind: Any = Scenario) -> None:
+    """A problem that pydantic found in a `kind`, at its place and in our words."""
     place = tuple(step for step in detail["loc"] if step not in SHAPES)
     if detail["type"] == "too_short" and detail["input"]:
         return  # pydantic's echo of wrong items, which are told themselves

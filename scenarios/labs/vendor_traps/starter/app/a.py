@@ -1,0 +1,5 @@
+# The application file that the jobs replace.
+
+
+def getversion():
+    return "1.0"
