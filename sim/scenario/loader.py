@@ -94,7 +94,7 @@ def _report_finding(document: Document, place: Place, message: str, offset: int)
 def matrix_settings(path: Path) -> list[tuple[Setting, ...]]:
     """What to set for each combination of the file's matrix; of none, and where it cannot be read, one that sets
     nothing."""
-    document, data = read_whole(path, _text)
+    document, data = read_whole(path, text_of)
     return [()] if document.unreadable else list(product(*settings_of(data)))
 
 

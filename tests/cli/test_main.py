@@ -190,7 +190,9 @@ def test_options_reach_the_run_and_its_replay(
     seen: list[RunOptions] = []
     told: list[tuple[str, ...]] = []
 
-    def run(_name: str, given: RunOptions, _show: object, _keep: object, settings: tuple[str, ...]) -> RunResult:
+    def run(
+        _name: str, given: RunOptions, _show: object, _keep: object, settings: tuple[str, ...], _shards: int | None
+    ) -> RunResult:
         seen.append(given)
         told.append(settings)
         return result()
