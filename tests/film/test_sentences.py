@@ -1,0 +1,147 @@
+"""Every record has a sentence that reads well: of all kinds in the source, of all records of shipped scenarios."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import sim
+from sim.cloud.account import TRACK_SUFFIX
+from sim.film.camera import OF_THIS_MACHINE
+from sim.film.injections import DEVICE_KINDS
+from sim.film.sentences import SAY_CHARS, SENTENCES, say
+from sim.film.spoken import _ACTS, topic_in, topic_out
+from sim.fleet.run import run_judged
+from sim.scenario.fault_acts import ACTS
+from sim.scenario.loader import load_scenario
+from sim.scenario.result import RunOptions
+from sim.scenario.schema_faults import Phase
+from sim.shipped import scenarios_dir
+from sim.trace import Record
+
+SOURCE = Path(sim.__file__).parent
+TELLS_FIRST, TELLS_SECOND = {"trace", "_trace", "_told"}, {"emit", "aside"}
+BY_VARIABLE = {"kind", "f'host.{kind}'"}
+"""Where a kind is passed on; who passes it has a name for it."""
+
+
+def kinds() -> Iterator[tuple[str, str]]:
+    """(kind, place) of each call that makes a record."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            given = node.args[:1] if name in TELLS_FIRST else node.args[1:2] if name in TELLS_SECOND else []
+            for argument in given:
+                place = f"{path.relative_to(SOURCE)}:{node.lineno}"
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                    yield argument.value, place
+                elif name not in ("_told",) and ast.unparse(argument) not in BY_VARIABLE:
+                    yield f"? {ast.unparse(argument)}", place
+
+
+def reads_well(text: str) -> bool:
+    told = re.sub(r"“[^”]*”", "“”", text)
+    wrong = re.search(r"None|[{}]|\bnull\b|  |\n|\.\.$|“”[^ ,.:;)]", told)
+    return not wrong and text.endswith(".") and 10 <= len(text) <= SAY_CHARS and text[0].isalnum()
+
+
+def test_every_kind_in_the_source_has_a_sentence() -> None:
+    found = dict(kinds())
+    assert len(found) > 55
+    gaps = {kind: at for kind, at in found.items() if kind not in SENTENCES and kind not in OF_THIS_MACHINE}
+    assert not gaps
+
+
+def test_no_sentence_is_left_over() -> None:
+    assert set(SENTENCES) - set(dict(kinds())) == {"host.*"}
+
+
+def test_every_fault_phase_and_injection_has_words() -> None:
+    assert set(ACTS) | set(DEVICE_KINDS) | {"create_job"} == set(_ACTS)
+    for phase in [*Phase.__args__, "idle"]:
+        assert reads_well(say("phase", {"phase": phase}, "meter"))
+
+
+@pytest.mark.parametrize("path", sorted(scenarios_dir().glob("*.yaml")), ids=lambda path: path.stem)
+def test_records_of_a_shipped_scenario_read_well(path: Path) -> None:
+    wrong: dict[str, str] = {}
+
+    def look(record: Record) -> None:
+        if record.kind in OF_THIS_MACHINE:
+            return
+        text = say(record.kind, record.data, record.track.removesuffix(TRACK_SUFFIX))
+        if not reads_well(text):
+            wrong[record.kind] = text
+
+    run_judged(load_scenario(path), RunOptions(transport="memory"), [look])
+    assert not wrong
+
+
+EXAMPLES = {
+    "app.failed": {"reason": "OSError: 28"},
+    "app.refused": {"file": "/usr/a.py", "status": 404},
+    "autosleep": {"on": True},
+    "backup.restored": {"file": "/usr/main.py"},
+    "bench": {"order": "power", "to": "cut", "path": None},
+    "boot.settings_failed": {"error": "ValueError"},
+    "boot.step_failed": {},
+    "bricked": {"reason": "no bootable image in APP"},
+    "console": {"text": ">>> "},
+    "console.in": {"text": "print({'a': None})"},
+    "exit": {"thread": "main"},
+    "fault": {"what": "bad_block", "sector": 17},
+    "fota.failed": {"code": 552, "reason": "x" * 500},
+    "ftp": {"host": "files.example", "file": "a.pack", "bytes": 70000},
+    "host.open": {},
+    "host.closed": {"by": "host", "how": "silent"},
+    "hung": {"thread": "main"},
+    "inert": {"name": "audio.Audio"},
+    "injected": {"what": "flip_bit", "tears": False, "address": 4096},
+    "mini.retry": {"code": 3, "reason": "timeout", "wait_s": 30},
+    "mount.failed": {"point": "/usr", "errno": 84},
+    "mqtt.closed": {"reason": "reset"},
+    "order.refused": {"reason": "there is a job {x} already"},
+    "peer.unmatched": {"port": 2, "bytes": 3, "text": "\\x00abc"},
+    "pin": {"pin": 3, "level": 1, "by": "program"},
+    "power.down": {},
+    "psm": {"setting": [1, 2, 3, 4, 5]},
+    "pwm": {"channel": 0, "on": True, "shape": [1, 2]},
+    "soft_reset": {},
+    "stub": {"name": "camera.camCapture", "arguments": [], "answer": None},
+    "stub.callback": {"module": "camera", "arguments": []},
+    "tcp.connect": {"to": "10.0.0.1", "port": 80},
+    "tcp.gone": {"reason": "timeout"},
+    "update.requested": {"method": "minimal"},
+}
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_records_that_no_shipped_scenario_has_read_well(kind: str) -> None:
+    assert reads_well(say(kind, EXAMPLES[kind], "meters-00001")), say(kind, EXAMPLES[kind], "meters-00001")
+    assert reads_well(say(kind, EXAMPLES[kind], "m" * 128))
+
+
+@given(topic=st.text(max_size=260), payload=st.text(max_size=300))
+def test_whatever_is_published_has_a_sentence(topic: str, payload: str) -> None:
+    for tail in (topic, f"$aws/things/meter/jobs/{topic}"):
+        assert topic_in("meter", tail, payload).endswith(".")
+        assert topic_out("meter", tail, payload).endswith(".")
+        assert len(say("mqtt.in", {"topic": tail, "payload": payload}, "meter")) <= SAY_CHARS
+
+
+def test_it_says_why() -> None:
+    assert say("reset", {"reason": "update staged"}, "meter") == (
+        "meter restarts so that the bootloader finds the staged package; what was in RAM is lost."
+    )
+    assert say("power.cut", {"phase": "apply"}, "meter") == (
+        "meter loses its power in the middle of the applying of the update: "
+        "all that was in RAM is lost, flash stays as it is."
+    )
