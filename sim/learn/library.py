@@ -17,13 +17,14 @@ from sim.learn.schema import SCENARIO, Lab, Yours
 from sim.scenario import expect
 from sim.scenario.document import Document
 from sim.scenario.expect import suggest
-from sim.scenario.loader import load_plain, report_invalid, text_of
+from sim.scenario.loader import load_plain, text_of
 from sim.scenario.metrics import METRICS
 from sim.scenario.references import Finding, mapping, mappings
 from sim.scenario.schema import Scenario
 from sim.scenario.settings import Setting, applied
 from sim.scenario.sightings import SEEN_KINDS
 from sim.scenario.thresholds import Wrong, parse_condition, parse_selector
+from sim.scenario.wording import report_invalid
 from sim.shipped import scenarios_dir
 
 LAB_FILE, TEXT_FILE = "lab.yaml", "text.md"
