@@ -305,6 +305,7 @@ def _build_volume(size_bytes: int, files: tuple[tuple[str, bytes], ...]) -> byte
     return region.image(0, size_bytes)
 
 
+@lru_cache(maxsize=1024)
 def _canonical(path: str) -> str:
     """`a//./b/../c` → `/a/c`; two names of one file become one."""
     if "\0" in path:

@@ -9,8 +9,12 @@ from __future__ import annotations
 import errno
 import posixpath
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from sim.flash.filesystem import File, FileSystem
+
+PATHS = 1024
+"""Paths whose plain form is remembered: a fleet uses few."""
 
 
 class Mounts:
@@ -122,5 +126,6 @@ class Mounts:
         return self._find(path)
 
     @staticmethod
+    @lru_cache(maxsize=PATHS)
     def _norm(path: str) -> str:
         return "/" + posixpath.normpath("/" + path).lstrip("/")

@@ -53,17 +53,18 @@ class Nor:
     """One flash part, new: erased, never worn, powered.
 
     `ops` erases and programs so far, `busy_us` time spent on them and on reads, `dead` whether power is gone.
-    `on_op(kind, address)`, when set, is called before each op with ERASE or PROGRAM and the byte address; it
-    may arm a cut, which can then fall on that very op.
+    `edition` changes whenever cells may have changed. `on_op(kind, address)`, when set, is called before each op with
+    ERASE or PROGRAM and the byte address; it may arm a cut, which can then fall on that very op.
     """
 
-    __slots__ = ("_chunks", "_cut", "_open", "busy_us", "dead", "on_op", "ops", "part")
+    __slots__ = ("_chunks", "_cut", "_open", "busy_us", "dead", "edition", "on_op", "ops", "part")
 
     def __init__(self, part: FlashPart) -> None:
         self.part = part
         self.ops = 0
         self.busy_us = 0
         self.dead = False
+        self.edition = 0
         self.on_op: Callable[[str, int], None] | None = None
         self._cut: _Cut | None = None
         self._chunks: tuple[Chunk, ...] | list[Chunk | OpenChunk] = cells.blank_chunks(part.sectors, part.sector_bytes)
@@ -237,12 +238,14 @@ class Nor:
         if sum(len(chunk.sectors) for chunk in snapshot.chunks) != self.part.sectors:
             raise FlashError(f"the snapshot is not one of a {self.part.name}")
         self._chunks, self._open = snapshot.chunks, ()
+        self.edition += 1
         self.ops, self.busy_us = snapshot.ops, snapshot.busy_us
         self.dead, self._cut = False, None
 
     def jump(self, chunks: tuple[Chunk, ...], ops: int, busy_us: int) -> None:
         """Become what work that was recorded on an equal flash has made of it. Power and cuts stay as they are."""
         self._chunks, self._open = chunks, ()
+        self.edition += 1
         self.ops, self.busy_us = ops, busy_us
 
     def redo(self, address: int, changes: Sequence[Change], ops: int, busy_us: int) -> None:
@@ -330,7 +333,8 @@ class Nor:
         return self._chunks[index].sectors[slot]
 
     def _opened(self, sector: int) -> tuple[OpenChunk, int]:
-        """The open chunk that holds a sector, and the sector's place in it."""
+        """The open chunk that holds a sector, to be written to, and the sector's place in it."""
+        self.edition += 1
         index, slot = divmod(sector, SECTORS_PER_CHUNK)
         chunk = self._chunks[index]
         if isinstance(chunk, Chunk):
@@ -348,6 +352,7 @@ class Nor:
 
     def _put(self, index: int, slot: int, sectors: tuple[bytes, ...], worn: bool) -> None:
         """Replace sectors of one chunk; `worn` counts an erase of each."""
+        self.edition += 1
         old = self._chunks[index]
         if len(sectors) == len(old.sectors):
             erases = tuple(old.erases)

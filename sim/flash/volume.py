@@ -32,7 +32,7 @@ _CLOSES = (lfs.file_close, lfs.dir_close)
 class Volume:
     """A littlefs volume in a region of flash; not mounted at first. Open files and folders go by `Handle`."""
 
-    __slots__ = ("_handles", "_mounted", "_region", "_step", "_wavering")
+    __slots__ = ("_edition", "_handles", "_held", "_mounted", "_region", "_step", "_wavering")
 
     def __init__(self, region: Region) -> None:
         self._region = region
@@ -40,6 +40,8 @@ class Volume:
         self._mounted: tuple[lfs.LFSFilesystem, lfs.LFSConfig, Blocks] | None = None
         self._handles: dict[Handle, Any] = {}
         self._step: Step | None = None  # how far what is done here is known, or being kept
+        self._held: Cells = ()  # what the region held at this edition of its flash
+        self._edition = -1
 
     @property
     def block_bytes(self) -> int:
@@ -222,12 +224,20 @@ class Volume:
         return known.value
 
     def _again(self, step: Step) -> None:
-        self._region.nor.redo(self._region.start, step.changes, step.ops, step.busy_us)
-        self._step = step
+        nor = self._region.nor
+        nor.redo(self._region.start, step.changes, step.ops, step.busy_us)
+        self._step, self._held, self._edition = step, step.cells, nor.edition
 
     def _region_holds(self, cells: Cells) -> bool:
         """Whether nobody else wrote here, and nobody could tell what is done from what is only known."""
-        return plain(self._region.nor) and cells_of(self._region) == cells
+        nor = self._region.nor
+        if not plain(nor):
+            return False
+        if self._edition != nor.edition or self._held is not cells:
+            if cells_of(self._region) != cells:
+                return False
+            self._held, self._edition = cells, nor.edition
+        return True
 
     def _wake(self, step: Step) -> None:
         """Bring C to where it would be: on a copy of what was mounted, by all calls since then."""

@@ -8,7 +8,6 @@ story serves a script and a built-in process.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -29,24 +28,24 @@ class Signal:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._waiting: deque[_Wait] | None = None  # an empty deque has 600 bytes
+        self._waiting: list[_Wait] | None = None
 
     def notify(self) -> bool:
         """Wake the fiber that waits longest; False when nobody waits."""
         while self._waiting:
-            if self._waiting.popleft().wake(True):
+            if self._waiting.pop(0).wake(True):
                 return True
         return False
 
     def notify_all(self) -> None:
         """Wake everybody who waits now."""
-        if self._waiting is not None:
-            for _ in range(len(self._waiting)):
-                self._waiting.popleft().wake(True)
+        waiting, self._waiting = self._waiting, None
+        for one in waiting or ():
+            one.wake(True)
 
     def _join(self, waiting: _Wait) -> None:
         if self._waiting is None:
-            self._waiting = deque()
+            self._waiting = []
         self._waiting.append(waiting)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
+from functools import cache, lru_cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -70,12 +72,9 @@ class ImportTable:
         if name in lacks:
             raise ImportError(f"no module named '{name}'")
         if name in FIRMWARE_MODULES:
-            maker = importlib.import_module(f"sim.script.modules.{FIRMWARE_MODULES[name]}")
-            made = self.modules[name] = maker.make(self._runtime)
-            for path in lacks:
-                owner, _, missing = path.partition(".")
-                if owner == name:
-                    forget(made, missing)
+            made = self.modules[name] = _maker(name)(self._runtime)
+            for missing in _missing_of(name, lacks):
+                forget(made, missing)
             return made
         if name in INERT_MODULES or name in self._runtime.profile.stubs:
             self.modules[name] = importlib.import_module("sim.script.modules.inert").make(self._runtime, name)
@@ -107,3 +106,16 @@ class ImportTable:
 
     def _is_package(self, name: str) -> bool:
         return hasattr(self.modules.get(name), "__path__")
+
+
+@cache
+def _maker(name: str) -> Callable[[ScriptRuntime], Any]:
+    """What makes a firmware module for one boot."""
+    make: Callable[[ScriptRuntime], Any] = importlib.import_module(f"sim.script.modules.{FIRMWARE_MODULES[name]}").make
+    return make
+
+
+@lru_cache(maxsize=1024)
+def _missing_of(name: str, lacks: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of a module that a device lacks which lacks these: modules, and names as `module.name`."""
+    return tuple(path.partition(".")[2] for path in lacks if path.partition(".")[0] == name)

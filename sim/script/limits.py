@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -210,6 +211,7 @@ def _fits(bits: int) -> None:
         raise MemoryError(f"memory allocation failed, allocating {bits // 8} bytes")
 
 
+@cache
 def _is_script(path: str) -> bool:
     return path[:5] in ("/usr/", "/bak/") or path == TEXT_PATH or path in TYPED
 

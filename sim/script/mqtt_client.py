@@ -163,7 +163,7 @@ class MQTTClient:
         try:
             while not self._keeper.ended:
                 if socket.inbox:
-                    return self._take(socket.inbox.popleft())
+                    return self._take(socket.inbox.pop(0))
                 if self._keeper.reconnecting:
                     rt.wait(socket.arrived)
                 elif socket.link is None and socket.reason != "reset" and self._vendor and not self._keeper.given_up:
@@ -205,13 +205,13 @@ class MQTTClient:
 
     def _hello(self) -> Hello:
         certificate, key = self._ssl_params.get("cert", ""), self._ssl_params.get("key", "")
+        papers = None
         if self._tls and "-----BEGIN" not in certificate:
-            identity = self._rt.module.setting.identity
-            certificate, key = identity.certificate, identity.private_key
+            certificate, key, papers = "", "", self._rt.module.setting.identity.papers
             self._rt.trace("warning", text="the certificate is a placeholder; using the one issued to this device")
         return Hello(
             self.server, self._port, self.client_id, self._user, self._password, self._keepalive_s, self._clean,
-            self._tls, certificate, key, self._will, names_host=self._is("current"),
+            self._tls, certificate, key, self._will, papers, self._is("current"),
         )  # fmt: skip
 
     def _distrusts(self) -> bool:

@@ -6,7 +6,6 @@ thread, which looks every five seconds whether a ping is due, is one timer on th
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 from sim.device.link import DNS_ROUND_TRIPS, TCP_ROUND_TRIPS, TLS_ROUND_TRIPS
@@ -38,7 +37,7 @@ class MqttSocket:
     def __init__(self, rt: ScriptRuntime) -> None:
         self._rt = rt
         self.link: MqttLink | None = None
-        self.inbox: deque[Arrival] = deque()
+        self.inbox: list[Arrival] = []
         self.arrived = Signal(rt.clock)
         self.state = LOST
         self.reason = ""

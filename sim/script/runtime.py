@@ -10,7 +10,6 @@ from __future__ import annotations
 import builtins
 import errno
 import traceback
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -102,7 +101,7 @@ class ScriptRuntime:
         self._dead = False
         self._ticks = 0
         self._busy_us = 0
-        self._callbacks: deque[tuple[Callable[[Any], object], Any]] = deque()
+        self._callbacks: list[tuple[Callable[[Any], object], Any]] = []
         self._callback_due = Signal(module.clock)
         self._never = Signal(module.clock)
         self.terminal = Terminal(self)
@@ -312,7 +311,7 @@ class ScriptRuntime:
     def _scheduler(self) -> None:
         while True:
             while self._callbacks:
-                fn, argument = self._callbacks.popleft()
+                fn, argument = self._callbacks.pop(0)
                 try:
                     fn(argument)
                 except Exception as error:  # noqa: BLE001 - the scheduler prints and goes on

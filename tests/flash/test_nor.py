@@ -362,6 +362,7 @@ class NorAgainstBytearray(RuleBasedStateMachine):
         self.wear = [0] * PART.sectors
         self.ops = 0
         self.saved = (self.nor.snapshot(), bytes(self.cells), list(self.wear), 0)
+        self.last = (self.nor.edition, bytes(self.cells))
 
     places = st.one_of(
         st.integers(0, 3 * SECTOR),
@@ -449,6 +450,12 @@ class NorAgainstBytearray(RuleBasedStateMachine):
     @rule()
     def seal(self) -> None:
         self.nor.seal()
+
+    @invariant()
+    def cells_that_changed_are_another_edition(self) -> None:
+        edition, before = self.last
+        self.last = (self.nor.edition, self.nor.image(0, PART.size_bytes))
+        assert self.last[1] == before or self.last[0] > edition
 
     @invariant()
     def same(self) -> None:
