@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from typing import TYPE_CHECKING
 
@@ -34,5 +35,7 @@ def seed_of(item: pytest.Item) -> int:
 
 
 def replay(item: pytest.Item) -> str:
-    """The command that repeats the test."""
-    return shlex.join(["pytest", item.nodeid, "--qpy-seed", str(seed_of(item))])
+    """The command that repeats the test, from where pytest was started."""
+    _, *names = item.nodeid.split("::", 1)
+    path = os.path.relpath(item.path, item.config.invocation_params.dir).replace(os.sep, "/")
+    return shlex.join(["pytest", "::".join([path, *names]), "--qpy-seed", str(seed_of(item))])
