@@ -29,6 +29,7 @@ COMMANDS = {
     "dev": ("sim.cli.dev:dev", "Make virtual modules and work with them: prompt, files, power, flash."),
     "cloud": ("sim.cli.cloud:cloud", "Look into the cloud that runs, and give devices certificates."),
     "sweep": ("sim.cli.sweep:sweep", "Cut power everywhere, and tell how every cut ends."),
+    "worker": ("sim.cli.worker:worker", "Take a shard of a run that goes on elsewhere."),
     "whatif": ("sim.cli.whatif:whatif", "Compare settings of a rollout under many seeds."),
     "shrink": ("sim.cli.shrink:shrink", "Reduce a failing scenario to the smallest that still fails."),
     "runs": ("sim.cli.runs:runs", "List and remove the runs that were kept."),

@@ -16,12 +16,14 @@ import click
 from sim.cli.data import data_option
 from sim.cli.exits import Exit, exit_of
 from sim.cli.output import json_option, mark, print_json
+from sim.cli.shards import on_shards, plan_of, shard_options
 from sim.cli.ui import Film, ui_options
 from sim.errors import MachineError, SpecError
 from sim.scenario.result import RunOptions, RunResult
 from sim.units import format_duration, format_size
 
 if TYPE_CHECKING:
+    from sim.fleet.hub import ShardPlan
     from sim.fleet.run import Counting
     from sim.scenario.runner import Attendant
     from sim.scenario.schema import Scenario
@@ -85,7 +87,7 @@ class _Keep:
 @click.option("--repeat", type=click.IntRange(1), help="So many runs, each with a seed of its own.")
 @click.option("--matrix", metavar="WAY=V,V", multiple=True, help="A run for each value; of several, all combinations.")
 @click.option("--jobs", type=click.IntRange(1), help="Processes of many runs.  [default: one a processor]")
-@click.option("--shards", type=click.IntRange(1, 64), help="Processes of the devices, for --transport memory.")
+@shard_options
 @click.option("--replay", "cut", metavar="ID", help="Instead: one power cut of `qpyota sweep`, by its name.")
 @click.option("--ui", type=click.Choice(["web"]), help="Show the run in a browser, and keep showing it until Ctrl-C.")
 @ui_options
@@ -102,7 +104,12 @@ def run(scenario: str | None, cut: str | None, **values: Any) -> Exit:
 
         return replay(str(cut), values["as_json"])
     if values["ui"] is not None:
+        if values["shards"] is not None:
+            raise click.UsageError(
+                "--ui looks into the flash of devices, which --shards have elsewhere: give one of them"
+            )
         return _with_dashboard(values)
+    plan = plan_of(values)
     options = _options(values)
     show = _Show(values["as_json"], values["quiet"], values["trace"], values["follow"])
     if values["repeat"] is not None or values["matrix"] or _has_matrix(scenario, values["settings"]):
@@ -117,7 +124,7 @@ def run(scenario: str | None, cut: str | None, **values: Any) -> Exit:
         _reports(values["report"]),
         Film(values["film_fd"], values["inject"], values["filmed"]),
     )
-    result = _run(scenario, options, show, keep, values["settings"], values["shards"])
+    result = _run(scenario, options, show, keep, values["settings"], plan)
     if show.as_json:
         print_json(result.to_json())
     else:
@@ -181,7 +188,9 @@ def _repeat(name: str, options: RunOptions, show: _Show, values: dict[str, Any])
     from sim.scenario.settings import combinations, parse_choice, parse_setting
 
     one = {
-        name: values[name] for name in ("trace", "follow", "store", "keep", "record", "report", "port") if values[name]
+        name: values[name]
+        for name in ("shards", "trace", "follow", "store", "keep", "record", "report", "port")
+        if values[name]
     }
     if one:
         raise click.UsageError(f"--{next(iter(one))} is for one run; the replay line of each of many takes it")
@@ -196,10 +205,11 @@ def _repeat(name: str, options: RunOptions, show: _Show, values: dict[str, Any])
 
 
 def _run(
-    name: str, options: RunOptions, show: _Show, keep: _Keep, settings: Sequence[str], shards: int | None = None
+    name: str, options: RunOptions, show: _Show, keep: _Keep, settings: Sequence[str], plan: ShardPlan | None
 ) -> RunResult:
     from sim.fleet.run import run_judged
     from sim.scenario.loader import find_scenario, load_scenario
+    from sim.scenario.runner import run_scenario
     from sim.scenario.settings import parse_setting
 
     scenario = load_scenario(find_scenario(name), [parse_setting(word) for word in settings])
@@ -211,11 +221,9 @@ def _run(
             from sim.cli.progress import progress
 
             observers.append(stack.enter_context(progress(scenario, show.follow)))
-        if shards is not None:
-            from sim.fleet.hub import run_sharded
-
-            return run_sharded(scenario, options, shards, observers)
-        return run_judged(scenario, options, observers, lambda counting: _keepers(keep, scenario, counting, stack))
+        run = run_scenario if plan is None else on_shards(plan)
+        keepers = lambda counting: _keepers(keep, scenario, counting, stack)  # noqa: E731
+        return run_judged(scenario, options, observers, keepers, run)
 
 
 def _keepers(keep: _Keep, scenario: Scenario, counting: Counting, stack: ExitStack) -> list[Attendant]:

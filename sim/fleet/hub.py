@@ -1,267 +1,319 @@
 """The hub of a sharded run: the cloud, the one trace, and the windows of time that the shards are given.
 
 No shard runs past the earliest instant at which anybody could say anything to the cloud, or the cloud has something to
-do. The cloud goes first to that instant; then the shards, with what it sent; then what their devices said is heard, in
-the order of sim.net.memory_cloud, so the run is the one in memory, whatever the number of shards.
-
-Every window is kept. A shard that is lost is run again from the start with the same windows, and does the same again.
+do. The shards go first to that instant, and what they did enters the trace in the order of time; then the cloud, which
+hears what was said in the order of sim.net.memory_cloud; then what it sent is handed over in the same instant. So the
+run is the one in memory, whatever the number of shards.
 """
 
 from __future__ import annotations
 
 import ast
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, Listener
-from multiprocessing.context import SpawnProcess
-from secrets import token_bytes
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from heapq import merge
+from operator import itemgetter
+from secrets import token_hex, token_urlsafe
 from typing import Any
 
-from sim.errors import MachineError, SpecError
-from sim.fleet.shards import NEVER_US, Done, Finish, ShardSpec, Summary, Window, names_of, run_shard
-from sim.scenario.expect import evaluate
+from sim.cloud.account import TRACK_SUFFIX
+from sim.device.model import load_model
+from sim.errors import SpecError
+from sim.flash.nor import Nor
+from sim.fleet.launchers.launcher import Launcher
+from sim.fleet.launchers.local import Local
+from sim.fleet.luggage import pack
+from sim.fleet.members import LostShard, Member, Muster
+from sim.fleet.orders import NEVER_US, Done, Finish, ShardSpec, Summary, Told, Welcome, Window
+from sim.fleet.share import check_shardable, share_out
+from sim.kernel.garbage import rare_collections
+from sim.net.lines import Lines
+from sim.net.memory_cloud import Call
+from sim.scenario.faults import nobody_struck
 from sim.scenario.part import Part
 from sim.scenario.result import RunOptions, RunResult
-from sim.scenario.runner import SETTLE_US, job_view
+from sim.scenario.runner import SETTLE_US, Attendant, Outcome, judged, never_happened
 from sim.scenario.schema import Scenario
-from sim.scenario.views import Counts, DeviceView, FleetView, Namespace
+from sim.scenario.sightings import Sightings, kinds_in
+from sim.scenario.tally import Cost, Tally
+from sim.scenario.views import HostView
 from sim.scenario.wiring import Wiring
 from sim.scenario.world import World
 from sim.trace import Observer, Record
 
-START_LIMIT_S = 60
-"""Wall time that a shard may take to start and connect."""
-
-RETRIES = 3
-"""How often one shard is run again before the run is given up."""
+LOOPBACK = "127.0.0.1"
 
 
-class LostShard(MachineError):  # noqa: N818 - a finding
-    """A shard could not be brought back."""
+@dataclass(frozen=True, slots=True)
+class ShardPlan:
+    """How a run is shared out: `shards` of them, who brings them into being, and where the hub listens.
+
+    `url`: the address that shards reach the hub by, where it is not `host` and the port that it got. `say` is told what
+    is not part of the run (a shard that was lost).
+    """
+
+    shards: int
+    launcher: Callable[[], Launcher] = Local
+    host: str = LOOPBACK
+    port: int = 0
+    url_host: str = ""
+    token: str = ""
+    say: Callable[[str], object] = lambda _: None
 
 
-class _Shard:
-    """The hub's end of one shard: its process, its connection, and every window it was given."""
+@dataclass(frozen=True, slots=True)
+class _Elsewhere:
+    """A device whose flash is in its shard: what it wears is counted there, and here that it is the next to be told."""
 
-    def __init__(self, spec: ShardSpec, listener: Listener) -> None:
-        self.spec = spec
-        self._listener = listener
-        self._log: list[Window | Finish] = []
-        self._lost = 0
-        self.waiting: list[tuple[int, Any]] = []
-        self._start()
-
-    def _start(self) -> None:
-        self.process: SpawnProcess = get_context("spawn").Process(target=run_shard, args=(self.spec,), daemon=True)
-        self.process.start()
-        self._connection: Connection = self._listener.accept()
-        assert self._connection.recv() == self.spec.index, "another shard came in place of the one that was started"
-        first: Done = self._connection.recv()
-        if not self._log:
-            self.last = first
-
-    def send(self, order: Window | Finish) -> None:
-        """Give it an order; `receive` has the answer."""
-        self._log.append(order)
-        with suppress(OSError):  # it is lost, which `receive` finds, too
-            self._connection.send(order)
-
-    def receive(self) -> Any:
-        """What came of the last order, in a new process if this one is lost."""
-        while True:
-            try:
-                return self._connection.recv()
-            except (EOFError, OSError):
-                self._again()
-
-    def _again(self) -> None:
-        """A new process goes through all windows again; what it says of those that were answered is known."""
-        self._lost += 1
-        if self._lost > RETRIES:
-            raise LostShard(f"shard {self.spec.index} of {self.spec.of} was lost {self._lost} times")
-        self.end()
-        try:
-            self._start()
-            for order in self._log[:-1]:
-                self._connection.send(order)
-                self._connection.recv()
-            self._connection.send(self._log[-1])
-        except (EOFError, OSError):
-            self._again()
-
-    def end(self) -> None:
-        """Its process ends, and the connection with it."""
-        self._connection.close()
-        self.process.kill()
-        self.process.join()
+    nor: Nor
 
 
 class Hub:
     """One sharded run. `on_window` is told each, for who wants to see, or disturb, how it goes."""
 
-    def __init__(self, scenario: Scenario, options: RunOptions, shards: int) -> None:
+    def __init__(self, scenario: Scenario, options: RunOptions, plan: ShardPlan) -> None:
+        if options.transport != "memory":
+            raise SpecError("a run with --shards has no sockets: give --transport memory")
         check_shardable(scenario)
         self._scenario = scenario
         self._options = options
-        self.world = World(scenario, options, part=Part(frozenset(), hand=self._hand))
-        self._of: dict[str, _Shard] = {}
-        every = [name for entry in scenario.fleet for name in entry.devices()]
-        token = token_bytes(32)
-        self._listener = Listener(("127.0.0.1", 0), authkey=token)
-        self._listener._listener._socket.settimeout(START_LIMIT_S)  # type: ignore[attr-defined]  # it offers none itself
-        self.shards: list[_Shard] = []
-        host, port = self._listener.address
+        self._plan = plan
         self.on_window: Callable[[int], object] = lambda _: None
+        self.windows = 0
         self._end_us = scenario.duration_us
-        self._steps_left = [0] * shards
-        for index in range(shards):
-            where = (str(host), int(port))
-            spec = ShardSpec(scenario.source, tuple(scenario.settings), options, index, shards, where, token)
-            shard = _Shard(spec, self._listener)
-            self.shards.append(shard)
-            self._of.update(dict.fromkeys(names_of(every, index, shards), shard))
+        self._judging: tuple[int, Callable[[], None]] | None = None
+        self._losses: list[str] = []
+        self._of: dict[str, Member] = {}
+        self.members: list[Member] = []
+        self._lines: Lines | None = None
+        self.launcher = plan.launcher()
+        self.world = World(scenario, options, part=Part(frozenset(), hand=self._hand))
+        self.world.end_at, self.world.once_over = self._end_at, self._once_over
+        self._every = [name for entry in scenario.fleet for name in entry.devices()]
+        self._steps_left = [0] * plan.shards
+        self._tally = Tally(dict.fromkeys(self._every, _Elsewhere(Nor(load_model(scenario.fleet[0].model).part))))
 
-    def run(self, observers: Sequence[Observer] = ()) -> RunResult:
-        """To its verdict. LostShard when one cannot be brought back."""
+    def run(self, observers: Sequence[Observer] = (), attendants: Sequence[Attendant] = ()) -> RunResult:
+        """To its verdict. A run that has lost a shard for good is incomplete."""
         started_s = time.perf_counter()
-        for observer in observers:
+        seen = Sightings(kinds_in(self._scenario.expect))
+        watchers: list[Observer] = [*observers, self._watch, self._tally, seen]
+        for observer in watchers:
             self.world.trace.observe(observer)
-        self.world.trace.observe(self._end_when_finished)
-        self.world.start()
-        for shard in self.shards:
-            self._take(shard)
-        while (at_us := self._next_us()) < self._end_us:
-            self._pass(at_us)
-        summaries = [*self._finish()]
-        return self._result(summaries, time.perf_counter() - started_s)
+        for attendant in attendants:
+            attendant.begin(self.world)
+        with rare_collections():
+            self._gather()
+            self.world.start()
+            self._take(0, [member.last for member in self.members])
+            while (at_us := self._next_us()) < self._end_us:
+                self._pass(at_us)
+            summaries = self._finish()
+        outcome = self._outcome(summaries)
+        result = judged(self.world, outcome, seen.views(), time.perf_counter() - started_s)
+        for attendant in attendants:
+            result = attendant.end(self.world, result)
+        return result
 
     def degraded(self, why: str) -> RunResult:
         """The result of a run that could not go on: incomplete, and nothing was expected of it."""
-        counts = self.world.account.jobs.counts().items()
-        return RunResult(
-            scenario=self._scenario.name,
-            seed=self.world.seed,
-            transport="memory",
-            devices=len(self._of),
-            executions={status.value: number for status, number in counts if number},
-            expects=[],
-            virtual_s=self.world.clock.now_us / 1_000_000,
-            wall_s=0.0,
-            trace_hash=self.world.trace.digest(),
-            replay=self._options.replay(str(self._scenario.source), self.world.seed, self._scenario.settings),
-            problems=[f"degraded: {why}"],
-        )
+        outcome = Outcome([], {}, [f"degraded: {why}"], list(self._losses), [])
+        self.world.scenario = self._scenario.model_copy(update={"expect": ()})
+        return replace(judged(self.world, outcome, {}, 0.0), devices=len(self._every))
 
     def close(self) -> None:
-        """End every process that was started, and free everything."""
-        for shard in self.shards:
-            shard.end()
-        self._listener.close()
+        """End every shard that was started, and free everything."""
+        if self._lines is not None:
+            self._lines.close()
+        self.launcher.stop()
         self.world.close()
+
+    def _gather(self) -> None:
+        """Have every shard come, and build its part."""
+        plan, scenario = self._plan, self._scenario
+        muster = Muster(plan.shards)
+        token = plan.token or token_urlsafe(24)
+        self._lines = Lines(plan.host, plan.port, token, muster.take)
+        url = f"http://{plan.url_host or plan.host}:{self._lines.port}"
+        run_id, luggage = f"{scenario.name}-{token_hex(4)}", pack(scenario)
+        shares = share_out(scenario, self.world.ground.places, plan.shards)
+
+        def welcome(index: int, epoch: int, orders: tuple[bytes, ...]) -> Welcome:
+            return Welcome(index, epoch, luggage, self._options, shares[index], orders)
+
+        for index, names in enumerate(shares):
+            spec = ShardSpec(run_id, url, token, index)
+            member = Member(spec, names, welcome, muster, self.launcher, self._lost)
+            self.members.append(member)
+            self._of.update(dict.fromkeys(names, member))
+            self.launcher.launch(spec)
+        for member in self.members:
+            member.begin()
+        for member in self.members:
+            member.last = _done(member.receive())
+
+    def _lost(self, index: int, why: str) -> None:
+        at_s = self.world.clock.now_us / 1_000_000
+        text = f"shard {index} of {self._plan.shards} was lost at {at_s:g} s ({why}), and is run again"
+        self._losses.append(text)
+        self._plan.say(text)
 
     def _hand(self, device: str, number: int, arrival: Any) -> None:
         self._of[device].waiting.append((number, arrival))
 
     def _next_us(self) -> int:
         """The next instant in which the cloud can have something to do, or to hear; all shards may run through it."""
-        if any(shard.waiting for shard in self.shards):
+        if any(member.waiting or member.told for member in self.members):
             return self.world.clock.now_us
         own_us = self.world.clock.next_us
-        return min(NEVER_US if own_us is None else own_us, *(shard.last.bound_us for shard in self.shards))
+        return min(NEVER_US if own_us is None else own_us, *(member.last.bound_us for member in self.members))
 
     def _pass(self, at_us: int) -> None:
-        """Everybody runs through that instant: the cloud, the shards, and the cloud with what it heard."""
+        """Everybody runs through that instant: first the shards, then the cloud."""
+        if self._judged(at_us):
+            return
+        asked = [it for it in self.members if it.waiting or it.told or it.last.next_us <= at_us]
+        for member in asked:
+            waiting, member.waiting = member.waiting, []
+            told, member.told = member.told, []
+            member.send(Window(at_us, waiting, told))
+        self.windows += 1
+        self.on_window(at_us)
+        for member in asked:
+            member.last = _done(member.receive())
+        self._take(at_us, [member.last for member in asked])
+
+    def _take(self, at_us: int, done: Sequence[Done]) -> None:
+        """What came of a window enters the trace, and is said to the cloud, which goes through the instant with it."""
+        self._steps_left = [member.last.steps_left for member in self.members]
+        if not self._record(one.records for one in done):
+            return
         clock = self.world.clock
         if at_us > clock.now_us:
-            clock.after(at_us - clock.now_us, _nothing)
-        clock.run_through(at_us)
-        asked = [shard for shard in self.shards if shard.waiting or shard.last.next_us <= at_us]
-        for shard in asked:
-            waiting, shard.waiting = shard.waiting, []
-            shard.send(Window(at_us, waiting))
-        self.on_window(at_us)
-        for shard in asked:
-            shard.last = shard.receive()
-        for shard in asked:
-            self._take(shard)
-        clock.run_through(at_us)
-
-    def _take(self, shard: _Shard) -> None:
-        """What came of a window of a shard enters the trace, and is said to the cloud."""
-        done, now_us = shard.last, self.world.clock.now_us
-        self._steps_left[shard.spec.index] = done.steps_left
-        for record in done.records:
-            self.world.trace.take(*record)
+            clock.run(at_us)  # up to the beginning of that instant
+        now_us = self.world.clock.now_us
         wiring = self.world.wiring
         assert isinstance(wiring, Wiring)
-        for call in done.calls:
-            assert call.at_us == now_us, f"said at {call.at_us}, heard at {now_us}: {call}"
-            wiring.cloud.take(call)
+        for one in done:
+            for call in one.calls:
+                _in_time(call, now_us)
+                if call.what == "open" and call.args[0].certificate:
+                    wiring.identity(call.device)  # it was issued where the device is, and the same is known here
+                wiring.cloud.take(call)
+        clock.run_through(at_us)
 
-    def _end_when_finished(self, record: Record) -> None:
-        cloud = record.track.endswith("@cloud")
+    def _record(self, parts: Iterable[list[Told]]) -> bool:
+        """Whether all of these records are part of the run, which may end with one of them."""
+        for record in merge(*parts, key=itemgetter(0)):
+            if self._judged(record[0]):
+                return False
+            self.world.trace.take(*record)
+        return True
+
+    def _once_over(self, at_us: int, fn: Callable[[], None]) -> None:
+        self._judging = at_us, fn
+
+    def _judged(self, at_us: int) -> bool:
+        """Whether the run is over before this instant, by what happened until then."""
+        if self._judging is not None and self._judging[0] < at_us:
+            (_, judge), self._judging = self._judging, None
+            judge()
+        return self._end_us <= at_us
+
+    def _end_at(self, at_us: int) -> None:
+        self._end_us = min(self._end_us, at_us)
+
+    def _watch(self, record: Record) -> None:
+        """What the cloud says of a device, its shard hears; and the run ends a while after the last thing to do."""
+        cloud = record.track.endswith(TRACK_SUFFIX)
+        if cloud and record.kind == "execution":
+            member = self._of.get(record.track.removesuffix(TRACK_SUFFIX))
+            if member is not None:
+                member.told.append((record.at_us, record.track, record.kind, record.data))
         if (cloud or record.kind == "step") and not self.world.ending and not any(self._steps_left):
             self.world.ending = self.world.finished
             if self.world.ending:
-                self._end_us = min(self._end_us, record.at_us + SETTLE_US)
+                self._end_at(record.at_us + SETTLE_US)
 
-    def _finish(self) -> Iterator[Summary]:
-        self.world.clock.run(self._end_us)
-        for shard in self.shards:
-            shard.send(Finish(self._end_us, tuple(files_wanted(self._scenario.expect))))
-        for shard in self.shards:
-            summary: Summary = shard.receive()
-            for record in summary.records:
-                self.world.trace.take(*record)
-            yield summary
+    def _finish(self) -> list[Summary]:
+        """Everybody comes to the end, which may show that it should have been earlier."""
+        while True:
+            self._judged(self._end_us)
+            end_us = self._end_us
+            for member in self.members:
+                member.rewind(end_us - 1)
+                member.send(Finish(end_us, tuple(files_wanted(self._scenario.expect))))
+            summaries = [_summary(member.receive()) for member in self.members]
+            self._record(summary.records for summary in summaries)
+            if self._judged(end_us) and self._end_us < end_us:
+                continue
+            self.world.clock.run(end_us)
+            found = {name: view for summary in summaries for name, view in summary.devices.items()}
+            self.world.views = {name: found[name] for name in self._every if name in found}
+            return summaries
 
-    def _result(self, summaries: Sequence[Summary], wall_s: float) -> RunResult:
-        world, scenario = self.world, self._scenario
-        ends = {name: end for summary in summaries for name, end in summary.devices.items()}
-        devices = {}
-        for name in self._of:
-            end = ends[name]
-            view = (end.firmware, end.boots, end.bricked, end.files.__getitem__, end.up_bytes, end.down_bytes)
-            devices[name] = DeviceView(*view)
-        counts = {status.value: number for status, number in world.account.jobs.counts().items()}
-        jobs = {job_id: job_view(world.account, job_id) for job_id in world.account.job_ids}
-        names = Namespace(FleetView(devices), jobs, Counts(counts), {})
-        return RunResult(
-            scenario=scenario.name,
-            seed=world.seed,
-            transport="memory",
-            devices=len(devices),
-            executions={status: number for status, number in counts.items() if number},
-            expects=[evaluate(line, names) for line in scenario.expect],
-            virtual_s=world.clock.now_us / 1_000_000,
-            wall_s=round(wall_s, 3),
-            trace_hash=world.trace.digest(),
-            replay=self._options.replay(str(scenario.source), world.seed, scenario.settings),
-            problems=[*world.problems, *(text for summary in summaries for text in summary.problems)],
+    def _outcome(self, summaries: Sequence[Summary]) -> Outcome:
+        explained = {name: text for summary in summaries for name, text in summary.explanations.items()}
+        return Outcome(
+            costs=list(self._costs(summaries)),
+            hosts=dict(_hosts(summaries)),
+            problems=list(self._problems(summaries)),
+            notes=[*self._notes(summaries), *self._losses],
+            explanations=[explained[name] for name in self._every if name in explained],
         )
 
+    def _costs(self, summaries: Sequence[Summary]) -> Iterator[Cost]:
+        """Counted where the flash is, in the order in which executions ended."""
+        of: dict[str, deque[Cost]] = {}
+        for cost in (cost for summary in summaries for cost in summary.costs):
+            of.setdefault(cost.device, deque()).append(cost)
+        for cost in self._tally.costs:
+            yield of[cost.device].popleft()
 
-def run_sharded(scenario: Scenario, options: RunOptions, shards: int, observers: Sequence[Observer] = ()) -> RunResult:
-    """A run in memory whose devices live in `shards` processes."""
-    hub = Hub(scenario, options, shards)
+    def _problems(self, summaries: Sequence[Summary]) -> Iterator[str]:
+        yield from self.world.problems
+        yield from (text for summary in summaries for text in summary.problems)
+        if self.world.cut_short:
+            return
+        yield from self._in_order(entry for summary in summaries for entry in summary.missed_faults)
+        for number, fault in enumerate(self.world.account.artifacts.faults):
+            if not fault.done and not any(summary.artifact_faults[number] for summary in summaries):
+                yield never_happened(fault)
+        yield from self._in_order(entry for summary in summaries for entry in summary.missed_steps)
+
+    def _notes(self, summaries: Sequence[Summary]) -> Iterator[str]:
+        world = self.world
+        yield from nobody_struck(world.scenario, world.ground.places, world.seed)
+        said: dict[tuple[str, int], list[str]] = {}
+        for line, text in (entry for summary in summaries for entry in summary.peer_notes):
+            said.setdefault(line, []).append(text)
+        for spec in world.scenario.peers:
+            for name in world.scenario.things(spec.device):
+                yield from said.pop((name, spec.port), ())
+
+    def _in_order(self, found: Iterable[tuple[tuple[int, str], str]]) -> list[str]:
+        """As in one process: by number in the scenario, then by device."""
+        order = {name: number for number, name in enumerate(self._every)}
+        return [text for _, text in sorted(found, key=lambda entry: (entry[0][0], order[entry[0][1]]))]
+
+
+def run_sharded(
+    scenario: Scenario,
+    options: RunOptions,
+    plan: ShardPlan,
+    observers: Sequence[Observer] = (),
+    attendants: Sequence[Attendant] = (),
+) -> RunResult:
+    """A run in memory whose devices live in several processes."""
+    hub = Hub(scenario, options, plan)
     try:
-        return hub.run(observers)
+        return hub.run(observers, attendants)
     except LostShard as lost:
         return hub.degraded(str(lost))
     finally:
         hub.close()
-
-
-def check_shardable(scenario: Scenario) -> None:
-    """SpecError for what devices share besides the cloud, or what a sharded run does not tell yet."""
-    found = [name for name in ("hosts", "peers", "thresholds") if getattr(scenario, name)]
-    found += ["networks with cells"] * any(network.cells for network in scenario.networks.values())
-    found += ["a fleet with scripts"] * any(entry.agent is None for entry in scenario.fleet)
-    found += sorted({fault.kind for fault in scenario.faults if fault.kind in ("broker_down", "cell_outage")})
-    if found:
-        raise SpecError(f"a run with --shards cannot have {' or '.join(found)}: run it without --shards")
 
 
 def files_wanted(expects: Sequence[str]) -> Iterator[str]:
@@ -272,5 +324,32 @@ def files_wanted(expects: Sequence[str]) -> Iterator[str]:
                 yield from (str(word.value) for word in node.args if isinstance(word, ast.Constant))
 
 
-def _nothing() -> None:
-    pass
+def _hosts(summaries: Sequence[Summary]) -> Iterator[tuple[str, HostView]]:
+    """Each host as all shards together saw it."""
+    for name in summaries[0].hosts:
+        ends = sorted((summary.hosts[name] for summary in summaries), key=lambda end: end.heard_us)
+        views = [end.view for end in ends]
+        yield (
+            name,
+            HostView(
+                connections=sum(view.connections for view in views),
+                finished=sum(view.finished for view in views),
+                unmet=sum(view.unmet for view in views),
+                requests=sum(view.requests for view in views),
+                received=views[-1].received,
+            ),
+        )
+
+
+def _in_time(call: Call, now_us: int) -> None:
+    assert call.at_us == now_us, f"said at {call.at_us}, heard at {now_us}: {call}"
+
+
+def _done(answer: Done | Summary) -> Done:
+    assert isinstance(answer, Done)
+    return answer
+
+
+def _summary(answer: Done | Summary) -> Summary:
+    assert isinstance(answer, Summary)
+    return answer

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from sim.device.model import load_model
 from sim.device.module import Module
@@ -51,9 +52,9 @@ class Counting:
 
     def end(self, world: World, result: RunResult) -> RunResult:
         """The result, with its thresholds and the devices that failed."""
-        for name, module in world.devices.items():
-            if module.nor.ops:
-                self.stats.count("flash_ops", name, module.nor.ops)
+        for name, view in world.views.items():
+            if view.flash_ops:
+                self.stats.count("flash_ops", name, view.flash_ops)
         self.stats.finish()
         thresholds = list(self._judge.results(self._aborted_by))
         return replace(result, thresholds=thresholds, failures=list(_failures(world, result.replay)))
@@ -66,10 +67,19 @@ class Counting:
         if record.kind not in JUDGED or record.at_us < self._judge_next_us or self._world.ending:
             return
         self._judge_next_us = record.at_us + JUDGED_EVERY_US
+        self._world.once_over(record.at_us, partial(self._judge_after, record.at_us))
+
+    def _judge_after(self, at_us: int) -> None:
+        if self._world.ending:
+            return
         self._aborted_by = self._judge.broken()
         if self._aborted_by:
             self._world.ending = self._world.cut_short = True
-            self._world.clock.stop_at(record.at_us)
+            self._world.end_at(at_us + 1)
+
+
+Run = Callable[[Scenario, RunOptions, Sequence[Observer], Sequence[Attendant]], RunResult]
+"""How a scenario is run: here, or in several processes."""
 
 
 def run_judged(
@@ -77,11 +87,12 @@ def run_judged(
     options: RunOptions,
     observers: Sequence[Observer] = (),
     attendants: Callable[[Counting], Sequence[Attendant]] = lambda _: (),
+    run: Run = run_scenario,
 ) -> RunResult:
     """`run_scenario`, with thresholds judged and failed devices named. More `attendants`, who may look at what is
     counted, see the result with both."""
     counting = Counting(scenario)
-    return run_scenario(scenario, options, observers, (counting, *attendants(counting)))
+    return run(scenario, options, observers, (counting, *attendants(counting)))
 
 
 def device_tags(scenario: Scenario, places: Places) -> dict[str, Tags]:
@@ -116,8 +127,8 @@ def _failures(world: World, replay: str) -> Iterator[Failure]:
                 how = f"is still {status}" if status in OPEN else f"ended {status}"
                 reasons[execution.thing] = f"{known}job {job_id} {how}"
     kept = 0
-    for name, module in world.devices.items():
-        if module.bricked:
+    for name, view in world.views.items():
+        if view.bricked:
             reasons[name] = "; ".join(filter(None, ("bricked", reasons.get(name, ""))))
         if name in reasons and kept < FAILURES_KEPT:
             kept += 1

@@ -1,134 +1,130 @@
-"""A shard: some devices of a scenario in a process of their own, whose cloud is on the other end of a connection.
+"""A shard: some devices of a scenario in a process of their own, whose cloud is on the other end of a line.
 
 It runs through the time that the hub gives it, never further, and says what its devices said, what they did, and the
 earliest instant at which one of them can say something again: the nearest of those foretold by the air, or its next
 event and the shortest way up. What it does is a function of the windows it is given, so it can be run again.
-
-Connections carry pickles and are authenticated by the run's token: for machines of one owner, never the open net.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from heapq import heappop
-from multiprocessing.connection import Client, Connection
 from pathlib import Path
-from typing import Any, NamedTuple
+from pickle import loads
+from tempfile import TemporaryDirectory
+from traceback import format_exc
 
 from sim.device.air import delay
 from sim.device.link import PACKET_OVERHEAD_BYTES
 from sim.device.module import Module
-from sim.device.peek import installed_version, read_file
+from sim.device.peek import read_file
+from sim.device.sim_card import make_sim
+from sim.errors import MachineError, QpyotaError, SpecError
+from sim.fleet.luggage import unpack
+from sim.fleet.orders import NEVER_US, Done, Failed, Finish, HostEnd, ShardSpec, Summary, Told, Welcome, Window, packed
 from sim.kernel.garbage import rare_collections
+from sim.net.lines import Line, LineLost, dial
 from sim.net.memory import DeviceSide
 from sim.net.memory_cloud import Call
-from sim.scenario.loader import load_scenario
+from sim.ports import Address
+from sim.scenario.explain.evidence import Watch
 from sim.scenario.part import Part
-from sim.scenario.result import RunOptions
-from sim.scenario.settings import parse_setting
+from sim.scenario.runner import device_view, explanations, host_view, missed_faults, missed_steps, peer_notes
+from sim.scenario.schema import Scenario
+from sim.scenario.tally import Tally
+from sim.scenario.views import DeviceView
 from sim.scenario.world import World
+from sim.trace import Record
 
-NEVER_US = 1 << 62
+PATIENCE_S = 60.0
+"""Wall time that a shard tries to reach a hub which is not there yet."""
 
+PROBLEMS_KEPT = 20
+"""Calls of devices elsewhere, after which no more are told."""
 
-@dataclass(frozen=True, slots=True)
-class ShardSpec:
-    """What a process needs to be shard `index` of `of`. `token` is the secret of the run; `hub` (host, port)."""
-
-    scenario: Path
-    settings: tuple[str, ...]
-    options: RunOptions
-    index: int
-    of: int
-    hub: tuple[str, int]
-    token: bytes
+OVER, GONE = "the run is over", "the hub is gone, or has put another in this one's place"
+"""How a shard ends."""
 
 
-class Window(NamedTuple):
-    """Let time pass through `until_us`; these `arrivals` (connection number, what) are handed over in that instant."""
-
-    until_us: int
-    arrivals: list[tuple[int, Any]]
-
-
-class Done(NamedTuple):
-    """What came of a window. `next_us`: the next event; `bound_us`: before it no device says anything."""
-
-    next_us: int
-    bound_us: int
-    calls: list[Call]
-    records: list[tuple[int, str, str, dict[str, Any]]]
-    steps_left: int
+def run_shard(spec: ShardSpec) -> str:
+    """Be a shard until the run is over (OVER), or the hub wants it no more (GONE). MachineError when it never did."""
+    line = dial(spec.hub, spec.token, spec.index, PATIENCE_S)
+    try:
+        return _serve(line)
+    except LineLost:
+        return GONE
+    finally:
+        line.close()
+        line.closed.wait(PATIENCE_S)
 
 
-class Finish(NamedTuple):
-    """The run ends at `at_us`, before all else of that instant; these are the files that somebody wants to see."""
-
-    at_us: int
-    files: tuple[str, ...]
-
-
-class DeviceEnd(NamedTuple):
-    """What a device has come to."""
-
-    firmware: str | None
-    boots: int
-    bricked: bool
-    files: dict[str, Any]
-    up_bytes: int
-    down_bytes: int
-
-
-class Summary(NamedTuple):
-    """The end of a shard: its last records, its devices, and what it was to do and did not."""
-
-    records: list[tuple[int, str, str, dict[str, Any]]]
-    devices: dict[str, DeviceEnd]
-    problems: list[str]
-
-
-def names_of(devices: Iterable[str], index: int, of: int) -> frozenset[str]:
-    """The devices of a shard: every `of`-th."""
-    return frozenset(list(devices)[index::of])
-
-
-def run_shard(spec: ShardSpec) -> None:
-    """Be a shard until the run is over, or the hub is gone."""
-    with Client(spec.hub, authkey=spec.token) as hub, rare_collections():
-        hub.send(spec.index)
-        shard = Shard(spec)
+def _serve(line: Line) -> str:
+    welcome = loads(line.receive())
+    while isinstance(welcome, Welcome):
         try:
-            hub.send(shard.done())
-            shard.serve(hub)
-        except (EOFError, ConnectionError):
-            return  # the hub ended the run, or has put another in this one's place
-        finally:
-            shard.world.close()
+            welcome = _be(line, welcome)
+        except QpyotaError as error:
+            kind = SpecError if isinstance(error, SpecError) else MachineError
+            line.send(packed(Failed(kind(str(error)))))
+            return OVER
+        except LineLost:
+            raise
+        except Exception:
+            line.send(packed(Failed(RuntimeError(f"in shard {welcome.index}:\n{format_exc()}"))))
+            raise
+    return OVER
+
+
+def _be(line: Line, welcome: Welcome) -> Welcome | None:
+    """Be this shard to its end, or until it is to be another, or itself anew."""
+    with TemporaryDirectory(prefix="qpyota-shard-") as folder:
+        shard = Shard(unpack(welcome.luggage, Path(folder)), welcome)
+    try:
+        with rare_collections():
+            answer: Done | Summary = shard.done()
+            for order in map(loads, welcome.orders):
+                answer = shard.take(order)
+            line.send(packed(answer))
+            while True:
+                order = loads(line.receive())
+                if isinstance(order, Welcome):
+                    return order
+                answer = shard.take(order)
+                line.send(packed(answer))
+    except LineLost:
+        if isinstance(answer, Summary):
+            return None  # all is said, and the hub is content
+        raise
+    finally:
+        shard.world.close()
 
 
 class Shard:
     """The devices of one shard and their clock."""
 
-    def __init__(self, spec: ShardSpec) -> None:
-        scenario = load_scenario(spec.scenario, [parse_setting(word) for word in spec.settings])
-        every = [name for entry in scenario.fleet for name in entry.devices()]
+    def __init__(self, scenario: Scenario, welcome: Welcome) -> None:
         self._calls: list[Call] = []
-        self._records: list[tuple[int, str, str, dict[str, Any]]] = []
-        part = Part(names_of(every, spec.index, spec.of), cloud=False, say=self._calls.append)
-        self.world = World(scenario, spec.options, part=part)
-        self._clock = self.world.clock
+        self._records: list[Told] = []
+        self._listening = False
+        part = Part(welcome.names, cloud=False, say=self._calls.append)
+        self.world = World(scenario, welcome.options, part=part)
+        network = self.world.wiring.network
+        assert isinstance(network, DeviceSide)
+        self._network, self._clock = network, self.world.clock
         self._clock.foretold = []
         self._ahead_us = min(map(shortest_up_us, self.world.devices.values()), default=NEVER_US)
-        self.world.trace.observe(lambda told: self._records.append((told.at_us, told.track, told.kind, told.data)))
+        self._tally, self._watch = Tally(self.world.devices), Watch(self.world.devices)
+        for observer in (self._tell, self._tally, self._watch):
+            self.world.trace.observe(observer)
+        if any(entry.agent is None for entry in scenario.fleet):
+            self._look_out_for_strangers(scenario)
         self.world.start()
 
-    def serve(self, hub: Connection) -> None:
-        """Do what the hub says until it says that the run is over."""
-        while isinstance(order := hub.recv(), Window):
-            hub.send(self.window(order))
-        hub.send(self.finish(order))
+    def take(self, order: Window | Finish) -> Done | Summary:
+        """Do what the hub says."""
+        return self.window(order) if isinstance(order, Window) else self.finish(order)
 
     def window(self, window: Window) -> Done:
         """Let the time of a window pass."""
@@ -136,11 +132,13 @@ class Shard:
         if clock.now_us < window.until_us:
             clock.run_through(window.until_us - 1)
             clock.after(window.until_us - clock.now_us, _nothing)
-        network = self.world.wiring.network
-        assert isinstance(network, DeviceSide)
+            clock.run_through(window.until_us)
+        self._listening = True
+        for told in window.told:
+            self.world.trace.take(*told)
+        self._listening = False
         for number, arrival in window.arrivals:
-            late = partial(network.arrive, number, arrival)
-            clock.after(window.until_us - clock.now_us, clock.handover, late)
+            clock.after(0, clock.handover, partial(self._network.arrive, number, arrival))
         clock.run_through(window.until_us)
         return self.done()
 
@@ -159,11 +157,35 @@ class Shard:
 
     def finish(self, finish: Finish) -> Summary:
         """Come to the end."""
-        self._clock.run(finish.at_us)
-        missed = [f"a fault never happened: {f}" for f in self.world.faults if f.must_happen and not f.done]
-        missed += [f"a step never happened: {step}" for step in self.world.steps if not step.done]
-        ends = {name: _end(module, finish.files) for name, module in self.world.devices.items()}
-        return Summary(self._records, ends, [*self.world.problems, *missed])
+        world = self.world
+        self._clock.run(finish.until_us)
+        return Summary(
+            records=self._records,
+            devices={name: _seen(module, finish.files) for name, module in world.devices.items()},
+            hosts={host.name: HostEnd(host_view(host), host.heard_us) for host in world.hosts},
+            costs=self._tally.costs,
+            explanations=explanations(world, self._watch),
+            peer_notes=list(peer_notes(world, self._tally)),
+            missed_faults=list(missed_faults(world)),
+            missed_steps=list(missed_steps(world)),
+            artifact_faults=[fault.done for fault in world.account.artifacts.faults],
+            problems=world.problems,
+        )
+
+    def _tell(self, record: Record) -> None:
+        if not self._listening:
+            self._records.append((record.at_us, record.track, record.kind, record.data))
+
+    def _look_out_for_strangers(self, scenario: Scenario) -> None:
+        """A program that calls a device of another shard finds nobody there: the run is not what it would have been."""
+        names = [name for entry in scenario.fleet for name in entry.devices() if name not in self.world.devices]
+        strangers = {make_sim(self.world.seed, name).address: name for name in names}
+
+        def missing(at: Address) -> None:
+            if at.ip in strangers and len(self.world.problems) < PROBLEMS_KEPT:
+                self.world.problems.append(f"a program called {strangers[at.ip]}, which is in another shard")
+
+        self._network.streams.tell_missing(missing)
 
 
 def shortest_up_us(module: Module) -> int:
@@ -173,11 +195,8 @@ def shortest_up_us(module: Module) -> int:
     return max(1, way_us + PACKET_OVERHEAD_BYTES * 1_000_000 // spec.up_bytes_per_s)
 
 
-def _end(module: Module, files: Iterable[str]) -> DeviceEnd:
-    module.radio.settle()
-    read = {path: read_file(module, path) for path in files}
-    radio = module.radio
-    return DeviceEnd(installed_version(module), module.boots, module.bricked, read, radio.up_bytes, radio.down_bytes)
+def _seen(module: Module, files: Iterable[str]) -> DeviceView:
+    return replace(device_view(module), _read={path: read_file(module, path) for path in files}.__getitem__)
 
 
 def _nothing() -> None:

@@ -92,9 +92,13 @@ class Clock:
         """An event for a story to yield."""
         return self.env.timeout(delay_us)
 
+    def first_at(self, at_us: int, fn: Callable[..., object], *args: Any) -> None:
+        """Call `fn(*args)` when the clock shows `at_us`, before all else of that instant."""
+        self.env.schedule(Timer(fn, args), URGENT, max(0, at_us - self.now_us))  # type: ignore[arg-type]
+
     def stop_at(self, at_us: int) -> None:
         """End the run when the clock shows `at_us` (now, if that has passed), before all else of that instant."""
-        self.env.schedule(Timer(self._stop, ()), URGENT, max(0, at_us - self.now_us))  # type: ignore[arg-type]
+        self.first_at(at_us, self._stop)
 
     def run(self, until_us: int | None = None) -> None:
         """Let time pass until `until_us` or an earlier `stop_at`. Errors of the model come out here."""
@@ -123,6 +127,7 @@ class Clock:
 
     def run_through(self, until_us: int) -> None:
         """In memory: let all of the time to `until_us` pass, that instant and what it brings about included."""
+        self._stopped = False
         step, peek = self.env.step, self.env.peek
         while not self._stopped and peek() <= until_us:
             step()

@@ -7,7 +7,7 @@ are those of RFC 2544, which lead nowhere in the real world: peers in 198.18.0.0
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import Generic, TypeVar
 
@@ -31,6 +31,8 @@ class Book(Generic[T]):
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
         self._places: dict[Address, T] = {}
+        self.on_missing: Callable[[Address], object] | None = None
+        """Told of addresses that were looked for and that nobody has."""
 
     def name(self, host: str) -> str:
         """The address of a peer's name, the next free one if it has none; an address is its own name."""
@@ -68,7 +70,10 @@ class Book(Generic[T]):
 
     def find(self, to: Address) -> T | None:
         """What is registered there."""
-        return self._places.get(_whole_cloud(to))
+        found = self._places.get(_whole_cloud(to))
+        if found is None and self.on_missing is not None:
+            self.on_missing(to)
+        return found
 
     def __iter__(self) -> Iterator[T]:
         return iter(list(self._places.values()))

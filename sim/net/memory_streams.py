@@ -24,6 +24,10 @@ class MemoryStreams:
         self.on_listen: Callable[[str, Address, tuple[str, int]], object] | None = None
         """Never told: nothing here is reachable from outside."""
 
+    def tell_missing(self, fn: Callable[[Address], object]) -> None:
+        """Have `fn` told of every address that somebody calls and nobody has."""
+        self.book.on_missing = self._ports.on_missing = fn
+
     def resolve(self, host: str) -> str | None:
         """The address behind a name, or None."""
         return self.book.resolve(host)

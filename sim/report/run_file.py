@@ -17,7 +17,6 @@ from typing import Any
 
 from sim import __version__
 from sim.cloud.account import TRACK_SUFFIX
-from sim.device.peek import installed_version
 from sim.errors import MachineError, SpecError
 from sim.fleet.run import device_tags
 from sim.report.last_flash import LastFlash
@@ -111,7 +110,8 @@ class RunFile:
             "id": self._id, "format": FORMAT, "scenario": scenario.name, "source": str(scenario.source),
             "description": scenario.description, "seed": world.seed, "transport": world.options.transport,
             "record": self._detail, "qpyota": __version__, "python": platform.python_version(), "began": _now(),
-            "devices": len(world.devices), "text": scenario.source.read_text(encoding="utf-8"),
+            "devices": sum(len(entry.devices()) for entry in scenario.fleet),
+            "text": scenario.source.read_text(encoding="utf-8"),
         }  # fmt: skip
         self._insert("run", [values])
         self._database.commit()
@@ -175,11 +175,11 @@ class RunFile:
             (
                 {
                     "name": name, "group": tags[name].group, "model": tags[name].model, "network": tags[name].network,
-                    "firmware": installed_version(module), "boots": module.boots, "bricked": module.bricked,
-                    "flash_ops": module.nor.ops, "failure": failures[name].reason if name in failures else None,
+                    "firmware": view.firmware, "boots": view.boots, "bricked": view.bricked,
+                    "flash_ops": view.flash_ops, "failure": failures[name].reason if name in failures else None,
                     "replay": failures[name].replay if name in failures else None,
                 }
-                for name, module in world.devices.items()
+                for name, view in world.views.items()
                 if self._detail != "summary" or name in failures
             ),
         )  # fmt: skip

@@ -28,6 +28,7 @@ class DeviceFault:
 
     def __init__(self, kind: str, module: Module, spec: Repeated, when: When, drawn: Drawn) -> None:
         self.kind = kind
+        self.place = (drawn.number, module.name)
         self._module = module
         self._spec = spec
         self.must_happen = not isinstance(spec, Selected) or spec.share is None
@@ -53,7 +54,9 @@ class DeviceFault:
         if self._left is not None:
             self._left -= 1
         if self._left != 0 and self._spec.every_us is not None:
-            self._module.clock.after(self._spec.every_us, self._trigger.set)
+            clock = self._module.clock
+            clock.foretell(clock.now_us + self._spec.every_us)
+            clock.after(self._spec.every_us, self._trigger.set)
         self._struck.tears = self._trigger.at_flash_op
         ACTS[self.kind](self._struck, self._spec)
 
@@ -80,7 +83,8 @@ def numbered_fault(
             yield DeviceFault(fault.kind, devices[name], body, body.when, drawn)
     elif isinstance(body, BrokerDown | CellOutage):
         when = When.model_validate({"at": f"{body.at_us}us"})
-        for name in _in_cell(body, places, drawn) if isinstance(body, CellOutage) else devices:
+        names = _in_cell(body, places, drawn) if isinstance(body, CellOutage) else list(devices)
+        for name in filter(devices.__contains__, names):
             yield DeviceFault(fault.kind, devices[name], body, when, drawn)
 
 

@@ -6,6 +6,7 @@ different devices interleave.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -50,7 +51,9 @@ class Host:
         self._moves = [_move(move) for move in spec.moves]
         self._conversations: list[Conversation] = []
         self._device_at: Mapping[str, str] = {}
-        self._ports = 0
+        self._ports: Counter[str] = Counter()
+        self.heard_us = -1
+        """When it last heard from somebody new; of a host in several processes, the last one knows what came last."""
 
     @property
     def finished(self) -> int:
@@ -82,7 +85,7 @@ class Host:
             done = datagrams.port = streams.udp(self.name, Address(self.ip, spec.udp.port), datagrams)
         elif spec.dial is not None:
             over = spec.dial.at_us < elapsed_us and spec.dial.every_us is None
-            for target in () if over else targets:
+            for target in () if over else filter(devices.__contains__, targets):
                 call = partial(self._dial, streams, spec.dial, devices[target])
                 self._clock.after(max(0, spec.dial.at_us - elapsed_us), call)
         if done is None:
@@ -94,12 +97,19 @@ class Host:
             self.unmet += 1
         self._trace.emit(f"{self.name}/{device}", f"host.{kind}", **data)
 
+    def heard(self, data: bytes) -> None:
+        """A request, or a datagram, brought this."""
+        self.requests += 1
+        self.heard_us = self._clock.now_us
+        self.received = data
+
     def device_at(self, source: Address) -> str:
         """Whose address this is."""
         return self._device_at.get(source.ip, OUTSIDE)
 
     def _talk(self, channel: TcpChannel, device: str) -> Conversation:
         self.connections += 1
+        self.heard_us = self._clock.now_us
         self.record(device, "open")
         made = Conversation(self._clock, channel, self._moves, partial(self.record, device))
         self._conversations.append(made)
@@ -118,8 +128,7 @@ class Host:
         return HttpStream(self._clock, channel, partial(self._respond, device), scheme)
 
     def _respond(self, device: str, request: HttpRequest) -> Served:
-        self.requests += 1
-        self.received = request.body[:KEPT_BYTES]
+        self.heard(request.body[:KEPT_BYTES])
         path = urlsplit(request.url).path or "/"
         found = self.spec.paths.get(path)
         if found is None:
@@ -149,7 +158,7 @@ class Host:
         self.record(device, "command", command=command, argument=argument, code=code)
 
     def _dial(self, streams: Streams, dial: Dial, device: Module) -> None:
-        self._ports += 1
+        self._ports[device.name] += 1
         talks: list[Conversation] = []
 
         def receive(arrival: TcpArrival) -> None:
@@ -163,8 +172,8 @@ class Host:
                 if dial.every_us is not None:
                     self._clock.after(dial.every_us, self._dial, streams, dial, device)
 
-        to = Address(device.radio.address, dial.port)
-        channel = streams.connect(self.name, Address(self.ip, EPHEMERAL + self._ports % 16_384), to, receive)
+        source = Address(self.ip, EPHEMERAL + self._ports[device.name] % 16_384)
+        channel = streams.connect(self.name, source, Address(device.radio.address, dial.port), receive)
 
 
 class _Datagrams:
@@ -177,8 +186,7 @@ class _Datagrams:
 
     def __call__(self, source: Address, data: bytes) -> None:
         host = self._host
-        host.requests += 1
-        host.received = data
+        host.heard(data)
         host.record(host.device_at(source), "datagram", bytes=len(data))
         assert self.port is not None
         for answer in self._answers(data):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +18,7 @@ from sim.scenario.explain.evidence import Watch
 from sim.scenario.explain.reasons import explain
 from sim.scenario.faults import nobody_struck
 from sim.scenario.hosts import Host
-from sim.scenario.result import ExpectResult, RunOptions, RunResult
+from sim.scenario.result import RunOptions, RunResult
 from sim.scenario.schema import Scenario
 from sim.scenario.sightings import Sightings, kinds_in
 from sim.scenario.tally import Cost, Tally
@@ -78,9 +78,15 @@ def run_scenario(
         world.start()
         with rare_collections(paced=options.transport == "paced"):
             world.clock.run(scenario.duration_us)
-        names = namespace(world, tally.costs, seen.views())
-        expects = [evaluate(line, names) for line in scenario.expect]
-        result = _result(world, tally, watch, expects, time.perf_counter() - started_s)
+        world.views = {name: device_view(module) for name, module in world.devices.items()}
+        outcome = Outcome(
+            costs=tally.costs,
+            hosts={host.name: host_view(host) for host in world.hosts},
+            problems=list(_problems(world)),
+            notes=list(_notes(world, tally)),
+            explanations=list(explanations(world, watch).values()),
+        )
+        result = judged(world, outcome, seen.views(), time.perf_counter() - started_s)
         for attendant in attendants:
             result = attendant.end(world, result)
         return result
@@ -102,34 +108,49 @@ def end_if_finished(world: World) -> None:
         world.clock.stop_at(world.clock.now_us + SETTLE_US)
 
 
-def _result(world: World, tally: Tally, watch: Watch, expects: list[ExpectResult], wall_s: float) -> RunResult:
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run has come to besides `world.views` and the account, wherever its devices live."""
+
+    costs: Sequence[Cost]
+    hosts: Mapping[str, HostView]
+    problems: list[str]
+    notes: list[str]
+    explanations: list[str]
+
+
+def judged(world: World, outcome: Outcome, seen: Mapping[str, SeenView], wall_s: float) -> RunResult:
+    """The verdict of a run whose time is over."""
     scenario = world.scenario
+    names = namespace(world, outcome, seen)
     return RunResult(
         scenario=scenario.name,
         seed=world.seed,
         transport=world.options.transport,
-        devices=len(world.devices),
+        devices=len(world.views),
         executions={status.value: number for status, number in world.account.jobs.counts().items() if number},
-        expects=expects,
+        expects=[evaluate(line, names) for line in scenario.expect],
         virtual_s=world.clock.now_us / 1_000_000,
         wall_s=round(wall_s, 3),
         trace_hash=world.trace.digest(),
         replay=world.options.replay(named(scenario), world.seed, scenario.settings),
-        problems=list(_problems(world)),
-        costs=[asdict(cost) for cost in tally.costs],
-        notes=list(_notes(world, tally)),
-        explanations=list(_explanations(world, watch)),
+        problems=outcome.problems,
+        costs=[asdict(cost) for cost in outcome.costs],
+        notes=outcome.notes,
+        explanations=outcome.explanations,
         pace=world.truth.to_json() if world.truth is not None else None,
     )
 
 
-def _explanations(world: World, watch: Watch) -> Iterator[str]:
+def explanations(world: World, watch: Watch) -> dict[str, str]:
     """What is to be said of devices in a known trap, in the scenario's order."""
+    found = {}
     for name, module in world.devices.items():
         runs = not isinstance(module.program, ScriptRuntime) or module.program.runs
         sentence = explain(watch.evidence[name], partial(read_file, module), runs=runs)
         if sentence is not None:
-            yield sentence
+            found[name] = sentence
+    return found
 
 
 def _problems(world: World) -> Iterator[str]:
@@ -143,16 +164,33 @@ def _problems(world: World) -> Iterator[str]:
             yield f"a connection did not drain: {name}"
     if world.cut_short:
         return
-    missed = [str(fault) for fault in world.faults if fault.must_happen and not fault.done]
-    missed += [str(fault) for fault in world.account.artifacts.faults if not fault.done]
-    for fault in missed:
-        yield f"a fault never happened: {fault}"
-    for step in world.steps:
-        if not step.done:
-            yield f"a step never happened: {step}"
+    yield from (text for _, text in missed_faults(world))
+    for fault in world.account.artifacts.faults:
+        if not fault.done:
+            yield never_happened(fault)
+    yield from (text for _, text in missed_steps(world))
     for one in world.injections:
         if not one.begun:
             yield f"never happened: {one}"
+
+
+def missed_faults(world: World) -> Iterator[tuple[tuple[int, str], str]]:
+    """Faults of devices that never happened, each with its number in the scenario and its device."""
+    for fault in world.faults:
+        if fault.must_happen and not fault.done:
+            yield fault.place, never_happened(fault)
+
+
+def missed_steps(world: World) -> Iterator[tuple[tuple[int, str], str]]:
+    """Steps that never happened, likewise."""
+    for step in world.steps:
+        if not step.done:
+            yield step.place, f"a step never happened: {step}"
+
+
+def never_happened(fault: object) -> str:
+    """What is said of a fault that must happen and did not."""
+    return f"a fault never happened: {fault}"
 
 
 def _notes(world: World, tally: Tally) -> Iterator[str]:
@@ -161,22 +199,27 @@ def _notes(world: World, tally: Tally) -> Iterator[str]:
     truth = world.truth
     if truth is not None and truth.behind and not truth.measures:
         yield truth.behind
+    yield from (text for _, text in peer_notes(world, tally))
+
+
+def peer_notes(world: World, tally: Tally) -> Iterator[tuple[tuple[str, int], str]]:
+    """What serial lines said that nobody reckoned with, each with its device and port."""
     for name, peer in world.peers:
-        if (unmatched := tally.unmatched.get((name, peer.port))) is not None:
+        line, where = (name, peer.port), f"{name}, port {peer.port}"
+        if (unmatched := tally.unmatched.get(line)) is not None:
             more = f" ({unmatched.count} such texts)" if unmatched.count > 1 else ""
-            yield f"{name}, port {peer.port}: no exchange expects {unmatched.text!r}{more}"
+            yield line, f"{where}: no exchange expects {unmatched.text!r}{more}"
         for number in peer.left:
-            yield f"{name}, port {peer.port}: nobody asked for exchange {number}"
+            yield line, f"{where}: nobody asked for exchange {number}"
 
 
-def namespace(world: World, costs: Sequence[Cost] = (), seen: Mapping[str, SeenView] | None = None) -> Namespace:
-    """What a run has come to, as `expect` lines see it; `costs` and `seen` are what was counted on the way."""
+def namespace(world: World, outcome: Outcome | None = None, seen: Mapping[str, SeenView] | None = None) -> Namespace:
+    """What a run has come to, as `expect` lines see it; `outcome` and `seen` are what was counted on the way."""
+    costs, hosts = (outcome.costs, outcome.hosts) if outcome is not None else ((), {})
     taken = {(cost.job, cost.device): cost for cost in costs}  # of several attempts, the last
     jobs = {job_id: job_view(world.account, job_id, taken) for job_id in world.account.job_ids}
-    devices = {name: _device_view(module) for name, module in world.devices.items()}
     counts = {status.value: number for status, number in world.account.jobs.counts().items()}
-    hosts = {host.name: _host_view(host) for host in world.hosts}
-    return Namespace(FleetView(devices), jobs, Counts(counts), hosts, seen or {})
+    return Namespace(FleetView(world.views), jobs, Counts(counts), hosts, seen or {})
 
 
 def job_view(account: Account, job_id: str, costs: Mapping[tuple[str, str], Cost] | None = None) -> JobView:
@@ -199,11 +242,13 @@ def _taken(cost: Cost) -> tuple[float, int, int, int, int]:
     return cost.seconds, cost.downloaded_bytes, cost.staged_bytes, cost.reboots, cost.erases
 
 
-def _host_view(host: Host) -> HostView:
+def host_view(host: Host) -> HostView:
+    """What a host has come to."""
     return HostView(host.connections, host.finished, host.unmet, host.requests, host.text)
 
 
-def _device_view(module: Module) -> DeviceView:
+def device_view(module: Module) -> DeviceView:
+    """What a device has come to."""
     radio, nor = module.radio, module.nor
     radio.settle()
     return DeviceView(

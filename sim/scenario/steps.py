@@ -37,7 +37,8 @@ LASTING = frozenset({"pin", "adc", "battery", "sim", "network", "signal", "gnss"
 class Steps:
     """One step on one device. `done` when it has happened as often as it will, or once if there is no end to it."""
 
-    def __init__(self, clock: Clock, module: Module, spec: DeviceStep) -> None:
+    def __init__(self, clock: Clock, module: Module, spec: DeviceStep, number: int = 0) -> None:
+        self.place = (number, module.name)
         self._clock = clock
         self._module = module
         self._spec = spec
@@ -60,13 +61,17 @@ class Steps:
                 self._left = max(0, self._left - missed)
             if self._left == 0:
                 return
-        self._clock.after(at_us - elapsed_us, self._happen)
+        self._happen_in(at_us - elapsed_us)
+
+    def _happen_in(self, delay_us: int) -> None:
+        self._clock.foretell(self._clock.now_us + delay_us)  # with the last one the run may be over
+        self._clock.after(delay_us, self._happen)
 
     def _happen(self) -> None:
         if self._left is not None:
             self._left -= 1
         if self._left != 0 and self._spec.every_us is not None:
-            self._clock.after(self._spec.every_us, self._happen)
+            self._happen_in(self._spec.every_us)
         self.done = not self._left
         self._module.trace("step", what=self._spec.kind, to=self._spec.said())
         self._act(0)
@@ -166,10 +171,10 @@ assert set(_ACTS) == set(KINDS), "a kind of step without its act"
 
 def device_steps(scenario: Scenario, clock: Clock, devices: dict[str, Module]) -> Iterator[Steps]:
     """The steps of a scenario, one for each device they name."""
-    for spec in scenario.steps:
+    for number, spec in enumerate(scenario.steps):
         for name in scenario.things(spec.device):
             if name in devices:
-                yield Steps(clock, devices[name], spec)
+                yield Steps(clock, devices[name], spec, number)
 
 
 def device_peers(scenario: Scenario, clock: Clock, devices: dict[str, Module]) -> Iterator[tuple[str, Peer]]:

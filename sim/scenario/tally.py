@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from sim.cloud.account import TRACK_SUFFIX
-from sim.device.module import Module
+from sim.flash.nor import Nor
 from sim.trace import Record
 
 
@@ -42,10 +44,17 @@ class Unmatched:
     count: int = 1
 
 
+class Flashed(Protocol):
+    """What has a flash that wears."""
+
+    @property
+    def nor(self) -> Nor: ...
+
+
 class Tally:
     """An observer of the trace. Jobs of one device are taken to run one after another, as AWS hands them out."""
 
-    def __init__(self, devices: dict[str, Module]) -> None:
+    def __init__(self, devices: Mapping[str, Flashed]) -> None:
         self._devices = devices
         self._running: dict[str, tuple[str, _Running]] = {}
         self.costs: list[Cost] = []

@@ -94,6 +94,7 @@ class Trigger:
         self._is_set, self._seen = True, 0
         if self._when.at_us is not None:
             clock = self._module.clock
+            clock.foretell(max(self._when.at_us, clock.now_us))  # a broker that goes down ends connections
             clock.after(max(0, self._when.at_us - clock.now_us), self._fire)
 
     def _fire(self) -> None:

@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from sim.cloud.account import Account
+from sim.cloud.api.router import Plane, may_change, plane_of
 from sim.errors import MachineError
 from sim.kernel.clock import Clock
 from sim.net.stream_http import serve_cloud
-from sim.ports import Network
+from sim.ports import HttpRequest, HttpResponse, Network
 from sim.scenario.outside_wiring import aws_network, identity_pems, join_broker, require_paced
 from sim.scenario.part import WHOLE
 from sim.scenario.result import RunOptions
@@ -57,7 +58,19 @@ class Wiring:
         memory = self._options.transport == "memory"
         self.network = self._memory() if memory else self._wire(self._options)
         if not isinstance(self._outside, AwsIot):
-            serve_cloud(self.network.streams, self._clock, self._account.respond)
+            respond = self._account.respond if self.part.cloud else self._respond_apart
+            serve_cloud(self.network.streams, self._clock, respond)
+
+    def _respond_apart(self, request: HttpRequest, now_s: int) -> HttpResponse:
+        """To a program that makes its own requests where the cloud is in another process: who reads an object is
+        answered here, from the same ones."""
+        answer = self._account.respond(request, now_s)
+        if plane_of(request) is not Plane.S3 or may_change(request, answer):
+            what = f"{request.method} {request.url.partition('?')[0]}"
+            self.problems.append(
+                f"a program asked the cloud over a socket of its own, which shards cannot carry: {what}"
+            )
+        return answer
 
     def identity(self, thing: str) -> tuple[str, str]:
         """Certificate and private key (PEM) of a device."""

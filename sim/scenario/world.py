@@ -35,6 +35,7 @@ from sim.scenario.stage import Stage, Wired
 from sim.scenario.steps import Steps, device_peers, device_steps
 from sim.scenario.triggers import Watchers
 from sim.scenario.truth import Truth
+from sim.scenario.views import DeviceView
 from sim.scenario.wiring import Wiring
 from sim.trace import Trace
 from sim.units import US_PER_S
@@ -66,11 +67,13 @@ class World:
         self.options = options
         self.seed = scenario.seed if options.seed is None else options.seed
         self._staged = stage is not None
-        stage = stage or _own_stage(scenario, options, self.seed)
+        stage = stage or _own_stage(scenario, options, self.seed, digests=part.cloud)
         self.clock, self.trace, self.account = stage.clock, stage.trace, stage.account
         self._wiring, self._known = stage.wiring, stage.known
         self._elapsed_us = stage.elapsed_us or 0
         self.devices: dict[str, Module] = {}
+        self.views: dict[str, DeviceView] = {}
+        """What each device has come to, wherever it lives; once the run is over."""
         self.faults: list[DeviceFault] = []
         self.steps: list[Steps] = []
         self.peers: list[tuple[str, Peer]] = []
@@ -78,6 +81,10 @@ class World:
         self.hosts: list[Host] = []
         self.injections: list[Happening] = []
         """What people do to this run besides; it does not end before."""
+        self.end_at: Callable[[int], object] = self.clock.stop_at
+        """End the run when its time is this, before all else of that instant."""
+        self.once_over: Callable[[int, Callable[[], None]], object] = self._once_over
+        """Have something done when everything of this instant has happened, and nothing of the next."""
         self.ending = False
         """Its end has been set."""
         self.cut_short = False
@@ -129,6 +136,9 @@ class World:
             fault.arm(watchers)
         for step in self.steps:
             step.arm(self._elapsed_us)
+
+    def _once_over(self, at_us: int, fn: Callable[[], None]) -> None:
+        self.clock.first_at(at_us + 1, fn)
 
     def _tell_of_sockets(self) -> None:
         """In real time a port that a device listens on can be reached from outside: say where."""
@@ -207,9 +217,12 @@ class World:
                 self.account.artifacts.put(bucket, name, data)
 
     def _add(self, entry: Fleet) -> None:
+        part = self.part
         for name in entry.devices():
-            if name not in self._known:
+            if name not in self._known and (part.cloud or part.has(name)):
                 self.account.register(name, entry.group or "")
+            if part is not WHOLE:
+                self.ground.places.place(entry, name)
         self.devices.update(make_devices(entry, self.ground, self.options, self.part))
 
     def _give(self, job: Job, order: Callable[[], None]) -> None:
@@ -259,8 +272,8 @@ def _power_up(device: Module) -> None:
         device.power_on()
 
 
-def _own_stage(scenario: Scenario, options: RunOptions, seed: int) -> Stage:
+def _own_stage(scenario: Scenario, options: RunOptions, seed: int, *, digests: bool) -> Stage:
     clock = Clock(options.transport, options.speed or DEFAULT_SPEED)
-    trace = Trace(lambda: clock.now_us)
+    trace = Trace(lambda: clock.now_us, digests=digests)
     account = Account(clock, trace, seed, scenario.cloud.rules.jobs)
     return Stage(clock, trace, account, Wiring(clock, account, options, scenario.cloud))
