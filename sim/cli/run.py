@@ -104,10 +104,6 @@ def run(scenario: str | None, cut: str | None, **values: Any) -> Exit:
 
         return replay(str(cut), values["as_json"])
     if values["ui"] is not None:
-        if values["shards"] is not None:
-            raise click.UsageError(
-                "--ui looks into the flash of devices, which --shards have elsewhere: give one of them"
-            )
         return _with_dashboard(values)
     plan = plan_of(values)
     options = _options(values)

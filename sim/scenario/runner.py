@@ -122,7 +122,7 @@ class Outcome:
 def judged(world: World, outcome: Outcome, seen: Mapping[str, SeenView], wall_s: float) -> RunResult:
     """The verdict of a run whose time is over."""
     scenario = world.scenario
-    names = namespace(world, outcome, seen)
+    names = namespace(world, outcome.costs, seen, outcome.hosts)
     return RunResult(
         scenario=scenario.name,
         seed=world.seed,
@@ -213,13 +213,20 @@ def peer_notes(world: World, tally: Tally) -> Iterator[tuple[tuple[str, int], st
             yield line, f"{where}: nobody asked for exchange {number}"
 
 
-def namespace(world: World, outcome: Outcome | None = None, seen: Mapping[str, SeenView] | None = None) -> Namespace:
-    """What a run has come to, as `expect` lines see it; `outcome` and `seen` are what was counted on the way."""
-    costs, hosts = (outcome.costs, outcome.hosts) if outcome is not None else ((), {})
+def namespace(
+    world: World,
+    costs: Sequence[Cost] = (),
+    seen: Mapping[str, SeenView] | None = None,
+    hosts: Mapping[str, HostView] | None = None,
+) -> Namespace:
+    """What a run has come to, as `expect` lines see it; `costs` and `seen` are what was counted on the way. Of a run
+    that is not over, what its devices and hosts are like now."""
     taken = {(cost.job, cost.device): cost for cost in costs}  # of several attempts, the last
     jobs = {job_id: job_view(world.account, job_id, taken) for job_id in world.account.job_ids}
+    devices = world.views or {name: device_view(module) for name, module in world.devices.items()}
     counts = {status.value: number for status, number in world.account.jobs.counts().items()}
-    return Namespace(FleetView(world.views), jobs, Counts(counts), hosts, seen or {})
+    hosts = {host.name: host_view(host) for host in world.hosts} if hosts is None else hosts
+    return Namespace(FleetView(devices), jobs, Counts(counts), hosts, seen or {})
 
 
 def job_view(account: Account, job_id: str, costs: Mapping[tuple[str, str], Cost] | None = None) -> JobView:

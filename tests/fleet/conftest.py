@@ -1,5 +1,6 @@
 """A fleet on which much goes wrong, and ways to run it that can be compared."""
 
+import re
 from typing import NamedTuple
 
 import pytest
@@ -64,7 +65,7 @@ def staged(folder, count, more):
     """The staged rollout with other numbers, and with `more` in place of its faults and expects."""
     text = find_scenario("staged_rollout").read_text()
     text = text[: text.index("expect:")] + more
-    text = text.replace("count: 20", f"count: {count}").replace("count: 40", f"count: {2 * count}")
+    text = re.sub(r"count: ([24])0", lambda match: f"count: {int(match[1]) // 2 * count}", text)
     path = folder / "staged.yaml"
     path.write_text(text)
     return load_scenario(path)
