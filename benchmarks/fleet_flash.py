@@ -21,7 +21,7 @@ from typing import Any
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from sim.device.model import load_model
+from sim.device.catalogue import load_model
 from sim.flash.nor import Nor
 from sim.flash.torn import Torn
 from sim.kernel.power import PowerLoss

@@ -70,7 +70,7 @@ def new(device: str, model: str, firmware: str | None, data: Path, *, as_json: b
 
     where = DataDir(data)
     if where.running() is not None:
-        from sim.device.model import load_model
+        from sim.device.catalogue import load_model
 
         version = firmware or load_model(model).example_version
         answer = ask(data, "new", device=device, model=model, firmware=version)
@@ -83,7 +83,7 @@ def new(device: str, model: str, firmware: str | None, data: Path, *, as_json: b
 
 def _note(where: DataDir, device: str, model: str, firmware: str | None) -> dict[str, Any]:
     from sim.cloud.store.database import Database
-    from sim.device.model import load_model
+    from sim.device.catalogue import load_model
     from sim.serve.workshop import checked, remember
 
     row = checked(device, model, firmware or load_model(model).example_version)

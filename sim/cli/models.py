@@ -13,7 +13,8 @@ from sim.cli.output import json_option, print_columns, print_json
 from sim.units import format_duration, format_size
 
 if TYPE_CHECKING:
-    from sim.device.model import ModelSpec, SupportRow
+    from sim.device.catalogue import SupportRow
+    from sim.device.model import ModelSpec
     from sim.flash.partition import Partition
 
 MAP_COLUMNS = 32
@@ -26,7 +27,7 @@ TABLE_METHODS = ("differential", "minimal", "full")  # the vendor's columns firs
 @json_option
 def models(show: str | None, as_json: bool) -> Exit:
     """List the known models, or SHOW one of them or of a family, with the map of its flash."""
-    from sim.device.model import known_models, load_model, support_table
+    from sim.device.catalogue import known_models, load_model, support_table
 
     rows = known_models()
     if show is None:

@@ -202,7 +202,7 @@ def _say(as_json: bool, verdict: dict[str, Any]) -> None:
 def _verified(package: bytes, base: str | None, variant: str | None, key: Path | None) -> VerifiedPack:
     """The package, verified against the flash of a device that runs `base`."""
     from sim.boot.bootloader import Trust
-    from sim.device.model import load_model
+    from sim.device.catalogue import load_model
     from sim.flash.nor import Nor
     from sim.pack.codes import PackageCode
     from sim.pack.container import Kind, parse

@@ -198,7 +198,7 @@ def _application_files(folder: Path) -> list[Path]:
 
 def _check_application(files: dict[str, bytes], document: str, model: str | None) -> None:
     """That AWS takes the document, and that a device has room for the files twice: as they are, and staged."""
-    from sim.device.model import load_model
+    from sim.device.catalogue import load_model
     from sim.update.app_files import STAT_LIMIT_BYTES
 
     excess = len(document) - DOCUMENT_BYTES

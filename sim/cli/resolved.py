@@ -34,7 +34,7 @@ def print_resolved(scenario: Scenario) -> None:
 
 
 def _print_networks(entry: Fleet, places: Places) -> None:
-    from sim.device.model import load_model
+    from sim.device.catalogue import load_model
 
     usual, told = load_model(entry.model).radio, set()
     for name in entry.devices():

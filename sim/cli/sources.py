@@ -31,7 +31,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def model_of_version(version: str) -> ModelSpec:
     """The model that a version string belongs to."""
-    from sim.device.model import known_models, load_model
+    from sim.device.catalogue import known_models, load_model
 
     variants = [row.variant for row in known_models()]
     found = [spec for spec in map(load_model, variants) if spec.owns_version(version)]
@@ -44,7 +44,7 @@ def model_of_version(version: str) -> ModelSpec:
 
 def model_of_family(family: str) -> ModelSpec:
     """Any model of a family; they share layout and packages."""
-    from sim.device.model import known_models, load_model
+    from sim.device.catalogue import known_models, load_model
 
     rows = known_models()
     for row in rows:
@@ -59,7 +59,7 @@ def firmware_of(name: str, variant: str | None = None) -> tuple[ModelSpec, Firmw
 
     The model is `variant`, or else the one that the folder or the version belongs to.
     """
-    from sim.device.model import load_model
+    from sim.device.catalogue import load_model
     from sim.pack.firmware import load_firmware, synthesize
 
     model = load_model(variant) if variant else None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from sim.device.model import load_model
+from sim.device.catalogue import load_model
 from sim.device.module import Module
 from sim.fleet.judge import Judge
 from sim.fleet.stats import OPEN, Stats, Tags

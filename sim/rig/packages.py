@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim.device.model import ModelSpec, load_model
+from sim.device.catalogue import load_model
+from sim.device.model import ModelSpec
 from sim.errors import SpecError
 from sim.scenario.packages import build
 from sim.update.methods import METHODS

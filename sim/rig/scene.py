@@ -13,7 +13,7 @@ from typing import Any
 
 from sim.boot.bootloader import Trust
 from sim.cloud.account import SCENARIO_RULES, Account
-from sim.device.model import load_model
+from sim.device.catalogue import load_model
 from sim.device.module import Module
 from sim.errors import SpecError
 from sim.kernel.clock import Clock

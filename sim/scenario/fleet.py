@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sim.boot.bootloader import Trust
 from sim.device.agent import Agent
+from sim.device.catalogue import load_model
 from sim.device.identity import DeviceIdentity
-from sim.device.model import load_model
 from sim.device.module import Module, Program, Setting
 from sim.device.storage import TEMP_POINT
 from sim.errors import SpecError

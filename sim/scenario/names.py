@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sim.device.model import ModelSpec, known_models, load_model
+from sim.device.catalogue import known_models, load_model
+from sim.device.model import ModelSpec
 from sim.errors import SpecError
 from sim.scenario import expect
 from sim.scenario.document import Place

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
-from sim.device.model import ModelSpec, load_model
+from sim.device.catalogue import load_model
+from sim.device.model import ModelSpec
 from sim.errors import SpecError
 from sim.pack.firmware import Firmware, synthesize
 from sim.pack.opaque import Note, StandIns, load_note

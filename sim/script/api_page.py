@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any, Literal, cast
 
 from sim.boot.bootloader import Trust
+from sim.device.catalogue import known_models, load_model
 from sim.device.identity import DeviceIdentity
-from sim.device.model import known_models, load_model
 from sim.device.module import Module, Setting
 from sim.kernel.clock import Clock
 from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY

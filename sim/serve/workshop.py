@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from sim.cloud.account import Account
 from sim.cloud.store.database import Database
-from sim.device.model import load_model
+from sim.device.catalogue import load_model
 from sim.device.module import Module
 from sim.errors import SpecError
 from sim.scenario.fleet import Ground, make_devices

@@ -12,7 +12,8 @@ from pathlib import Path
 from time import perf_counter
 
 from sim.boot.journal import Journal, Record, RecordKind
-from sim.device.model import ModelSpec, known_models, load_model
+from sim.device.catalogue import known_models, load_model
+from sim.device.model import ModelSpec
 from sim.errors import SpecError
 from sim.flash.torn import Torn
 from sim.pack.firmware import Firmware

@@ -7,7 +7,7 @@ from functools import lru_cache
 import pytest
 
 from sim.boot.bootloader import STAGED_KINDS, BootLayout, Bootloader, Trust, request_update
-from sim.device.model import load_model
+from sim.device.catalogue import load_model
 from sim.errors import PackageError
 from sim.flash.nor import Nor
 from sim.flash.part import FlashPart

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.device.model import load_model
+from sim.device.catalogue import load_model
 from sim.device.mqtt_link import MqttLink
 from sim.device.radio import Radio
 from sim.kernel.clock import Clock

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from sim.device import model
-from sim.device.model import ModelSpec, known_models, load_model, read_family
+from sim.device import catalogue
+from sim.device.catalogue import known_models, load_model, read_family
+from sim.device.model import ModelSpec
 from sim.errors import SpecError
 from sim.flash.filesystem import FileSystem
 from sim.flash.nor import Nor
@@ -380,9 +381,9 @@ def test_all_wrong_keys_are_told_at_once(tmp_path: Path) -> None:
 def test_a_variant_in_two_families_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = changed(tmp_path, ("family",), "twin")
     (tmp_path / "twin.yaml").write_text(path.read_text("utf-8"), "utf-8")
-    monkeypatch.setattr(model, "models_dir", lambda: tmp_path)
+    monkeypatch.setattr(catalogue, "models_dir", lambda: tmp_path)
     with pytest.raises(SpecError, match=r"twin.yaml: variants: EG915U is in family twin too"):
-        model._shipped.__wrapped__()
+        catalogue._shipped.__wrapped__()
 
 
 @pytest.mark.parametrize(("place", "value"), [(("series",), "ECx00G Series"), (("row",), 4)])
@@ -390,9 +391,9 @@ def test_files_of_one_row_say_the_same_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Place, value: Any
 ) -> None:
     changed(tmp_path, place, value, file="ecx00g.yaml")
-    monkeypatch.setattr(model, "models_dir", lambda: tmp_path)
+    monkeypatch.setattr(catalogue, "models_dir", lambda: tmp_path)
     with pytest.raises(SpecError, match=r"row [45] has another series or other methods in family ec"):
-        model._shipped.__wrapped__()
+        catalogue._shipped.__wrapped__()
 
 
 def test_a_file_of_another_family_is_read_without_a_change_of_code(tmp_path: Path) -> None:

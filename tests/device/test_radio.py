@@ -3,7 +3,7 @@
 import pytest
 
 from sim.cloud.artifacts import ArtifactStore
-from sim.device.model import load_model
+from sim.device.catalogue import load_model
 from sim.device.radio import DNS_PATIENCE_US, Radio
 from sim.kernel.clock import Clock
 from sim.mqtt.switchboard import EVERYTHING

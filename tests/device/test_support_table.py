@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from sim.cli.models import models as models_command
-from sim.device.model import ModelSpec, load_model, support_table
+from sim.device.catalogue import load_model, support_table
+from sim.device.model import ModelSpec
 from sim.device.model_file import FamilyFile
 from sim.pack.build import build_diff, build_full, build_mini_pair
 from sim.pack.firmware import synthesize

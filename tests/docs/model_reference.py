@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from sim.device.model import read_family
+from sim.device.catalogue import read_family
 from sim.device.model_file import FamilyFile, Figure, PartFile, read_file
 from sim.shipped import models_dir
 from sim.units import format_size

@@ -12,7 +12,7 @@ import pytest
 
 from sim import shipped
 from sim.cli.main import main
-from sim.device import model
+from sim.device import catalogue
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "add-a-family.md").read_text(encoding="utf-8")
@@ -28,9 +28,9 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "sim").mkdir()
     monkeypatch.setattr(shipped, "_PACKAGE", tmp_path / "sim")
     monkeypatch.chdir(tmp_path)
-    model._shipped.cache_clear()
+    catalogue._shipped.cache_clear()
     yield tmp_path
-    model._shipped.cache_clear()
+    catalogue._shipped.cache_clear()
 
 
 def run(command: str, capsys: pytest.CaptureFixture[str]) -> tuple[int | str | None, str]:

@@ -43,7 +43,7 @@ def test_a_firmware_update_that_cannot_work_is_reported_failed(bench, transport,
 
 
 def test_a_package_for_another_family_is_refused(bench, tmp_path):
-    from sim.device.model import load_model
+    from sim.device.catalogue import load_model
     from sim.pack.build import build_diff
     from sim.pack.firmware import Firmware, synthesize
 

@@ -4,7 +4,7 @@ import textwrap
 
 import pytest
 
-from sim.device.model import load_model
+from sim.device.catalogue import load_model
 from sim.device.peek import installed_version
 from sim.pack.build import build_full
 from sim.scenario.loader import load_scenario

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import pytest
 
-from sim.device.model import load_model
+from sim.device.catalogue import load_model
 from sim.device.peek import installed_version
 from sim.errors import PackageError, SpecError
 from sim.kernel.seeds import stream

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.device.model import load_model
+from sim.device.catalogue import load_model
 from sim.scenario.loader import load_scenario
 from sim.scenario.result import RunOptions
 from sim.scenario.runner import end_when_finished

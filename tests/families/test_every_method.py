@@ -2,7 +2,7 @@
 
 import pytest
 
-from sim.device.model import known_models, load_model
+from sim.device.catalogue import known_models, load_model
 from sim.device.peek import installed_version
 from sim.scenario.packages import firmware
 

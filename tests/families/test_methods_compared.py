@@ -3,7 +3,7 @@
 import pytest
 from test_every_method import VERSIONS
 
-from sim.device.model import load_model
+from sim.device.catalogue import load_model
 from sim.device.peek import installed_version, read_file
 from sim.scenario.loader import find_scenario, load_scenario
 from sim.scenario.result import RunOptions

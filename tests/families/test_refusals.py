@@ -3,7 +3,7 @@
 import pytest
 from test_every_method import VERSIONS
 
-from sim.device.model import load_model
+from sim.device.catalogue import load_model
 from sim.device.peek import installed_version
 from sim.errors import SpecError
 from sim.scenario.packages import firmware, recipe

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.device.model import load_model
+from sim.device.catalogue import load_model
 from sim.flash.nor import Nor
 
 PART = load_model("EG915U").part

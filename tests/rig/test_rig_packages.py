@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.device.model import known_models, load_model
+from sim.device.catalogue import known_models, load_model
 from sim.errors import SpecError
 from sim.rig import Rig
 from sim.rig.packages import Packages, next_version

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from sim.device.model import load_model
+from sim.device.catalogue import load_model
 from sim.errors import SpecError
 from sim.scenario.faults import struck
 from sim.scenario.loader import load_scenario

@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from sim.device.air import MOST_RESENDS, RTO_US, UNITS, delay, reached_bytes_per_s, spread_of
+from sim.device.catalogue import load_model
 from sim.device.cell import Cell, Doze
-from sim.device.model import RadioSpec, load_model
+from sim.device.model import RadioSpec
 from sim.errors import SpecError
 from sim.kernel.clock import Clock
 from sim.scenario.loader import load_scenario

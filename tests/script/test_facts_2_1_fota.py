@@ -3,7 +3,7 @@
 import pytest
 from script_rig import FIRMWARE, OPEN, slow
 
-from sim.device.model import known_models, load_model
+from sim.device.catalogue import known_models, load_model
 from sim.device.peek import installed_version
 from sim.update.failures import n_series_code
 from sim.update.site import UpdateFailed

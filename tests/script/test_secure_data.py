@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from script_rig import OPEN
 
-from sim.device.model import load_model
+from sim.device.catalogue import load_model
 from sim.device.secure_store import SIZES, SecureStore
 from sim.flash.nor import Nor
 from sim.flash.torn import Torn

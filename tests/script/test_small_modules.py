@@ -1,7 +1,7 @@
 """Modules of a few names: the bus between threads, collections, error numbers, the heap, the interpreter's own."""
 
 from sim.device.battery import CURVE_MV, cell_mv
-from sim.device.model import known_models, load_model
+from sim.device.catalogue import known_models, load_model
 from sim.script.api_page import api as load_api
 from sim.script.modules.ucollections import CHECKED
 

@@ -27,7 +27,7 @@ import sim.update.mini_system as mini_system
 from sim.boot import bootloader, journal
 from sim.boot.bootloader import Bootloader, BootStep, unpack_us
 from sim.boot.journal import Journal, Phase, Record, RecordKind
-from sim.device.model import load_model
+from sim.device.catalogue import load_model
 from sim.errors import PackageError
 from sim.pack import verify as verify_module
 from sim.pack.container import HEADER_BYTES, read_manifest

@@ -10,7 +10,7 @@ import os
 
 import pytest
 
-from sim.device.model import known_models, load_model
+from sim.device.catalogue import known_models, load_model
 from sim.errors import SpecError
 from sim.sweep.document import JSON, row_of
 from sim.sweep.matrix import FlowOrder, flow_names, is_flow_name, make_flow, sweep_flow, sweep_flows

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sim.boot.bootloader import STAGED_KINDS
-from sim.device.model import known_models, load_model
+from sim.device.catalogue import known_models, load_model
 from sim.errors import PackageError
 from sim.pack.codes import PackageCode
 from sim.pack.container import Kind, parse
