@@ -19,7 +19,7 @@ from secrets import token_hex, token_urlsafe
 from typing import Any
 
 from sim.cloud.account import TRACK_SUFFIX
-from sim.device.model import load_model
+from sim.device.catalogue import load_model
 from sim.errors import SpecError
 from sim.flash.nor import Nor
 from sim.fleet.launchers.launcher import Launcher
