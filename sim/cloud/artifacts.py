@@ -169,7 +169,10 @@ class ArtifactStore:
             query["versionId"] = version
         pairs = tuple([(name.encode(), value.encode()) for name, value in query.items()])
         signature = sigv4.signature(self.signer.secret, scope, stamp, Canonical(method, path, pairs, {"host": host}))
-        return f"{scheme}://{host}{path}?{sigv4.canonical_query(pairs)}&X-Amz-Signature={signature}"
+        url = f"{scheme}://{host}{path}?{sigv4.canonical_query(pairs)}&X-Amz-Signature={signature}"
+        if method == "GET":
+            self._prove(HttpRequest(method, url), now_s, now_s + expires_s)
+        return url
 
     def _address(self, bucket: str, key: str) -> tuple[str, str, str]:
         """Scheme, host and path of an object for those who get a URL."""
@@ -194,21 +197,20 @@ class ArtifactStore:
             if known is not None and known[0] == self.buckets.revision:
                 return Foreseen(known[1], proved)
         answer = self.respond(request, now_s)
-        proved = self._prove(request, now_s) if answer.status == 206 else None
-        if proved is None:
+        until_s = self._gate.good_until_s(take_apart(request, now_s)) if answer.status == 206 else None
+        if until_s is None:
             return Foreseen(answer, _never)
-        _keep(self._proved, url, proved)
+        proved = self._prove(request, now_s, until_s)
         _keep(self._foreseen, (proved.about, wanted), (self.buckets.revision, answer))
         return Foreseen(answer, proved)
 
-    def _prove(self, request: HttpRequest, now_s: int) -> _Proved | None:
-        """Of a presigned URL that was found good at this second."""
-        asked = take_apart(request, now_s)
-        until_s = self._gate.good_until_s(asked)
-        if until_s is None:
-            return None
+    def _prove(self, request: HttpRequest, from_s: int, until_s: int) -> _Proved:
+        """Keep that the presigned URL of this request is good for so long: it was checked, or was made here."""
+        asked = take_apart(request, from_s)
         about = (asked.host, asked.path, *[pair for pair in asked.query if not pair[0].startswith(b"X-Amz-")])
-        return _Proved(self, self.buckets.revision, now_s, until_s, about)
+        proved = _Proved(self, self.buckets.revision, from_s, until_s, about)
+        _keep(self._proved, request.url, proved)
+        return proved
 
     def respond(self, request: HttpRequest, now_s: int) -> HttpResponse:
         """The answer S3 gives at `now_s`, epoch seconds."""

@@ -12,7 +12,7 @@ time and the place of a cut; where a cut or an observer could tell the differenc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sim.errors import FlashError
@@ -200,6 +200,16 @@ class Nor:
         for chunk, first, last in self._pieces(address, length):
             found += chunk.sectors[first:last]
         return tuple(found)
+
+    def pieces(self, address: int, length: int) -> tuple[tuple[Hashable, int, int], ...]:
+        """A name for the same sectors that is quick to look up: the chunks they are in. Equal names are equal bytes,
+        while equal bytes may have several names. `address` is aligned."""
+        return tuple(
+            [
+                (chunk if isinstance(chunk, Chunk) else tuple(chunk.sectors[first:last]), first, last)
+                for chunk, first, last in self._pieces(address, length)
+            ]
+        )
 
     def erase_counts(self, address: int, length: int) -> tuple[int, ...]:
         """How often each of these sectors was erased."""

@@ -65,7 +65,9 @@ class DeviceSide:
     def mqtt(self, device: str, hello: Hello, receive: Callable[[Arrival], None]) -> MqttChannel:
         """Open a connection; the outcome arrives as Connack or Closed."""
         self._opened += 1
-        channel = self._channels[self._opened] = _Channel(self, device, self._opened, hello.keepalive_s, receive)
+        channel = self._channels[self._opened] = _Channel(
+            self, device, self._opened, self.rules.patience_us(hello.keepalive_s), receive
+        )
         holder = device if hello.tls and hello.papers is not None else ""
         self.say(device, self._opened, "open", replace(hello, papers=None), holder)
         return channel
@@ -142,9 +144,9 @@ class _Channel:
     __slots__ = (
         "_device",
         "_heard_us",
-        "_keepalive_s",
         "_known",
         "_number",
+        "_patience_us",
         "_quiet",
         "_receive",
         "_said_us",
@@ -153,12 +155,12 @@ class _Channel:
     )
 
     def __init__(
-        self, side: DeviceSide, device: str, number: int, keepalive_s: int, receive: Callable[[Arrival], None]
+        self, side: DeviceSide, device: str, number: int, patience_us: int, receive: Callable[[Arrival], None]
     ) -> None:
         self._side = side
         self._device = device
         self._number = number
-        self._keepalive_s = keepalive_s
+        self._patience_us = patience_us
         self._receive = receive
         self._known = True  # by the broker, until it closes
         self._quiet = False  # the device ended it: nothing is handed over any more
@@ -190,7 +192,7 @@ class _Channel:
     def rest(self, silence_us: int) -> bool:
         if self._quiet or not self._known:
             return False
-        patience_us = self._side.rules.patience_us(self._keepalive_s)
+        patience_us = self._patience_us
         if patience_us and self._side.clock.now_us - self._heard_us + silence_us >= patience_us:
             return False
         self._stop_watch()
@@ -246,7 +248,7 @@ class _Channel:
         return True
 
     def _watch(self) -> None:
-        patience_us = self._side.rules.patience_us(self._keepalive_s)
+        patience_us = self._patience_us
         if not patience_us:
             return
         left_us = self._heard_us + patience_us - self._side.clock.now_us

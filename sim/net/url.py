@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 CLOUD_DOMAIN = ".amazonaws.com"
@@ -13,6 +14,7 @@ def leads_to_cloud(host: str) -> bool:
     return host.rpartition("@")[2].partition(":")[0].lower().endswith(CLOUD_DOMAIN)
 
 
+@lru_cache(maxsize=256)  # a download asks with one URL again and again
 def split_url(url: str) -> tuple[str, str]:
     """Host (with its port, as the Host header has it) and target (path and query), byte for byte.
 

@@ -43,6 +43,12 @@ def load_public_key(pem: bytes) -> Ed25519PublicKey:
 
 def key_hash(key: Ed25519PublicKey) -> bytes:
     """The 32-byte name of a key: SHA-256 of its DER form, as MCUboot names keys."""
+    return _key_hash(key.public_bytes_raw())
+
+
+@lru_cache(maxsize=64)
+def _key_hash(raw: bytes) -> bytes:
+    key = Ed25519PublicKey.from_public_bytes(raw)
     der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return sha256(der).digest()
 

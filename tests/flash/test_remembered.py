@@ -10,7 +10,7 @@ from sim.flash.flawed import FlawedNor
 from sim.flash.nor import Nor
 from sim.flash.part import FlashPart
 from sim.flash.partition import Partition, Region
-from sim.flash.remembered import ANSWERS, _known, forget, remembered
+from sim.flash.remembered import ANSWERS, _by_chunks, _known, forget, remembered
 from sim.kernel.power import PowerLoss
 
 PART = FlashPart(
@@ -118,4 +118,21 @@ def test_memory_is_bounded():
     region = region_with(b"good")
     for number in range(ANSWERS + 10):
         remembered(number, [(region, 4)], lambda: None)
-    assert len(_known) == ANSWERS
+    assert len(_known) == len(_by_chunks) == ANSWERS
+
+
+def test_equal_bytes_in_another_chunk_are_found_by_their_bytes_and_cost_the_same_time():
+    ask, one, worn = Asker(), region_with(b"good"), region_with(b"good")
+    worn.rewrite(0, worn.image(0, 4096))
+    for region in (one, worn):
+        region.nor.seal()
+    assert one.nor.pieces(0, 8192) != worn.nor.pieces(0, 8192)
+    assert one.nor.pieces(0, 8192) == region_with(b"good").nor.pieces(0, 8192)
+    costs = []
+    for region in (one, worn, one, worn):
+        before_us = region.nor.busy_us
+        ask.crc(region)
+        costs.append(region.nor.busy_us - before_us)
+    assert ask.asked == 1
+    assert set(costs) == {costs[0]}
+    assert costs[0] > 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import Enum
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from sim.cloud import sigv4
@@ -63,6 +64,9 @@ OPERATIONS: dict[Plane, Sequence[Operation]] = {
     Plane.DATA: data.DATA_OPERATIONS,
 }
 """Every JSON operation, in the order in which routes are tried."""
+
+URLS_KEPT = 256
+"""Addresses whose service need not be found again."""
 
 _SCOPE = re.compile(r"Credential=[^\s,/]+/[^\s,/]+/[^\s,/]+/(?P<service>[^\s,/]+)/aws4_request")
 _CREDENTIAL = re.compile(r"(?:^|&)X-Amz-Credential=([^&]*)")
@@ -127,12 +131,18 @@ class Router:
 
 def plane_of(request: HttpRequest) -> Plane:
     """Which service a request is for. JobError for one that is not emulated or an address that cannot be read."""
+    scope = next((value for name, value in request.headers.items() if name.lower() == "authorization"), "")
+    return _plane(request.url, scope)
+
+
+@lru_cache(maxsize=URLS_KEPT)  # a download asks with one URL again and again
+def _plane(url: str, authorization: str) -> Plane:
     try:
-        parts = urlsplit(request.url)
+        parts = urlsplit(url)
         host = parts.hostname or ""
     except ValueError:
         return Plane.S3  # which knows what to say of such a URL
-    service = _signed_for(request, parts.query)
+    service = _signed_for(authorization, parts.query)
     if service is not None:
         if service not in {plane.value for plane in Plane}:
             message = (
@@ -171,10 +181,9 @@ def _is_json(request: HttpRequest) -> bool:
     return not kind.startswith("application/x-www-form-urlencoded")
 
 
-def _signed_for(request: HttpRequest, query: str) -> str | None:
+def _signed_for(authorization: str, query: str) -> str | None:
     """The signing name in the signature's scope; None when there is no signature with a scope."""
-    header = next((value for name, value in request.headers.items() if name.lower() == "authorization"), "")
-    match = _SCOPE.search(header)
+    match = _SCOPE.search(authorization)
     if match is not None:
         return match["service"]
     presigned = _CREDENTIAL.search(query)
