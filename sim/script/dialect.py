@@ -37,7 +37,8 @@ def refused(tree: ast.AST) -> Iterator[tuple[ast.AST, str, str]]:
     for node in ast.walk(tree):
         why = _why_refused(node)
         if why is not None:
-            node = node.posonlyargs[0] if isinstance(node, ast.arguments) else node  # a parameter list has no place
+            if isinstance(node, ast.arguments | ast.comprehension):  # these have no place of their own
+                node = node.posonlyargs[0] if isinstance(node, ast.arguments) else node.target
             yield node, "QD101" if isinstance(node, ast.JoinedStr) else "QD102", why
 
 
@@ -49,6 +50,8 @@ def _why_refused(node: ast.AST) -> str | None:
             return "match is a syntax error here; use if and elif"
         case ast.TryStar():
             return "except* is a syntax error here"
+        case ast.comprehension(is_async=1):
+            return "async for inside a comprehension is a syntax error here; use a loop"
         case ast.arguments(posonlyargs=[_, *_]):
             return "positional-only parameters (/) are a syntax error here"
         case ast.Dict(keys=keys) if None in keys:

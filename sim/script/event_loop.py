@@ -38,6 +38,32 @@ class Pause:
 Steps = Generator[Pause, Any, Any]
 
 
+class Awaitable:
+    """Something to await once, made of steps that do not run before that. CPython asks for `__await__`; MicroPython
+    goes through it as a generator."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+
+    def __await__(self) -> Steps:
+        return self._steps
+
+    def __iter__(self) -> Awaitable:
+        return self
+
+    def __next__(self) -> Pause:
+        return next(self._steps)
+
+    def send(self, value: Any) -> Pause:
+        return self._steps.send(value)
+
+    def throw(self, error: BaseException) -> Pause:
+        return self._steps.throw(error)
+
+    def close(self) -> None:
+        self._steps.close()
+
+
 @dataclass(slots=True, eq=False)
 class Task:
     """A coroutine on its way. `finished` with `value` or `error`."""
@@ -66,6 +92,9 @@ class Task:
         self.thrown = CancelledError()
         self.loop.wake(self)
         return True
+
+    def __iter__(self) -> Awaitable:
+        return Awaitable(self.__await__())
 
     def __await__(self) -> Steps:
         self.was_awaited = True

@@ -21,7 +21,7 @@ TWICE = frozenset(
         "test_runtime", "test_modules", "test_data_modules", "test_network_modules", "test_peripherals", "test_dialect",
         "test_generation", "test_dialect_words", "test_facts_2_5_request", "test_sockets", "test_small_modules",
         "test_secure_data", "test_facts_2_2_app_fota", "test_facts_2_3_umqtt", "test_facts_2_6_network",
-        "test_facts_2_9_small_modules",
+        "test_facts_2_9_small_modules", "test_uasyncio", "test_facts_2_1_fota", "test_facts_4_failures",
     }
 )  # fmt: skip
 

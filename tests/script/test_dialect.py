@@ -25,6 +25,7 @@ REFUSED = [
     ("a = []\nb = {*a}\n", 2),
     ("a = []\nprint(*a, *a)\n", 2),
     ("d = {}\nprint(**d, **d)\n", 2),
+    ("async def f(a):\n    return [\n        x async for x in a\n    ]\n", 3),
 ]
 
 

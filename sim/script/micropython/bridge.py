@@ -22,7 +22,7 @@ Packed = Any
 """What JSON can say."""
 
 NATIVE = {
-    "math": "math", "ubinascii": "binascii", "uhashlib": "hashlib", "uio": "io", "ujson": "json", "ure": "re",
+    "math": "math", "uhashlib": "hashlib", "uio": "io", "ujson": "json", "ure": "re",
     "ustruct": "struct",
 }  # fmt: skip
 """Modules that only compute: here MicroPython's own stand in, as far as the device's module has the name."""
@@ -31,9 +31,10 @@ TAKE_STREAMS = frozenset({"dump", "load"})
 """Functions of these that stay ours: MicroPython's would not take a file of ours."""
 
 DUNDERS = (
-    "__call__", "__contains__", "__delitem__", "__enter__", "__exit__", "__getitem__", "__iter__", "__len__",
-    "__next__", "__repr__", "__setitem__", "__str__",
+    "__aenter__", "__aexit__", "__call__", "__contains__", "__del__", "__delitem__", "__enter__", "__exit__",
+    "__getitem__", "__iter__", "__len__", "__next__", "__repr__", "__setitem__", "__str__",
 )  # fmt: skip
+"""MicroPython itself calls no `__del__` of a class that is written in Python."""
 
 ERRORS = frozenset(
     {

@@ -61,7 +61,7 @@ class Interpreter:
     """A running MicroPython."""
 
     def __init__(self) -> None:
-        agent = str(files("sim.script.micropython") / "agent.py")
+        agent = str(files("sim.script.micropython") / "inside" / "agent.py")
         words = [sys.executable, "-I", "-S", "-c", _START, _folder(), "micropython", "-X", f"heapsize={HEAP_BYTES}"]
         try:
             self._process = subprocess.Popen(
@@ -80,7 +80,7 @@ class Interpreter:
         self._ready.register(self._out, select.POLLIN)
 
     def send(self, message: list[Any]) -> None:
-        """`[thread, released, word, …]`, see agent.py."""
+        """`[thread, released, word, …]`, see inside/baton.py."""
         body = json.dumps(message).encode()
         data = b"%08d" % len(body) + body
         try:

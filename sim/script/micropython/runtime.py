@@ -14,6 +14,7 @@ from sim.device.module import Module
 from sim.errors import Defect, MachineError
 from sim.kernel.fibers import Fiber
 from sim.kernel.power import PowerLoss
+from sim.script.event_loop import CancelledError
 from sim.script.loader import REPL_PATH, compile_script, compile_typed
 from sim.script.micropython.bridge import Bridge, Packed, ScriptError
 from sim.script.micropython.interpreter import Interpreter
@@ -99,7 +100,7 @@ class MicroPythonRuntime(ScriptRuntime):
     def _reply(self, asked: str, about: list[Packed]) -> tuple[Packed, ...]:
         try:
             value, changed = self._do(asked, about)
-        except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - all of them are the script's to catch
+        except (Exception, CancelledError, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - the script's to catch
             return "raise", self._bridge.pack(error)
         return "return", value, changed
 

@@ -6,35 +6,25 @@ from types import ModuleType
 from typing import Any
 
 from sim.script import event_loop
-from sim.script.event_loop import CancelledError, EventLoop, Pause, Steps, Task
+from sim.script.event_loop import Awaitable, CancelledError, EventLoop, Pause, Steps, Task
 from sim.script.namespace import namespace
 from sim.script.runtime import ScriptRuntime
-
-
-class _Awaitable:
-    """Something to await once, made of steps that do not run before that."""
-
-    def __init__(self, steps: Steps) -> None:
-        self._steps = steps
-
-    def __await__(self) -> Steps:
-        return self._steps
 
 
 def make(rt: ScriptRuntime) -> ModuleType:
     loop = EventLoop(rt)
 
-    def sleep_us(delay_us: float) -> _Awaitable:
+    def sleep_us(delay_us: float) -> Awaitable:
         def steps() -> Steps:
             yield Pause(rt.now_us + max(0, int(delay_us)))
 
-        return _Awaitable(steps())
+        return Awaitable(steps())
 
-    def wait_for_us(awaitable: Any, timeout_us: float | None) -> _Awaitable:
-        return _Awaitable(_wait_for(loop, awaitable, None if timeout_us is None else int(timeout_us)))
+    def wait_for_us(awaitable: Any, timeout_us: float | None) -> Awaitable:
+        return Awaitable(_wait_for(loop, awaitable, None if timeout_us is None else int(timeout_us)))
 
-    def gather(*awaitables: Any, return_exceptions: bool = False) -> _Awaitable:
-        return _Awaitable(_gather([loop.task(one) for one in awaitables], return_exceptions))
+    def gather(*awaitables: Any, return_exceptions: bool = False) -> Awaitable:
+        return Awaitable(_gather([loop.task(one) for one in awaitables], return_exceptions))
 
     class Loop:
         create_task = staticmethod(loop.task)
@@ -125,13 +115,13 @@ def _event(loop: EventLoop) -> type:
         def clear(self) -> None:
             self._set = False
 
-        def wait(self) -> _Awaitable:
+        def wait(self) -> Awaitable:
             def steps() -> Steps:
                 while not self._set:
                     yield Pause(waiters=self._waiters)
                 return True
 
-            return _Awaitable(steps())
+            return Awaitable(steps())
 
     return Event
 
@@ -152,21 +142,21 @@ def _lock(loop: EventLoop) -> type:
             if self._waiters:
                 loop.wake(self._waiters[0])
 
-        def acquire(self) -> _Awaitable:
+        def acquire(self) -> Awaitable:
             def steps() -> Steps:
                 while self._held:
                     yield Pause(waiters=self._waiters)
                 self._held = True
                 return True
 
-            return _Awaitable(steps())
+            return Awaitable(steps())
 
-        def __aenter__(self) -> _Awaitable:
+        def __aenter__(self) -> Awaitable:
             return self.acquire()
 
-        def __aexit__(self, *_error: object) -> _Awaitable:
+        def __aexit__(self, *_error: object) -> Awaitable:
             self.release()
-            return _Awaitable(_nothing())
+            return Awaitable(_nothing())
 
     return Lock
 
