@@ -22,6 +22,7 @@ OWNERS = {
     "load-tester.md": ".ci/tutorials",
     "load-testing.md": "tests/e2e/test_load_testing_docs.py",
     "outside-brokers.md": "tests/docs/test_outside_brokers_page.py",
+    "pytest.md": "tests/pytest_plugin/test_plugin_docs.py",
     "reports.md": "tests/fleet/test_reports_docs.py",
     "runtimes.md": "tests/e2e/test_runtimes_agree.py",
     "scenarios.md": "tests/scenario/test_docs.py",
