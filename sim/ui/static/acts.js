@@ -10,30 +10,15 @@
 /** How long the power stays off, and a link is gone, when a button says so. */
 const OFF_FOR = "5s";
 const LINK_GONE_FOR = "30s";
-/** A branch's film has a head once its process has begun; it is asked for so often and then given up. */
-const TRIES = 100;
-const AGAIN_MS = 150;
-
 /** @param {Page} page @param {Record<string, any>} injection */
 async function branch(page, injection) {
   const { n } = page.player;
   const { id } = await page.link.ask(`api/films/${page.filmId}/branch`, { injection: { n, ...injection } });
   page.pair = [page.filmId, id];
-  await arrival(page, id);
+  page.set({ notice: "The run is made again up to this entry …" });
+  await page.link.filmUpTo(id, n);
   await page.showFilm(id, n);
   page.notice = `This is future ${id}, from entry ${n} on. Press play to see what becomes of it; “What if” shows both side by side.`;
-}
-
-/** @param {Page} page @param {number} id */
-async function arrival(page, id) {
-  for (let tries = 0; ; tries++) {
-    try {
-      return await page.link.film(id);
-    } catch (error) {
-      if (tries === TRIES) throw error;
-      await new Promise((done) => setTimeout(done, AGAIN_MS));
-    }
-  }
 }
 
 /** @param {Page} page @param {() => Promise<unknown>} act */

@@ -92,8 +92,10 @@ export class Page {
       this.player.grown();
       if (!this.film.growing) this.render();
     }
+    if (what === "filmed") this.link.filmUpTo(value, this.player.n).then(() => this.showFilm(value, this.player.n)).catch((error) => this.say(error.message));
     if (what === "error") this.say(value);
     if (what === "clock") this.clock = value;
+    if (what === "films" && this.view === "compare" && this.diff?.verdicts.includes(null)) loadPair(this);
     if (what !== "grown") this.render();
   }
 
@@ -180,7 +182,7 @@ export class Page {
 
   /** @param {number} device */
   filmDevice(device) {
-    this.link.send({ film: device });
+    this.link.send({ film: device, of: this.filmId });
     this.say(`Filming ${this.film.head.devices[device].name}: the run is done again with its flash in view.`);
   }
 
@@ -227,6 +229,12 @@ export class Page {
           <div class="title">
             <h1>${head.title}</h1>
             <span class="chip ${(verdict ?? "").toLowerCase()}" id="verdict">${verdict ?? (this.film.failure ? "broke off" : "running")}</span>
+            ${this.link.listed.length > 1
+              ? html`<label class="field">Future
+                  <select id="future" @change=${(/** @type {any} */ e) => this.showFilm(Number(e.target.value))}>
+                    ${this.link.listed.map((one) => html`<option value=${one.id} ?selected=${one.id === this.filmId}>${this.nameOf(one)}</option>`)}
+                  </select></label>`
+              : nothing}
           </div>
           <nav aria-label="Views">
             ${Object.entries(VIEWS).map(([name, { label }]) => html`<a href=${`#/${name}/${encodeURIComponent(head.devices[this.device]?.name ?? "")}`} aria-current=${this.view === name ? "page" : nothing}>${label}</a>`)}
@@ -294,7 +302,7 @@ export class Page {
       const marks = film.events
         .filter((/** @type {any} */ event, /** @type {number} */ i) => i % every === 0 || bad(event.kind))
         .map((/** @type {any} */ event) => ({ t: event.t, lane: laneOf(event.kind).name, bad: bad(event.kind) }));
-      scrubber.setFilm(marks, film.edge_us, film.head.branched_at ?? -1);
+      scrubber.setFilm(marks, film.edge_us, film.head.branched_at ? film.timeOf(film.head.branched_at) : -1);
     }
     scrubber.position = this.player.t;
   }

@@ -7,6 +7,9 @@
 import { Film } from "./film.js";
 
 const AGAIN_MS = 1500;
+/** A film that has just begun is looked for so often, and then given up. */
+const TRIES = 600;
+const LOOK_MS = 100;
 
 export class Link {
   constructor() {
@@ -41,7 +44,7 @@ export class Link {
     const film = new Film(head);
     film.growing = Boolean(head.growing);
     this.films.set(id, film);
-    if (!film.growing) await this._tape(id, film);
+    await this._tape(id, film);
     return film;
   }
 
@@ -52,6 +55,21 @@ export class Link {
     const reader = answer.body.getReader();
     for (let part = await reader.read(); !part.done; part = await reader.read()) film.feed(part.value);
     this.news("grown", id);
+  }
+
+  /** A film that has only begun, once it has come to an entry, or ended before. @param {number} id @param {number} n @returns {Promise<Film>} */
+  async filmUpTo(id, n) {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const brief = this.listed.find((one) => one.id === id);
+      if (brief?.failure) throw new Error(brief.failure);
+      if (brief?.title) {
+        const film = await this.film(id);
+        this.follow(id);
+        if (film.edge >= n || !film.growing) return film;
+      } else this.listed = await this.ask("api/films"); // it has no head before its process has begun
+      await new Promise((done) => setTimeout(done, LOOK_MS));
+    }
+    throw new Error(`future ${id} does not come to entry ${n}`);
   }
 
   /** Watch a film grow. @param {number} id */
@@ -103,6 +121,7 @@ export class Link {
       }
       this.news("films", told.films);
     }
+    if (told.filmed) this.news("filmed", told.filmed);
     if (told.clock) this.news("clock", told.clock);
     if (told.error) this.news("error", told.error);
   }

@@ -47,6 +47,7 @@ export class Player {
     if (this.following) {
       this.n = this.film.edge;
       this.t = this.film.edge_us;
+      this.following = this.film.growing;
     }
     this._moved();
   }

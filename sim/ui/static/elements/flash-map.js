@@ -21,6 +21,8 @@ export class FlashMap extends Drawn {
     this.classes = new Uint8Array(0);
     /** @type {(partition: import("../film.js").Partition) => boolean} */
     this.quiet = () => false;
+    /** Sectors that are framed, because they differ from another flash. @type {Set<number>} */
+    this.ringed = new Set();
     /** @type {Set<number>} */
     this._touched = new Set();
     /** @type {{first: number, pages: number} | null} */
@@ -124,6 +126,11 @@ export class FlashMap extends Drawn {
       context.fillRect(at.x + x0, at.y + y0, x1 - x0, y1 - y0);
     }
     if (odd >= TORN) this._sign(context, at.x, at.y, inner, odd);
+    if (this.ringed.has(sector)) {
+      context.strokeStyle = this._ink.accent;
+      context.lineWidth = 2;
+      context.strokeRect(at.x + 1, at.y + 1, Math.max(1, cell - 2), Math.max(1, cell - 2));
+    }
   }
 
   /** @param {CanvasRenderingContext2D} context @param {number} x @param {number} y @param {number} side @param {number} cls */

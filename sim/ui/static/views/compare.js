@@ -1,7 +1,7 @@
 /** Two futures side by side: flash, executions and verdicts at the same time, and where they part. */
 import { html, nothing } from "../vendor/lit-html.js";
 import { compareWith } from "../acts.js";
-import { stateLook } from "../palette.js";
+import { STATUSES, stateLook } from "../palette.js";
 import { opSentence } from "../words.js";
 
 /** @typedef {import("../app.js").Page} Page */
@@ -40,7 +40,7 @@ function oneSide(page, id, side) {
     </div>
     <flash-map id=${`map-${side}`}></flash-map>
     <p class="narration" id=${`say-${side}`}></p>
-    <div id=${`jobs-${side}`}></div>
+    <ul class="outcomes" id=${`jobs-${side}`} aria-label="Its job executions"></ul>
   </section>`;
 }
 
@@ -49,12 +49,13 @@ function difference(page) {
   const { first, verdicts, flash, executions } = page.diff;
   const name = page.film.head.devices[page.device]?.name;
   const count = flash[name]?.length ?? 0;
+  if (verdicts.includes(null)) return html`<p>One of them still runs; what they differ in is told when it is over.</p>`;
   const was = (/** @type {any} */ one) => one?.status?.toLowerCase().replace("_", " ") ?? "none";
   return html`
     <ul class="facts-list">
       <li>${first ? `They are one up to entry ${first.n - 1}. Then, left: ${told(page, 0, first.a)} Right: ${told(page, 1, first.b)}` : "They do not part: both are equal."}</li>
-      <li>Verdicts: ${verdicts[0] ?? "still running"} and ${verdicts[1] ?? "still running"}.</li>
-      <li>${count ? `In the end ${count} sectors of ${name} hold something else.` : `In the end the flash of ${name} is equal.`}</li>
+      <li>Verdicts: ${verdicts[0]} and ${verdicts[1]}.</li>
+      <li>${count ? `In the end ${count} sectors of ${name} hold something else; they are framed above.` : `In the end the flash of ${name} is equal.`}</li>
       ${executions.map((/** @type {any} */ one) => html`<li>${one.device}, job ${one.job}: ${was(one.was[0])} and ${was(one.was[1])}.</li>`)}
     </ul>
   `;
@@ -81,11 +82,13 @@ export function paintCompare(page) {
     if (scene.isFilmed(device)) {
       const fold = scene.flash(device, `side ${side}`);
       const touched = new Set(page.pair.flatMap((one) => [...(page.sceneOf(one)?.touched(device) ?? [])]));
-      const key = `${id} ${device} ${touched.size}`;
+      const differing = page.diff?.flash[page.film.head.devices[device].name] ?? [];
+      const key = `${id} ${device} ${touched.size} ${differing.length}`;
       if (map.dataset.key !== key) {
         map.dataset.key = key;
         map.quiet = (/** @type {any} */ partition) => !touched.has(partition.name);
         map.classes = fold.classes;
+        map.ringed = new Set(differing);
         map.flash = fold.head;
       }
       fold.seek(at.n, (first, pages) => map.touch(first, pages), () => map.all());
@@ -94,12 +97,17 @@ export function paintCompare(page) {
     const look = stateLook(scene.state(device, at));
     const chip = text(`state-${side}`, look.label);
     if (chip) chip.style.cssText = `background:${look.colour};color:${look.ink}`;
-    const place = /** @type {HTMLElement} */ (document.getElementById(`jobs-${side}`));
-    Object.entries(scene.jobs(at)).forEach(([job, counts], i) => {
-      const funnel = /** @type {any} */ (place.children[i] ?? place.appendChild(document.createElement("job-funnel")));
-      funnel.show(counts, job);
-    });
+    outcomes(page, /** @type {HTMLElement} */ (document.getElementById(`jobs-${side}`)), scene, at);
   });
+}
+
+/** How the executions of the device stand. @param {Page} page @param {HTMLElement} place @param {import("../scene.js").Scene} scene @param {{n: number, t: number}} at */
+function outcomes(page, place, scene, at) {
+  const found = Object.keys(scene.jobs(at)).flatMap((job) => scene.executions(job, at.n).filter((one) => one.device === page.device).map((one) => ({ job, ...STATUSES[one.status] })));
+  const told = JSON.stringify(found);
+  if (place.dataset.told === told) return;
+  place.dataset.told = told;
+  page.fill(place, found.map((one) => html`<li><span class="swatch" aria-hidden="true" style="background:${one.colour};color:${one.ink}">${one.sign}</span>${one.job}: ${one.label?.toLowerCase()}</li>`));
 }
 
 /** @param {string} id @param {string} words */

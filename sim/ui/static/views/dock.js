@@ -43,12 +43,6 @@ export function dock(page) {
           <button type="button" id="drop" ?disabled=${page.busy} @click=${() => dropLink(page)}>Drop link</button>
           ${film.head.live ? nothing : html`<button type="button" id="corrupt" ?disabled=${page.busy} @click=${() => corruptByte(page)}>Corrupt a byte</button>`}
         </div>
-        ${page.link.listed.length > 1
-          ? html`<label class="field">Future
-              <select id="future" @change=${(/** @type {any} */ e) => page.showFilm(Number(e.target.value))}>
-                ${page.link.listed.map((one) => html`<option value=${one.id} ?selected=${one.id === page.filmId}>${page.nameOf(one)}</option>`)}
-              </select></label>`
-          : nothing}
         ${page.link.connected ? nothing : html`<span class="chip failed" role="status">the server is gone; what is here can still be played</span>`}
       </div>
     </footer>
