@@ -18,7 +18,7 @@ from sim.cloud.account import TRACK_SUFFIX
 from sim.device.module import Module
 from sim.errors import SpecError
 from sim.film.entries import CELLS, COUNTS, END, HEAD, Block, Event, Ops, States, compact, pack_events, pack_json
-from sim.film.head import flash_of, head_of
+from sim.film.head import flash_of, head_of, jobs_of
 from sim.film.injections import Injections
 from sim.film.pages import FlashView
 from sim.film.sentences import say
@@ -96,6 +96,7 @@ class Camera:
         words = [shlex.join(["--inject", compact(one)]) for one in log]
         self._replay = " ".join([world.options.replay(named(scenario), world.seed, scenario.settings), *words])
         about = {"seed": world.seed, "transport": world.options.transport, "replay": self._replay, "injections": log}
+        about["jobs"] = jobs_of(world)
         self.film(scenario, world.devices, Stand(world.clock, world.trace, world.ground.places), about)
         if self._injections is not None:
             self._injections.begin(world)

@@ -12,6 +12,8 @@ from sim.film.pages import FlashView
 from sim.film.states import STATES
 from sim.scenario.places import Places
 from sim.scenario.schema import Scenario
+from sim.scenario.schema_jobs import Job
+from sim.scenario.world import World
 
 FORMAT = 1
 
@@ -31,7 +33,7 @@ def head_of(scenario: Scenario | None, devices: Mapping[str, Module], filmed: Se
         "devices": [
             _device(module, groups.get(name, ("", "")), places, name in filmed) for name, module in devices.items()
         ],
-        "jobs": [] if scenario is None else [_job(job) for job in scenario.jobs],
+        "jobs": [],
         "thresholds": [] if scenario is None else _thresholds(scenario),
         "expects": [] if scenario is None else list(scenario.expect),
     }
@@ -72,11 +74,17 @@ def _groups(scenario: Scenario) -> dict[str, tuple[str, str]]:
     return {name: (entry.group or "", entry.firmware) for entry in scenario.fleet for name in entry.devices()}
 
 
-def _job(job: Any) -> Json:
+def jobs_of(world: World) -> list[Json]:
+    """The jobs of its scenario, each with its document, wherever that comes from."""
+    return [_job(job, world) for job in world.scenario.jobs]
+
+
+def _job(job: Job, world: World) -> Json:
+    data = None if job.document_source is None else world.account.artifacts.get(*job.document_source)
     return {
         "jobId": job.job_id,
         "at_us": job.at_us,
-        "document": job.document,
+        "document": job.document if data is None else data.decode(errors="replace"),
         "documentSource": None if job.document_source is None else "s3://{}/{}".format(*job.document_source),
         "targets": list(job.targets),
         "description": job.description or "",

@@ -11,6 +11,10 @@ import pytest
 from browser_rig import AXE, Desk, open_browser
 from test_run_ui import Running
 
+from sim.cli.main import main
+
+SCRUB = "(s) => document.querySelector('#scrubber').dispatchEvent(new CustomEvent('scrub', {detail: {t: s * 1e6}}))"
+"""Seconds of film time; dragging is left to the browser."""
 VIEWS = ("device", "fleet", "jobs", "compare", "scenario")
 
 
@@ -81,11 +85,10 @@ def test_step_flash_operations_and_back_by_keys(upgrade: str, desk: Callable[...
 
 def test_the_same_position_is_the_same_picture_wherever_one_comes_from(upgrade: str, desk: Callable[..., Desk]) -> None:
     it = desk().open(upgrade)
-    scrub = "(s) => document.querySelector('#scrubber').dispatchEvent(new CustomEvent('scrub', {detail: {t: s * 1e6}}))"
     pictures = []
     for way in ([60], [140, 60], [30, 59, 60]):
         for seconds in way:
-            it.page.evaluate(scrub, seconds)
+            it.page.evaluate(SCRUB, seconds)
             it.press("Shift")
         pictures.append((it.entry, it.pixels("#map canvas"), it.text("#say")))
     assert pictures[0] == pictures[1] == pictures[2]
@@ -132,8 +135,100 @@ def test_jobs_as_the_console_of_a_cloud_shows_them(upgrade: str, desk: Callable[
     it.until("#executions", "Succeeded")
     assert "QuecPython_OTA" in it.text("#executions")
     it.picture("jobs-executions")
+    it.page.get_by_role("tab", name="Job document").click()
+    it.until("#document", "EG915UEUAB_V0002-V0003.pack")
+    document = it.text("#document")
+    for words in ("FOTA", "EG915UEUABR03A21M08_OCPU_QPY", "qpyota.s3.us-west-2.amazonaws.com"):
+        assert words in document
+    it.picture("jobs-document")
     it.press("Home")
-    it.until("#job-list", "jobfota")
+    it.until("#job-list", "None has been created by this time")
+
+
+def test_pause_step_ten_cut_resume_verdict_go_back_and_compare(upgrade: str, desk: Callable[..., Desk]) -> None:
+    it = desk().open(upgrade)
+    it.page.evaluate(SCRUB, 60)
+    it.press("Space")
+    it.press("Space")
+    assert it.page.get_attribute("#play", "data-on") == "false"
+    it.press("ArrowRight", 10)
+    before, length = it.entry, it.entries
+    it.press("c")
+    it.until(".notice", "This is future 2")
+    assert it.entry == before
+    assert "power" in it.text("#say").lower()
+    assert it.text("#device-state") in ("off", "applying")
+    it.picture("future-cut")
+    it.page.select_option("#speed", "1800")
+    it.page.locator("#play").click()
+    it.page.wait_for_function("() => document.querySelector('#play').dataset.on === 'false'")
+    it.until("#verdict", "PASSED")
+    assert it.text("#device-state") == "succeeded"
+    assert it.entries > length  # what was torn was done again
+    it.page.locator("film-strip .frame", has_text="Power cut").click()
+    it.press("Shift")
+    assert "bricked" not in it.text("#device-state")
+
+    # Back before the cut both futures are one film; the comparison says where they part.
+    it.press("w")
+    it.until("#differ", f"They are one up to entry {before - 1}")
+    it.page.evaluate(SCRUB, 30)
+    it.press("Shift")
+    assert it.pixels("#map-0 canvas") == it.pixels("#map-1 canvas")
+    it.page.evaluate(SCRUB, 75)
+    it.press("Shift")
+    assert it.pixels("#map-0 canvas") != it.pixels("#map-1 canvas")
+    assert "PASSED and PASSED" in it.text("#differ")
+    it.picture("two-futures")
+
+
+def test_create_a_job_in_the_form_and_watch_the_device_finish_it(upgrade: str, desk: Callable[..., Desk]) -> None:
+    it = desk().open(upgrade, "jobs")
+    it.page.evaluate(SCRUB, 143)
+    it.page.locator("#new-job").click()
+    it.page.fill("#jobId", "not a name")
+    it.page.get_by_role("button", name="Submit").click()
+    assert it.page.evaluate("document.querySelector('#jobId').validity.patternMismatch")
+    it.page.fill("#jobId", "again")
+    document = it.page.input_value("#document")
+    it.page.fill("#document", "{ no JSON")
+    it.page.get_by_role("button", name="Submit").click()
+    it.until("#form-error", "no JSON")
+    it.picture("job-form")
+    it.page.fill("#document", document)
+    it.page.get_by_role("button", name="Submit").click()
+    it.until(".notice", "This is future")
+    it.until("#job-title", "again")
+    it.page.select_option("#speed", "1800")
+    it.page.locator("#play").click()
+    it.page.wait_for_function("() => document.querySelector('#play').dataset.on === 'false'")
+    it.until("#executions", "Succeeded")
+    it.page.get_by_role("tab", name="Job document").click()
+    it.until("#document", "EG915UEUABR03A21M08_OCPU_QPY")
+
+
+def test_a_report_opens_from_a_disk(browser: Any, desk: Callable[..., Desk], tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    words = ["run", "first_upgrade", "--transport", "memory", "-q", "--report", f"html={report}"]
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 0
+    it = desk(bypass_csp=True)
+    asked: list[str] = []
+    it.page.on("request", lambda request: asked.append(request.url))
+    it.page.goto(report.as_uri())
+    it.page.wait_for_function("() => document.documentElement.dataset.drawn === 'yes'")
+    it.press("Shift")
+    assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [report.as_uri()]
+    assert it.text(".verdict") == "PASSED"
+    for canvas in ("#curve canvas", "#grid canvas", "#flash-0 canvas", "#trend-0 canvas"):
+        assert it.drawn(canvas) > 2, canvas
+    assert it.overflow() <= 0
+    it.page.locator("#grid canvas").click(position={"x": 10, "y": 10})
+    assert "QuecPython_OTA: succeeded" in it.text("#picked")
+    it.picture("report")
+    if AXE.exists():
+        assert it.faults() == []
 
 
 def test_keys_are_told_and_the_focus_is_seen(upgrade: str, desk: Callable[..., Desk]) -> None:

@@ -60,7 +60,7 @@ def test_elements_are_small_and_know_no_framework() -> None:
 def test_the_wheel_takes_all_of_the_package() -> None:
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert "sim" in wheel["only-include"]
-    assert not {"exclude", "artifacts"} & set(wheel)
+    assert all(left_out.startswith("scenarios/") for left_out in wheel.get("exclude", []))
     ignored = subprocess.run(
         ["git", "check-ignore", *map(str, [*OWN, *VENDOR.iterdir()])],
         cwd=ROOT,

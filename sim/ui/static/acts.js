@@ -10,15 +10,18 @@
 /** How long the power stays off, and a link is gone, when a button says so. */
 const OFF_FOR = "5s";
 const LINK_GONE_FOR = "30s";
+/** Entries that come of an injection at once: that it happened, and what was made of it. */
+const AFTER = 3;
 /** @param {Page} page @param {Record<string, any>} injection */
 async function branch(page, injection) {
   const { n } = page.player;
   const { id } = await page.link.ask(`api/films/${page.filmId}/branch`, { injection: { n, ...injection } });
   page.pair = [page.filmId, id];
   page.set({ notice: "The run is made again up to this entry …" });
-  await page.link.filmUpTo(id, n);
+  const film = await page.link.filmUpTo(id, n + AFTER);
   await page.showFilm(id, n);
-  page.notice = `This is future ${id}, from entry ${n} on. Press play to see what becomes of it; “What if” shows both side by side.`;
+  const refused = film.events.find((event) => event.n > n && event.n <= n + AFTER && event.kind === "order.refused");
+  page.notice = refused ? `The cloud refused: ${refused.data.reason}` : `This is future ${id}, from entry ${n} on. Press play to see what becomes of it; “What if” shows both side by side.`;
 }
 
 /** @param {Page} page @param {() => Promise<unknown>} act */

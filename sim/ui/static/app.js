@@ -189,9 +189,11 @@ export class Page {
   /** The document of a job as text. @param {string} job @returns {Promise<string>} */
   document(job) {
     const key = `${this.filmId} ${job}`;
-    const known = this.film.head.jobs.find((/** @type {any} */ one) => one.jobId === job)?.document;
+    const injected = (this.film.head.injections ?? []).filter((/** @type {any} */ one) => one.what === "create_job");
+    const known = [...this.film.head.jobs, ...injected].find((/** @type {any} */ one) => one.jobId === job)?.document;
     if (!this._documents.has(key)) {
-      this._documents.set(key, known ? Promise.resolve(known) : this.link.ask(`api/jobs/${encodeURIComponent(job)}`).then((told) => told.document, (error) => error.message));
+      const asked = () => this.link.ask(`api/jobs/${encodeURIComponent(job)}`).then((told) => told.document, (error) => error.message);
+      this._documents.set(key, known || !this.film.head.live ? Promise.resolve(known ?? "not known here") : asked());
     }
     return this._documents.get(key).then((/** @type {any} */ text) => pretty(text));
   }

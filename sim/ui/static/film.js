@@ -299,9 +299,9 @@ export class Film {
     return 0;
   }
 
-  /** The counts that hold at a time, or null. @param {number} t */
-  countsAt(t) {
-    return this.counts[border(this.counts.length, (place) => this.counts[place].t <= t) - 1] ?? null;
+  /** The counts that hold at a position, or null. @param {{n: number, t: number}} at */
+  countsAt(at) {
+    return this.counts[border(this.counts.length, (place) => this.counts[place].t <= at.t && this.counts[place].n <= at.n) - 1] ?? null;
   }
 }
 

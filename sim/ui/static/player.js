@@ -34,11 +34,10 @@ export class Player {
   show(film, t = -1, n = -1) {
     this.film = film;
     this.pause();
-    this.following = film.growing && t < 0;
     if (n >= 0) this.seekEntry(n);
     else if (t >= 0) this.seek(t);
-    else this.seek(film.growing ? film.edge_us : 0);
-    if (film.growing && t < 0) this.follow();
+    else if (film.growing) this.follow();
+    else this.seek(0);
   }
 
   /** More of the film is here. */

@@ -113,6 +113,6 @@ export class Scene {
 
   /** Numbers of executions by status for each job, from the counts of the film. @param {{n: number, t: number}} at @returns {Record<string, Record<string, number>>} */
   jobs(at) {
-    return this.film.countsAt(at.t)?.jobs ?? {};
+    return this.film.countsAt(at)?.jobs ?? {};
   }
 }

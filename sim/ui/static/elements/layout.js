@@ -112,7 +112,9 @@ export function drawNames(context, where, ink, width) {
       context.fillStyle = ink.line;
       context.fillRect(where.left, room.y + 4, width - where.left - 2, FOLDED_HEIGHT - 7);
       context.font = "12px system-ui, sans-serif";
-      const words = `not touched: ${room.partition.name} (${size(room.partition.bytes)})`;
+      const all = `not touched: ${room.partition.name} (${size(room.partition.bytes)})`;
+      const count = room.partition.name.split(", ").length;
+      const words = context.measureText(all).width + 16 < width - where.left ? all : `not touched: ${count} partitions (${size(room.partition.bytes)})`;
       context.fillStyle = ink.panel;
       context.fillRect(where.left + 6, room.y, context.measureText(words).width + 8, FOLDED_HEIGHT);
       context.fillStyle = ink.faint;

@@ -1,15 +1,19 @@
 /** The form that creates a job, in the words of AWS's console and CreateJob. */
 import { html, nothing } from "../vendor/lit-html.js";
 import { createJob } from "../acts.js";
+import { pretty } from "../words.js";
 
 /** @typedef {import("../app.js").Page} Page */
+
+/** The one that jobs of scenarios have; nobody looks at it, and the cloud wants one. */
+const PRESIGN_ROLE = "arn:aws:iam::123456789012:role/qpyota-presign";
 
 /** @param {Page} page */
 export function newJob(page) {
   const { devices, jobs } = page.film.head;
   const groups = [...new Set(devices.map((/** @type {any} */ one) => one.group).filter(Boolean))];
   const targets = [...groups.map((name) => [name, `group ${name}`]), ...devices.slice(0, 500).map((/** @type {any} */ one) => [one.name, one.name])];
-  const example = jobs?.[0]?.document ?? [{ operation: "FOTA", files: [] }];
+  const example = jobs?.[0]?.document ?? [{ operation: "FOTA", files: [{ fileName: "", fileVersion: "", fileSource: { url: "" } }] }];
   return html`
     <h2 id="job-title">Create job</h2>
     <form id="job-form" class="form" @submit=${(/** @type {SubmitEvent} */ e) => submit(page, e)}>
@@ -28,9 +32,11 @@ export function newJob(page) {
           ${targets.map(([value, label], i) => html`<option value=${value} ?selected=${i === 0}>${label}</option>`)}
         </select>
         <label for="document">Job document <span class="faint">document</span></label>
-        <textarea id="document" name="document" required rows="9" spellcheck="false" .value=${JSON.stringify(example, null, 2)}></textarea>
+        <textarea id="document" name="document" required rows="9" spellcheck="false" .value=${pretty(example)}></textarea>
         <label for="expiresInSec">Pre-signed URLs are valid for, seconds <span class="faint">presignedUrlConfig.expiresInSec</span></label>
         <input id="expiresInSec" name="expiresInSec" type="number" min="60" max="3600" value="3600">
+        <label for="roleArn">Role that signs URLs <span class="faint">presignedUrlConfig.roleArn</span></label>
+        <input id="roleArn" name="roleArn" value=${PRESIGN_ROLE} autocomplete="off" spellcheck="false">
       </fieldset>
       <fieldset>
         <legend>Job configuration</legend>
@@ -65,7 +71,7 @@ export function request(form) {
     targets: form.getAll("targets").map(String),
     document,
     targetSelection: text("targetSelection"),
-    presignedUrlConfig: { expiresInSec: Number(text("expiresInSec") || 3600) },
+    presignedUrlConfig: { roleArn: text("roleArn"), expiresInSec: Number(text("expiresInSec") || 3600) },
   };
   if (text("description")) job.description = text("description");
   if (text("maximumPerMinute")) job.jobExecutionsRolloutConfig = { maximumPerMinute: Number(text("maximumPerMinute")) };
