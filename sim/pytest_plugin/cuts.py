@@ -16,7 +16,7 @@ from _pytest import python
 from _pytest.runner import runtestprotocol
 
 from sim.pytest_plugin.marks import PowerCut, power_cut_of
-from sim.pytest_plugin.places import COUNT, CUT, MERGED, UNCUT
+from sim.pytest_plugin.places import COUNT, CUT, MERGED, NAMED, UNCUT
 
 Made = Any
 """What pytest makes of a name of a module: nothing, a node, or a list of them."""
@@ -160,6 +160,8 @@ def _cuts(item: pytest.Function, mark: PowerCut, points: int) -> list[pytest.Fun
     made = []
     for point in chosen:
         twin = _twin(item, f"cut@{point + 1}")
+        if MERGED in item.stash:
+            twin.stash[NAMED] = item.nodeid
         twin.stash[CUT] = Cut(mark.every, point + 1, mark.torn, mark.off_for)
         made.append(twin)
     return made

@@ -20,8 +20,8 @@ NAME_CHARS = 150
 
 def add_section(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
     """Add the section `qpyota` to the report of a test that failed on a rig. A cut that never came is a failure."""
-    if report.passed and call.when == "call" and UNCUT in item.stash:
-        fail(report, item.stash[UNCUT])
+    if report.passed and call.when == "call" and (why := _why_uncut(item)):
+        fail(report, why)
     rig = item.stash.get(RIG, None)
     if rig is None or call.when != "call" or COUNT in item.stash:
         return
@@ -29,6 +29,15 @@ def add_section(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.T
         _check_cut(item, rig, report)
     if report.failed:
         report.sections.append(("qpyota", "\n".join(_told(item, rig))))
+
+
+def _why_uncut(item: pytest.Item) -> str:
+    """Why a test that is for power cuts had none; empty for all others."""
+    if UNCUT in item.stash:
+        return item.stash[UNCUT]
+    if CUT in item.stash or COUNT in item.stash or item.get_closest_marker("power_cut") is None:
+        return ""
+    return "no power was cut: the mark power_cut is for functions and methods of plain classes"
 
 
 def _check_cut(item: pytest.Item, rig: Rig, report: pytest.TestReport) -> None:
@@ -59,11 +68,11 @@ def _told(item: pytest.Item, rig: Rig) -> list[str]:
 
 def _kept(item: pytest.Item, rig: Rig, folder: Path) -> str:
     from sim.errors import MachineError
-    from sim.rig.artifacts import write_artifacts
+    from sim.rig.artifacts import keep_rig
 
     mine = folder / folder_name(item.nodeid)
     try:
-        write_artifacts(rig, mine)
+        keep_rig(rig, mine)
     except MachineError as error:
         return f"nothing was kept: {error}"
     return f"trace, flash and replay line: {mine}"

@@ -24,6 +24,8 @@ COUNT: pytest.StashKey[Count] = pytest.StashKey()
 """It is run only to count."""
 UNCUT: pytest.StashKey[str] = pytest.StashKey()
 """It has the mark power_cut and was not cut: why."""
+NAMED: pytest.StashKey[str] = pytest.StashKey()
+"""The node that one asks for to have it run again, where that is not the test itself."""
 MERGED: pytest.StashKey[bool] = pytest.StashKey()
 """It stands for all cuts."""
 
@@ -36,6 +38,6 @@ def seed_of(item: pytest.Item) -> int:
 
 def replay(item: pytest.Item) -> str:
     """The command that repeats the test, from where pytest was started."""
-    _, *names = item.nodeid.split("::", 1)
+    _, *names = item.stash.get(NAMED, item.nodeid).split("::", 1)
     path = os.path.relpath(item.path, item.config.invocation_params.dir).replace(os.sep, "/")
     return shlex.join(["pytest", "::".join([path, *names]), "--qpy-seed", str(seed_of(item))])

@@ -39,7 +39,9 @@ class ScenarioFile(pytest.File):
             raise self.CollectError(str(error)) from None
 
     def _items(self, name: str, scenario: Scenario) -> Iterator[ScenarioItem]:
-        once = Once(scenario, self.config)
+        folder: Path | None = self.config.getoption("--qpy-artifacts")
+        keep = None if folder is None else folder / folder_name(f"{self.nodeid} {name}")
+        once = Once(scenario, self.config.getoption("--qpy-seed"), keep)
         rows = [*scenario.expect]
         rows += [f"{metric}: {rule.expr}" for metric, rules in scenario.thresholds.items() for rule in rules]
         for row in rows or [COMPLETE]:
@@ -47,37 +49,32 @@ class ScenarioFile(pytest.File):
 
 
 class Once:
-    """The run that the items of one scenario share."""
+    """The run that the items of one scenario share. `keep`: where to keep what there is of one that fails."""
 
-    def __init__(self, scenario: Scenario, config: pytest.Config) -> None:
+    def __init__(self, scenario: Scenario, seed: int | None, keep: Path | None) -> None:
         self._scenario = scenario
-        self._config = config
-        self._lines: list[str] = []
+        self._seed = seed
+        self._keep = keep
 
     @cached_property
     def run(self) -> ScenarioRun:
         """What it came to; made when somebody first asks."""
+        from sim.rig.artifacts import RunKeeper
         from sim.rig.run import run
         from sim.scenario.result import RunOptions
 
-        options = RunOptions(seed=self._config.getoption("--qpy-seed"), transport="memory")
-        keep = self._config.getoption("--qpy-artifacts") is not None
-        observers = [lambda record: self._lines.append(record.to_json() + "\n")] if keep else []
-        return run(self._scenario, options, observers)
+        options = RunOptions(seed=self._seed, transport="memory")
+        if self._keep is None:
+            return run(self._scenario, options)
+        keeper = RunKeeper(self._keep)
+        made = run(self._scenario, options, (keeper,))
+        self.kept = (
+            f"nothing was kept: {keeper.problem}" if keeper.problem else f"trace, flash and replay line: {self._keep}"
+        )
+        return made
 
-    def keep(self, nodeid: str) -> str:
-        """Write what there is of it, if that was asked for; where, in words."""
-        folder: Path | None = self._config.getoption("--qpy-artifacts")
-        if folder is None:
-            return ""
-        mine = folder / folder_name(nodeid)
-        try:
-            mine.mkdir(parents=True, exist_ok=True)
-            (mine / "replay.txt").write_text(self.run.replay + "\n", encoding="utf-8")
-            (mine / "trace.jsonl").write_text("".join(self._lines), encoding="utf-8")
-        except OSError as error:
-            return f"nothing was kept: {mine}: {error.strerror}"
-        return f"trace and replay line: {mine}"
+    kept = ""
+    """Where to look, in words, after a run that failed."""
 
 
 class Unmatched(Exception):  # noqa: N818 - a finding
@@ -102,7 +99,7 @@ class ScenarioItem(pytest.Item):
             if f"{one.metric}: {one.expr}" == self._row and not one.passed
         ]
         if told:
-            lines = [*told, *run.result.explanations, f"replay: {run.replay}", self._once.keep(self.nodeid)]
+            lines = [*told, *run.result.explanations, f"replay: {run.replay}", self._once.kept]
             raise Unmatched("\n".join(filter(None, lines)))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str | TerminalRepr:

@@ -66,5 +66,8 @@ class VirtualClock:
         """As `time.sleep`, in virtual time: for programs that poll the cloud."""
         self._rig.pass_time(round(seconds * US_PER_S))
 
+    def __repr__(self) -> str:
+        return f"<clock at {self}>"
+
     def __str__(self) -> str:
         return format_duration(self.now_us)

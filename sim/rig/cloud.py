@@ -110,6 +110,9 @@ class Cloud:
         """All jobs that ever had an execution, in that order."""
         return [self.job(job_id) for job_id in self._rig.call(lambda: list(self._rig.scene.histories.jobs))]
 
+    def __repr__(self) -> str:
+        return f"<cloud of {len(self._rig.scene.devices)} devices and {len(self.jobs)} jobs>"
+
     def raise_defect(self) -> None:
         """Raise what went wrong while a program was answered, once."""
         defect, self._defect = self._defect, None

@@ -42,7 +42,7 @@ class Flash:
 
     def dump(self) -> bytes:
         """All of it."""
-        return self._ask(lambda module: module.nor.image(0, module.nor.size_bytes))
+        return self._ask(dump_of)
 
     @property
     def info(self) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class Flash:
 
     def picture(self) -> bytes:
         """A PNG with a square for each sector: light where it is blank, else in the colour of its partition."""
-        return png(self._ask(_cells), CELL_PX, _GRID)
+        return self._ask(picture_of)
 
     def bundle(self, caption: str) -> dict[str, Any]:
         """What a notebook shows: text, picture, HTML."""
@@ -81,6 +81,16 @@ class Flash:
 
     def _ask(self, question: Callable[[Module], T]) -> T:
         return self._rig.call(partial(question, self._rig.scene.devices[self._name]))
+
+
+def dump_of(module: Module) -> bytes:
+    """All of a device's flash."""
+    return module.nor.image(0, module.nor.size_bytes)
+
+
+def picture_of(module: Module) -> bytes:
+    """A PNG with a square for each sector."""
+    return png(_cells(module), CELL_PX, _GRID)
 
 
 def colour(index: int) -> tuple[int, int, int]:

@@ -56,5 +56,8 @@ class Fleet:
     def __iter__(self) -> Iterator[Device]:
         return (Device(self._rig, name) for name in list(self._names))
 
+    def __repr__(self) -> str:
+        return f"<fleet of {len(self)}: {', '.join(self.targets)}>"
+
     def __len__(self) -> int:
         return len(self._names)

@@ -12,12 +12,11 @@ from typing import Any, TypeVar
 from sim.fleet.run import run_judged
 from sim.scenario.loader import find_scenario, load_scenario, matrix_settings
 from sim.scenario.result import ExpectResult, RunOptions, RunResult, ThresholdResult, Transport
-from sim.scenario.runner import namespace
+from sim.scenario.runner import Attendant, namespace
 from sim.scenario.schema import Scenario
 from sim.scenario.settings import Setting
 from sim.scenario.views import DeviceView, JobView
 from sim.scenario.world import World
-from sim.trace import Observer
 
 T = TypeVar("T")
 
@@ -94,10 +93,10 @@ def choices(file: Path) -> Iterator[tuple[str, Scenario]]:
         yield ", ".join(str(setting).removeprefix("matrix.") for setting in settings), load_scenario(file, settings)
 
 
-def run(scenario: Scenario, options: RunOptions, observers: Sequence[Observer] = ()) -> ScenarioRun:
+def run(scenario: Scenario, options: RunOptions, attendants: Sequence[Attendant] = ()) -> ScenarioRun:
     """Run it, on a thread of its own: its sockets need a loop, and this thread may have one."""
     views = _Views()
-    result = _apart(lambda: run_judged(scenario, options, observers, lambda _: (views,)))
+    result = _apart(lambda: run_judged(scenario, options, (), lambda _: (views, *attendants)))
     return ScenarioRun(result, views.devices, views.jobs)
 
 

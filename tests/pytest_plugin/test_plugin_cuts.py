@@ -95,6 +95,7 @@ def test_merged_tells_which_failed_and_shows_the_first(run) -> None:
     assert told[3] == told[4]
     assert "assert 3 == 2" in text
     assert f"power was cut at flash.program number {told[3]}" in text
+    assert "replay: pytest test_it.py::test_survives --qpy-seed 1" in text
 
 
 def test_shapes_and_times_of_a_cut(run) -> None:
@@ -199,3 +200,44 @@ def test_models_parameters_classes_and_fixtures(pytester: pytest.Pytester) -> No
 def test_workers_agree(run) -> None:
     whole = len(set(names(run("http.chunk", "--collect-only", "-q"))))
     run("http.chunk", "-n", "2").assert_outcomes(passed=whole)
+
+
+def test_fixtures_of_ones_own_are_set_up_for_the_counting_too(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+
+        SEEN = []
+
+        @pytest.fixture(scope="session")
+        def whole():
+            SEEN.append("up")
+            yield
+            SEEN.append("down")
+
+        @pytest.mark.power_cut(every="http.chunk")
+        def test_it(whole, qpy_cloud, qpy_device, qpy_pkg):
+            assert SEEN in (["up"], ["up", "down", "up"])
+            qpy_cloud.create_job("j", qpy_device, package=qpy_pkg.app({"/usr/a.py": b"x"}))
+            qpy_device.run_until_idle("30m")
+        """
+    )
+    pytester.runpytest_inprocess(*STRICT).assert_outcomes(passed=1)
+
+
+def test_where_the_mark_does_not_work_the_test_fails(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_it="""
+        import unittest
+
+        import pytest
+
+        class TestIt(unittest.TestCase):
+            @pytest.mark.power_cut(every="http.chunk")
+            def test_it(self):
+                pass
+        """
+    )
+    result = pytester.runpytest_inprocess(*STRICT)
+    result.assert_outcomes(failed=1)
+    assert "no power was cut: the mark power_cut is for functions" in result.stdout.str()

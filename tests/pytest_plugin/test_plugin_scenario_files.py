@@ -75,13 +75,28 @@ def test_a_matrix_gives_the_items_of_each_choice(run) -> None:
 
 
 def test_seed_and_artifacts(run, pytester: pytest.Pytester) -> None:
-    result = run("expect: [\"device['a'].boots == 2\"]\n", "--qpy-seed", "9", "--qpy-artifacts", "kept")
-    result.assert_outcomes(failed=1)
+    more = "expect: [\"device['a'].boots == 2\", \"device['a'].boots == 3\"]\n"
+    result = run(more, "--qpy-seed", "9", "--qpy-artifacts", "kept")
+    result.assert_outcomes(failed=2)
     assert "--seed 9" in result.stdout.str()
     (folder,) = (pytester.path / "kept").iterdir()
     assert (folder / "replay.txt").read_text() == "qpyota run one.ota.yaml --seed 9 --transport memory\n"
     assert '"kind":"boot"' in (folder / "trace.jsonl").read_text()
-    assert f"trace and replay line: kept/{folder.name}" in result.stdout.str()
+    assert sorted(path.name for path in folder.glob("a.*")) == ["a.flash.bin", "a.flash.png"]
+    assert result.stdout.str().count(f"trace, flash and replay line: kept/{folder.name}") == 2
+
+
+def test_nothing_is_kept_of_what_passes(run, pytester: pytest.Pytester) -> None:
+    run("expect: [device.bricked == 0]\n", "--qpy-artifacts", "kept").assert_outcomes(passed=1)
+    assert not (pytester.path / "kept").exists()
+
+
+def test_artifacts_that_cannot_be_written_are_told(run, pytester: pytest.Pytester) -> None:
+    (pytester.path / "file").touch()
+    result = run("expect: [device.bricked == 1]\n", "--qpy-artifacts", "file")
+    result.assert_outcomes(failed=1)
+    assert "device.bricked is 0" in result.stdout.str()
+    assert "nothing was kept: " in result.stdout.str()
 
 
 def test_other_yaml_files_are_none_of_its_business(pytester: pytest.Pytester) -> None:

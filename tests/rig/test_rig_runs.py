@@ -10,7 +10,7 @@ import pytest
 
 from sim.errors import MachineError, SpecError
 from sim.rig import Rig
-from sim.rig.artifacts import write_artifacts
+from sim.rig.artifacts import keep_rig
 from sim.rig.cuts import Count, Cut, arm, check_op, count, happened
 from sim.rig.run import choices, run_file
 from sim.scenario.loader import find_scenario, load_scenario
@@ -92,7 +92,7 @@ def test_operations_have_names() -> None:
 def test_artifacts(rig: Rig, tmp_path: Path) -> None:
     for _ in range(12):
         rig.device().boot()
-    write_artifacts(rig, tmp_path / "kept")
+    keep_rig(rig, tmp_path / "kept")
     kept = {path.name for path in (tmp_path / "kept").iterdir()}
     assert {"replay.txt", "trace.jsonl", "device-1.flash.bin", "device-1.flash.png"} <= kept
     assert len(kept) == 2 + 2 * 10
@@ -101,4 +101,4 @@ def test_artifacts(rig: Rig, tmp_path: Path) -> None:
     assert {"t_us", "track", "seq", "kind"} <= set(lines[0])
     (tmp_path / "file").touch()
     with pytest.raises(MachineError, match="cannot be written"):
-        write_artifacts(rig, tmp_path / "file")
+        keep_rig(rig, tmp_path / "file")

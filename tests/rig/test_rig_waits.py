@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from pathlib import Path
@@ -162,3 +163,32 @@ def test_a_rig_does_what_a_scenario_does(tmp_path: Path) -> None:
         assert world.trace.hashes() == hashes
     finally:
         world.close()
+
+
+def test_ctrl_c_ends_a_wait_and_the_rig_goes_on(rig: Rig, app: Path) -> None:
+    device = rig.device(script=app)
+    device.expect("tick 1")
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            rig.clock.run_for("3650d")
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    now_s = rig.clock.now_s
+    rig.clock.run_for("5s")
+    assert rig.clock.now_s == pytest.approx(now_s + 5)
+
+
+def test_a_defect_of_the_model_comes_out_where_somebody_waits(rig: Rig) -> None:
+    rig.device().boot()
+    rig.call(rig.scene.clock.after, 1_000_000, lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        rig.clock.run_for("2s")
+    rig.clock.run_for("2s")
+
+
+def test_what_a_condition_raises_is_raised(rig: Rig) -> None:
+    rig.device()
+    with pytest.raises(KeyError, match="mine"):
+        rig.clock.run_until(lambda: {}["mine"])
