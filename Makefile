@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 # A million power cuts: much longer under coverage, which they would not change.
-SWEEPS := tests/sweep tests/boot/test_mini_sweep.py tests/boot/test_power_cut_sweep.py tests/boot/test_planted_bugs.py
+SWEEPS := tests/sweep tests/boot/test_mini_sweep.py tests/boot/test_power_cut_sweep.py tests/boot/test_planted_bugs.py tests/fleet/test_five_hundred.py
 
 # One process a core; the tests of one file stay together.
 PARALLEL := -n auto --dist loadfile

@@ -55,6 +55,11 @@ class DaskCluster:
         task = self._tasks[index]
         return f"its task failed: {task.exception()}" if task.status == "error" else ""
 
+    def where(self, index: int) -> str:
+        """The address of the worker that has this shard; "" while Dask looks for one."""
+        key = self._tasks[index].key
+        return next((worker for worker, keys in self._client.processing().items() if key in keys), "")
+
     def stop(self) -> None:
         for task in self._tasks.values():
             task.cancel(force=True)
