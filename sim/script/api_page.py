@@ -43,9 +43,9 @@ the device is an {MODEL}.
 
 
 _MISSING = """
-Why names are missing: file systems on other chips (`uos.Vfs…`, `uos.mount`) and bands (`net.setBand`) are not modelled;
-`lvgl` and `framebuf` need a screen; `uctypes`, `uselect`, `upip`, `hashlib`, `hmac` differ from build to build, and
-nobody lists their names. A scenario's `stubs` make any module importable, with the functions that it names.
+Why names are missing: file systems on other chips (`uos.Vfs…`) and bands (`net.setBand`) are not modelled;
+`lvgl` and `framebuf` need a screen; `uctypes`, `uselect`, `upip` differ from build to build, and nobody lists their
+names. A scenario's `stubs` make any module importable, with the functions that it names.
 
 What is implemented is not on every model. The vendor's pages name the series that have it; on the others it is missing:
 

@@ -69,14 +69,15 @@ class ImportTable:
     def _load(self, name: str) -> Any:
         model = self._runtime.module.model
         lacks = model.lacks_2021 if self._runtime.profile.generation == "G21" else model.lacks
-        if name in lacks:
+        stubs = self._runtime.profile.stubs
+        if name in lacks and name not in stubs:
             raise ImportError(f"no module named '{name}'")
-        if name in FIRMWARE_MODULES:
+        if name in FIRMWARE_MODULES and name not in lacks:
             made = self.modules[name] = _maker(name)(self._runtime)
             for missing in _missing_of(name, lacks):
                 forget(made, missing)
             return made
-        if name in INERT_MODULES or name in self._runtime.profile.stubs:
+        if name in INERT_MODULES or name in stubs:
             self.modules[name] = importlib.import_module("sim.script.modules.inert").make(self._runtime, name)
             return self.modules[name]
         for folder in list(self.path):

@@ -63,8 +63,8 @@ _TEXT = {
     "gc": "enable disable isenabled collect mem_alloc mem_free",
     "gnss": "GnssGetData(read_gnss_data getOriginalData checkDataValidity isFix getUtcTime getLocationMode"
     " getUsedSateCnt getLocation getViewedSateCnt getCourse getSpeed)",
-    "hashlib": "",
-    "hmac": "",
+    "hashlib": "new md5 sha1 sha224 sha256 sha384 sha512",
+    "hmac": "new compare_digest",
     "log": "DEBUG= INFO= WARNING= ERROR= CRITICAL= basicConfig set_output getLogger",
     "lvgl": "",
     "machine": "Pin(read write set_dir get_dir GPIO1..47= IN= OUT= PULL_DISABLE= PULL_PU= PULL_PD=)"

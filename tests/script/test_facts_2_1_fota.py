@@ -466,6 +466,39 @@ def test_2_1_a_local_package_that_is_rubbish_fails_verify_and_nothing_else(run):
     assert script.printed == ["True True True", "-1 -1", "True 0 -1", "not reset by itself"]
 
 
+def test_2_1_every_number_from_1001_to_1014_has_a_cause():
+    causes = [
+        UpdateFailed(714, ""), UpdateFailed(714, "", failure="dns_timeout"), UpdateFailed(714, "", failure="dns_name"),
+        UpdateFailed(716, ""), UpdateFailed(723, "", 403), UpdateFailed(723, "", 404), UpdateFailed(723, "", 416),
+        UpdateFailed(719, ""), UpdateFailed(505, ""), UpdateFailed(701, ""), UpdateFailed(705, ""),
+        UpdateFailed(729, ""), UpdateFailed(511, ""), UpdateFailed(711, ""),
+    ]  # fmt: skip
+    assert [n_series_code(cause) for cause in causes] == list(range(1001, 1015))
+
+
+LOCAL_HERE = [
+    "EC600NCNLC",
+    "EC600NCNLF",
+    "EG912N",
+    "EC600U",
+    "EC200U",
+    "EG915U",
+    "EG912U",
+    "EC800G",
+    "EC600E",
+    "EC800E",
+]
+
+
+def test_2_1_local_packages_by_family_are_data():
+    rows = {row.variant: load_model(row.variant).fota.local for row in known_models()}
+    assert [model for model in LOCAL_HERE if rows[model]["G25"] != "works"] == []
+    assert [model for model in ("EC800NCNLA", "EC800M", "EC200A", "BG95") if rows[model]["G25"] == "works"] == []
+    assert {use["G21"] for model, use in rows.items() if model in ("EC600U", "EC200U", "EG915U", "EG912U")} == {
+        "absent"
+    }
+
+
 @pytest.mark.parametrize(("model", "answer", "told"), [("EC600NCNLC", "0", 1002), ("EG915U", "-1", 714)])
 def test_2_1_error_1002_domain_timeout_is_a_network_that_is_not_there(run, model, answer, told):
     main = f"import fota, utime\nprint(fota().httpDownload(url1='{OPEN}a.pack', callback=print))\nutime.sleep(60)"
@@ -754,3 +787,9 @@ def test_2_1_uni_checks_the_server_when_it_is_given_a_ca(run, upgrade):
         objects={"a.pack": upgrade("EG915U")[0][0]},
     )
     assert script.printed == ["0", "[-1, 716]"]
+
+
+def test_2_1_uni_looks_for_room_before_it_writes(run):
+    script = uni(run, UNI_CALL.format(url=OPEN + "a.pack", words=""), objects={"a.pack": b"x" * (3 << 20)}, seconds=30)
+    assert (script.printed, codes(script)) == (["0", "[-1, 511]"], [511])
+    assert erased(script.device)

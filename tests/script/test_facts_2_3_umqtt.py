@@ -575,6 +575,27 @@ print(c.connect(), c.get_mqttsta(), c.wait_msg())
     assert script.printed == ["500 -1 None", "0 0 None"]
 
 
+def test_2_3_get_mqttsta_tells_connected_connecting_closed_and_lost(run):
+    script = run("""
+        import utime, _thread
+        from umqtt import MQTTClient
+        c = MQTTClient('dut', 'iot.amazonaws.com', ssl=True, reconn=False)
+        seen = [c.get_mqttsta()]
+        def watch():
+            while True:
+                if seen[-1] != c.get_mqttsta():
+                    seen.append(c.get_mqttsta())
+                utime.sleep_ms(5)
+        _thread.start_new_thread(watch, ())
+        c.set_callback(print)
+        c.connect()
+        utime.sleep(1)
+        c.disconnect()
+        print(seen)
+    """)
+    assert script.printed == ["[-1, 1, 0, -1]"]
+
+
 def test_2_3_get_mqttsta_is_not_there_on_bg95(run):
     main = (
         "from umqtt import MQTTClient\nc = MQTTClient('dut', 'h')\n"

@@ -340,3 +340,48 @@ def test_2_9_log_lines_go_to_a_serial_port_until_they_are_wanted_on_the_console_
     line = "2026-01-01 08:00:04 [app][WARNING] 3 volts\r\n"
     assert sent["port"] == 1
     assert sent["bytes"] == len(line)
+
+
+def test_2_9_hashlib_and_hmac_are_frozen_on_eigen_alone(run):
+    main = """
+        import ubinascii, uhashlib
+        try:
+            import hashlib, hmac
+            h = hashlib.sha256(b'a')
+            c = h.copy()
+            h.update('b')
+            print(h.hexdigest() == ubinascii.hexlify(uhashlib.sha256(b'ab').digest()).decode(), c.digest_size)
+            print(c.digest() == uhashlib.sha256(b'a').digest(), hashlib.new('MD5').hexdigest()[:6])
+            for digestmod in (hashlib.sha1, 'sha1'):
+                print(hmac.new(b'key', b'text', digestmod).hexdigest()[:8])
+            print(hmac.compare_digest(b'a', b'a'), hmac.compare_digest(b'a', b'b'))
+            for call in (lambda: hashlib.new('crc'), lambda: hmac.new('key', b''), lambda: hmac.new(b'k', b'', 'crc')):
+                try:
+                    call()
+                except (ValueError, TypeError) as e:
+                    print(type(e).__name__)
+        except ImportError:
+            print('ImportError')
+    """
+    assert run(main, model="EG915U").printed == ["ImportError"]
+    assert run(main, model="EC800E").printed == [
+        "True 32", "True d41d8c", "369e2959", "369e2959", "True False", "ValueError", "TypeError",
+        "ValueError",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("when", ["flushed", "not flushed"])
+def test_2_9_an_unclosed_file_at_a_power_cut_leaves_what_was_there_before(run, when):
+    """The vendor speaks of fragments; littlefs keeps the last state that was synchronised whole."""
+    main = f"""
+        import misc, utime
+        if misc.Power.powerOnReason() == 1:
+            with open('/usr/f', 'w') as f:
+                f.write('old')
+            f = open('/usr/f', 'w')
+            f.write('new')
+            {"f.flush()" if when == "flushed" else "pass"}
+            misc.Power.powerRestart()
+        print(open('/usr/f').read())
+    """
+    assert run(main, seconds=40).printed == ["new" if when == "flushed" else "old"]

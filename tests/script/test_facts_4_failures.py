@@ -193,12 +193,13 @@ def test_4_app_fota_raises_or_says_minus_one_or_notices_nothing(run, cause):
     assert script.printed == [seen]
 
 
-def test_4_app_fota_gets_a_runtime_error_from_a_refused_connection(run):
+@pytest.mark.parametrize("reason", ["refused", "tls", "reset"])
+def test_4_app_fota_gets_a_runtime_error_from_a_connection_that_does_not_come_about(run, reason):
     from sim.ports import HttpFailure
 
     script = run("import utime\nutime.sleep(1)\n", 8)
     script.device.radio.network.http = lambda _device, _request, receive: script.world.clock.handover(
-        receive, HttpFailure("refused")
+        receive, HttpFailure(reason)
     )
     main = "import app_fota\ntry:\n    app_fota.new().download('http://h/a', '/usr/a')\n"
     main += "except RuntimeError:\n    print('RuntimeError')\n"

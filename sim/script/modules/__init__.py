@@ -18,6 +18,8 @@ FIRMWARE_MODULES = {
     "file_crc32": "file_crc32",
     "fota": "fota",
     "gc": "gc",
+    "hashlib": "hashlib",
+    "hmac": "hmac",
     "log": "log",
     "machine": "machine",
     "math": "umath",
