@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SECRET_VARIABLE = "QPYOTA_SECRET"
 STDOUT = Path("-")
-WHY_CHARS = 100
+WHY_CHARS = 160
 
 
 def grade(name: str, folder: Path, values: dict[str, Any]) -> Exit:
@@ -100,6 +100,8 @@ def _print(grades: Sequence[Grade]) -> None:
                 click.echo(f"      under {len(goal.failed_seeds)} of {only.runs} seeds: {goal.detail}")
         if only.predicted is not None:
             click.echo(f"  predictions: {only.predicted['right']} of {only.predicted['questions']} right")
+        for sentence in only.explanations:
+            click.echo(f"  {click.style('?', fg='yellow')} {sentence}")
         for note in only.notes:
             click.echo(f"  - {note}")
         word, colour = ("PASSED", "green") if only.passed else ("FAILED", "red")

@@ -30,6 +30,7 @@ SECRET_LEAST_BYTES = 8
 SECONDS_PER_RUN = 60
 """Of the machine's time, for one seed; the slowest model solution takes a few on a slow machine."""
 START_SECONDS = 30
+CELL = ("-m", "sim.learn.cell")
 ANSWER_BYTES_MOST = 10_000_000
 SUBMISSIONS_MOST = 2000
 
@@ -58,14 +59,15 @@ class GoalGrade:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """A submission's verdict. `reason` is why it could not be looked at as it should; `predicted` counts questions
-    that were answered, and answered right."""
+    """A submission's verdict. `reason` is why it could not be looked at as it should; `explanations` are of devices in
+    a known trap, under the lab's own seed; `predicted` counts questions that were answered, and answered right."""
 
     student: str
     goals: tuple[GoalGrade, ...]
     runs: int
     predicted: dict[str, int] | None = None
     reason: str = ""
+    explanations: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -150,6 +152,7 @@ def _grade(lab: Shelf, submission: Submission, seeds: list[int]) -> Grade:
         runs=len(outcomes),
         predicted=answer["predicted"],
         reason="; ".join(reasons),
+        explanations=tuple(outcomes[0]["explanations"]),
         notes=tuple(answer["notes"]),
     )
 
@@ -164,7 +167,7 @@ def _asked(lab: Shelf, submission: Submission, seeds: list[int]) -> tuple[dict[s
     limit_s = START_SECONDS + SECONDS_PER_RUN * (1 + len(seeds))
     order = {"lab": str(lab.folder), "work": str(submission.folder.resolve()), "seeds": seeds, "cpu_s": limit_s}
     process = subprocess.Popen(
-        [sys.executable, "-m", "sim.learn.cell"],
+        [sys.executable, *CELL],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

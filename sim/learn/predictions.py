@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from sim.errors import SpecError
@@ -17,9 +18,10 @@ from sim.scenario.expect import suggest
 from sim.scenario.loader import text_of
 
 PREDICT_FILE = "predict.yaml"
+LINE_CHARS = 110
 _HEAD = """\
-# Before you run anything: what do you think? Write each answer behind its colon. A wrong one costs nothing, and the run
-# itself tells what is right. `qpyota learn` looks at goals once all of them are there.
+# Before you run anything: what do you think? Write each answer behind its colon. A wrong one costs nothing, and the
+# run itself tells what is right. `qpyota learn --check` looks at the goals once all answers are there.
 """
 _YES, _NO = ("yes", "true"), ("no", "false")
 
@@ -55,7 +57,7 @@ def blank(spec: Lab) -> str:
     parts = [_HEAD]
     for asked in spec.predict:
         question = asked.ask + (f" ({' or '.join(map(_word, asked.choices))})" if asked.choices else "")
-        lines = "\n".join(f"# {line}" for line in question.strip().splitlines())
+        lines = fill(" ".join(question.split()), LINE_CHARS, initial_indent="# ", subsequent_indent="# ")
         parts.append(f"\n{lines}\n{asked.name}:\n")
     return "".join(parts)
 

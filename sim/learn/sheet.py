@@ -122,12 +122,18 @@ def _take_files(lab: Shelf, work: Path, into: Path) -> Iterator[str]:
             target = into / file.relative_to(work)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
-    for file in sorted(lab.starter.rglob("*.py")):
+    for file in sorted(lab.starter.rglob("*")):
         name = file.relative_to(lab.starter).as_posix()
         own = work / name
-        theirs = any(name == one or (one.endswith("/") and name.startswith(one)) for one in lab.spec.yours.files)
-        if not theirs and own.is_file() and own.read_bytes() != file.read_bytes():
+        if file.is_file() and own.is_file() and not _is_theirs(lab, name) and own.read_bytes() != file.read_bytes():
             yield f"{name} is not yours to change in this lab; its own was used"
+
+
+def _is_theirs(lab: Shelf, name: str) -> bool:
+    """Whether a file is the student's; of the scenario, single values may be, and are told apart elsewhere."""
+    if name == SCENARIO:
+        return bool(lab.spec.yours.keys)
+    return any(name == one or (one.endswith("/") and name.startswith(one)) for one in lab.spec.yours.files)
 
 
 def _plain_files(work: Path, name: str) -> Iterator[Path]:

@@ -36,6 +36,7 @@ def as_json(lab: Shelf, grades: Sequence[Grade]) -> dict[str, Any]:
                 "runs": grade.runs,
                 "predicted": grade.predicted,
                 "reason": grade.reason,
+                "explanations": list(grade.explanations),
                 "notes": list(grade.notes),
                 "goals": [
                     {
@@ -99,7 +100,8 @@ def why(grade: Grade) -> str:
     if grade.reason:
         return grade.reason
     first = next(goal for goal in grade.goals if not goal.held)
-    return f"{first.say} {first.detail}".strip()
+    told = f"; {grade.explanations[0]}" if grade.explanations else ""
+    return f"{first.say} {first.detail}".strip() + told
 
 
 def _plain(text: str) -> str:

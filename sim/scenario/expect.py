@@ -94,6 +94,8 @@ def evaluate(expr: str, namespace: Namespace) -> ExpectResult:
         return ExpectResult(expr, False, str(reason))
     except (TypeError, ValueError, LookupError, SyntaxError, RecursionError) as error:
         shown = "; ".join(f"{name} is {value}" for name, value in seen.items())
+        if "None" in seen.values():
+            return ExpectResult(expr, False, shown)  # says more than what Python makes of it
         return ExpectResult(expr, False, f"cannot be decided: {error}" + (f" ({shown})" if shown else ""))
     detail = "" if passed else "; ".join(f"{name} is {value}" for name, value in seen.items())
     return ExpectResult(expr, passed, detail)
