@@ -13,11 +13,18 @@ from sim.errors import MachineError
 
 @click.command()
 @click.option("--write", is_flag=True, help="Put it beside the scenarios of this folder, in .qpyota.")
-def schema(write: bool) -> Exit:
+@click.option("--lab", is_flag=True, help="That of lab files, for teachers.")
+def schema(write: bool, lab: bool) -> Exit:
     """Print the JSON Schema of scenarios, for editors."""
     from sim.scenario.json_schema import LINE, scenario_schema
 
-    if write:
+    if lab:
+        from sim.learn.schema import lab_schema
+
+        if write:
+            raise click.UsageError("--write is for scenarios; save what --lab prints where your editor looks for it")
+        click.echo(json.dumps(lab_schema(), indent=1))
+    elif write:
         click.echo(f"{write_schema(Path())}\nfirst line of a scenario whose editor is to know it:\n{LINE}")
     else:
         click.echo(json.dumps(scenario_schema(), indent=1))

@@ -28,7 +28,7 @@ OWNERS = {
     "runtimes.md": "tests/e2e/test_runtimes_agree.py",
     "scenarios.md": "tests/scenario/test_docs.py",
     "serve.md": "tests/serve/test_serve_docs.py",
-    "teacher.md": "tests/learn/test_learn_docs.py",
+    "teacher.md": ".ci/tutorials",
     "teaching.md": "tests/learn/test_learn_docs.py",
     "troubleshooting.md": "tests/docs/test_troubleshooting.py",
     "workbench.md": "tests/serve/test_workbench_docs.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from learn_rig import lab, replaced
 
 from sim.cli.exits import Exit
 from sim.cli.main import main
+from sim.learn.schema import lab_schema
 
 
 class Student:
@@ -40,7 +42,7 @@ def predict(folder: str, *answers: str) -> None:
 
 
 def test_a_lab_from_beginning_to_end(student: Student) -> None:
-    assert "sector         20  " in student.types()
+    assert re.search(r"^sector +20 +What a sector is$", student.types(), re.MULTILINE)
     told = student.types("sector")
     assert "# What a sector is" in told
     assert "sector/app" in told
@@ -110,3 +112,10 @@ def test_a_mistake_in_the_work_is_told_where_the_student_made_it(student: Studen
 def test_what_cannot_be_done_is_told_with_the_way_out(student: Student, words: list[str], told: str) -> None:
     Path("something").mkdir()
     assert told in student.types(*words, ends=Exit.USAGE)
+
+
+def test_the_schema_of_labs_is_published(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["schema", "--lab"])
+    assert ended.value.code == Exit.PASSED
+    assert json.loads(capsys.readouterr().out) == lab_schema()

@@ -1,4 +1,4 @@
-"""The pages on labs: labs.md, teaching.md and tutorials/teacher.md. Their commands work, in their order, in one folder."""
+"""The pages on labs, labs.md and teaching.md: their commands work, in their order, in one folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sim.learn.library import find_lab, lab_names
 from sim.learn.schema import Goal, Lab, Prediction, Yours
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = {name: (DOCS / name).read_text(encoding="utf-8") for name in ("labs.md", "teaching.md", "tutorials/teacher.md")}
+PAGES = {name: (DOCS / name).read_text(encoding="utf-8") for name in ("labs.md", "teaching.md")}
 
 
 def commands(page: str) -> str:
@@ -43,11 +43,6 @@ def typed(script: str, folder: Path) -> str:
     [
         ("labs.md", ["it was yes", "not yet", "1. Look at `to`", "PASSED Your first firmware upgrade"]),
         ("teaching.md", ["ann,yes,3,3,0,3,", "bob,no,2,3,0,3,logger erases fewer than 40"]),
-        (
-            "tutorials/teacher.md",
-            ["you said 1; it was 271", "one goal is missing", "PASSED What a sector is", "ann,yes,3,3,0,3,", "bob,no,2,3",
-             "eve,no,", "silent", "not everybody passed", "PASSED ann: 3 of 3 goals"],
-        ),
     ],
 )  # fmt: skip
 def test_the_walk(tmp_path: Path, page: str, told: list[str]) -> None:
