@@ -6,15 +6,14 @@ Times are simulated microseconds in the file and seconds here.
 
 from __future__ import annotations
 
-import base64
 import json
 import zlib
 from collections import defaultdict
-from itertools import groupby
-from struct import pack
 from typing import Any
 
 from sim.cloud.account import TRACK_SUFFIX
+from sim.film.pages import PageClass, packed_classes
+from sim.film.sentences import say
 from sim.fleet.histogram import GROWTH, ZERO, Histogram
 from sim.report.reading import Run
 from sim.units import format_duration
@@ -175,22 +174,12 @@ def worst_of(run: Run) -> list[dict[str, Any]]:
 
 
 def _drawn(part: dict[str, Any], classes: bytes, wear: bytes) -> dict[str, Any]:
-    runs = b"".join(
-        pack("<HB", count, value)
-        for value, same in groupby(classes)
-        for count in _cut(sum(1 for _ in same))
-    )  # fmt: skip
     quiet = []
     for one in part["partitions"]:
         pages = range(one["offset"] // part["page_bytes"], (one["offset"] + one["bytes"]) // part["page_bytes"])
-        if max(classes[pages.start : pages.stop], default=0) <= 1:
+        if max(classes[pages.start : pages.stop], default=0) <= PageClass.OLD:
             quiet.append(one["name"])
-    return {"classes": base64.b64encode(runs).decode(), "quiet": quiet, "most_erases": max(wear, default=0)}
-
-
-def _cut(count: int) -> list[int]:
-    whole, rest = divmod(count, 0xFFFF)
-    return [0xFFFF] * whole + ([rest] if rest else [])
+    return {"classes": packed_classes(classes), "quiet": quiet, "most_erases": max(wear, default=0)}
 
 
 def _events(run: Run, device: str) -> list[list[Any]]:
@@ -199,10 +188,5 @@ def _events(run: Run, device: str) -> list[list[Any]]:
     told = []
     for number, (at_us, kind, data) in enumerate(reversed(rows), 1):
         read = json.loads(data)
-        told.append([number, at_us, kind, read, _sentence(kind, read)])
+        told.append([number, at_us, kind, read, say(kind, read, device)])
     return told
-
-
-def _sentence(kind: str, data: dict[str, Any]) -> str:
-    values = [f"{name} {value}" for name, value in data.items() if isinstance(value, str | int | float) and value != ""]
-    return f"{kind}: {', '.join(values)}"[:240] if values else kind

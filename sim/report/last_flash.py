@@ -1,7 +1,8 @@
 """The flash of the worst devices of a run, as it was left: what a run file holds of it, for the report to draw.
 
 Only a few devices are kept, whole: those that failed first, then those that wrote the most. Rules: cells are looked at,
-never changed; what was there at the start is remembered as the chunks themselves, which equal flashes share.
+never changed; what a cut tore is not told from what is new; what was there at the start is remembered as the chunks
+themselves, which equal flashes share.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sim.device.module import Module
+from sim.film.pages import PageClass
 from sim.flash.cells import Chunk
 from sim.scenario.result import RunResult
 from sim.scenario.world import World
@@ -20,8 +22,6 @@ KEPT = 4
 """Devices of which a run file holds the flash; a map takes a few kilobytes there."""
 REMEMBERED_MAX = 20_000
 """Devices whose first flash is remembered; a run of more of them is judged by its numbers alone."""
-ERASED, OLD, NEW, JOURNAL = 0, 1, 2, 4
-"""Classes of pages, as the page draws them (docs/film.md). What was torn is not told afterwards."""
 WEAR_SHOWN_MAX = 0xFF
 
 
@@ -67,12 +67,16 @@ class LastFlash:
             for at in range(0, part.sector_bytes, part.page_bytes):
                 page = sector[at : at + part.page_bytes]
                 if page == blank:
-                    yield ERASED
+                    yield PageClass.BLANK
                 elif page == first[number][at : at + part.page_bytes]:
-                    yield OLD
+                    yield PageClass.OLD
                 else:
                     address = number * part.sector_bytes
-                    yield JOURNAL if journal.start <= address < journal.start + journal.size_bytes else NEW
+                    yield (
+                        PageClass.JOURNAL
+                        if journal.start <= address < journal.start + journal.size_bytes
+                        else PageClass.NEW
+                    )
 
 
 def part_of(module: Module) -> dict[str, Any]:

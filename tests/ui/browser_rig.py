@@ -93,6 +93,17 @@ class Desk:
             self.page.keyboard.press(key)
             self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
+    def play_to_the_end(self) -> None:
+        """As fast as the page plays, until the film has its verdict and all of it has been shown."""
+        self.page.select_option("#speed", "1800")
+        self.page.locator("#play").click()
+        ended = """() => {
+          const [n, last] = document.querySelector("#entry").textContent.match(/[0-9,]+/g);
+          return n === last && document.querySelector("#verdict").textContent !== "running";
+        }"""
+        self.page.wait_for_function(ended, timeout=2 * PATIENCE_MS)
+        self.press("Shift")
+
     def text(self, selector: str) -> str:
         return str(self.page.locator(selector).inner_text())
 

@@ -19,9 +19,15 @@ async function branch(page, injection) {
   page.pair = [page.filmId, id];
   page.set({ notice: "The run is made again up to this entry …" });
   const film = await page.link.filmUpTo(id, n + AFTER);
-  await page.showFilm(id, n);
+  await page.showFilm(id, Math.max(n, tornOp(film, n)));
   const refused = film.events.find((event) => event.n > n && event.n <= n + AFTER && event.kind === "order.refused");
   page.notice = refused ? `The cloud refused: ${refused.data.reason}` : `This is future ${id}, from entry ${n} on. Press play to see what becomes of it; “What if” shows both side by side.`;
+}
+
+/** The operation that a cut at an entry has torn, or 0. @param {import("./film.js").Film} film @param {number} n */
+function tornOp(film, n) {
+  for (let at = n; at <= n + AFTER; at++) if ((film.opAt(at)?.op ?? 0) >= 2) return at;
+  return 0;
 }
 
 /** @param {Page} page @param {() => Promise<unknown>} act */

@@ -100,6 +100,7 @@ export class Page {
   }
 
   _route() {
+    this.notice = "";
     const [view, device] = location.hash.slice(1).split("/").filter(Boolean);
     this.view = VIEWS[view] ? view : this.film.head.devices.length > 1 ? "fleet" : "device";
     const number = this.film.head.devices.findIndex((/** @type {any} */ one) => one.name === decodeURIComponent(device ?? ""));

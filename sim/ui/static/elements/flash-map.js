@@ -11,6 +11,7 @@ import { cellOf, drawNames, plan, roomOf, sectorAt, size } from "./layout.js";
 
 /** A description that is read out must not change at every frame. */
 const SAY_EVERY_MS = 1000;
+const PAGES_SEEN_FROM = 14;
 const TORN = 3, JOURNAL = 4;
 
 export class FlashMap extends Drawn {
@@ -144,6 +145,12 @@ export class FlashMap extends Drawn {
       context.fillStyle = strong;
       context.fill();
     } else {
+      if (side < PAGES_SEEN_FROM) {
+        // A page of two pixels is not seen from the back of a room: the sector as a whole bears the colour then.
+        context.fillStyle = PAGES[this._dark ? "dark" : "light"][cls];
+        context.fillRect(x, y, side, side);
+      }
+      context.strokeStyle = cls === TORN ? "#000" : strong;
       context.strokeRect(x + 0.75, y + 0.75, side - 1.5, side - 1.5);
       context.beginPath();
       context.moveTo(x + 1, y + 1);

@@ -36,7 +36,7 @@ export function dock(page) {
           </select>
         </label>
         <span id="entry" class="entry"></span>
-        ${film.growing && !player.following ? html`<button type="button" @click=${() => player.follow()}>Go to the edge</button>` : nothing}
+        ${film.growing && !player.following ? html`<button type="button" @click=${() => player.follow()}>Follow</button>` : nothing}
         <div class="group acts" role="group" aria-label="What if, from here">
           <span class="acts-title">${film.head.live ? "Now" : "What if, here"}</span>
           <button type="button" id="cut" class="danger" ?disabled=${page.busy} @click=${() => cutPower(page)}>Cut power <kbd>c</kbd></button>
