@@ -45,21 +45,28 @@ async function busy(page, act) {
 /** @param {Page} page */
 const named = (page) => page.film.head.devices[page.device].name;
 
-/** @param {Page} page */
+/** Whether the device is off now, at the edge of a served cloud. @param {Page} page */
+export const isOff = (page) => Boolean(page.film.head.live) && page.scene.state(page.device, page.player) === "off";
+
+/** Off, or on again where it is off in a served cloud. @param {Page} page */
 export function cutPower(page) {
   const device = named(page);
   return busy(page, () => (page.film.head.live
-    ? page.link.ask("api/orders", { do: "power", device, how: "cut" })
+    ? page.link.ask("api/orders", { do: "power", device, to: isOff(page) ? "on" : "cut" })
     : branch(page, { device, what: "power_cut", off_for: OFF_FOR })));
 }
 
 /** @param {Page} page */
 export function dropLink(page) {
   const device = named(page);
+  const to = page.scene.state(page.device, page.player) === "no_network" ? "up" : "down";
   return busy(page, () => (page.film.head.live
-    ? page.link.ask("api/orders", { do: "net", device, how: "down" })
+    ? page.link.ask("api/orders", { do: "net", device, to })
     : branch(page, { device, what: "link_loss", for: LINK_GONE_FOR })));
 }
+
+/** The time of a served cloud stands, or goes on. @param {Page} page */
+export const holdTime = (page) => page.link.send({ clock: page.clock?.paused ? "resume" : "pause" });
 
 /** One bit of the first byte of the chosen sector, else of what was written last. @param {Page} page */
 export function corruptByte(page) {

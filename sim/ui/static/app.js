@@ -10,7 +10,7 @@ import { Player } from "./player.js";
 import { Scene } from "./scene.js";
 import { isDark } from "./palette.js";
 import { laneOf, pretty, time } from "./words.js";
-import { loadPair } from "./acts.js";
+import { isOff, loadPair } from "./acts.js";
 import { dock } from "./views/dock.js";
 import { deviceView, paintDevice } from "./views/device.js";
 import { fleetView, paintFleet } from "./views/fleet.js";
@@ -63,6 +63,7 @@ export class Page {
     /** @type {any} */ this.clock = null;
     this._asked = false;
     this._marked = "";
+    this._off = false;
     this._documents = new Map();
   }
 
@@ -95,8 +96,15 @@ export class Page {
     if (what === "filmed") this.link.filmUpTo(value, this.player.n).then(() => this.showFilm(value, this.player.n)).catch((error) => this.say(error.message));
     if (what === "error") this.say(value);
     if (what === "clock") this.clock = value;
+    if (what === "films" && this.film.head.live && this.film.failure) this._next();
     if (what === "films" && this.view === "compare" && this.diff?.verdicts.includes(null)) loadPair(this);
     if (what !== "grown") this.render();
+  }
+
+  /** The film of a served cloud ends when its devices change; another one goes on. */
+  _next() {
+    const newest = this.link.listed.findLast((one) => one.title);
+    if (newest && newest.id > this.filmId && newest.growing) this.showFilm(newest.id);
   }
 
   _route() {
@@ -117,7 +125,7 @@ export class Page {
     this.film = film;
     this.scene = this._sceneFor(id, film);
     this.sectorWords = "";
-    this.player.show(film, first || n >= 0 ? -1 : this.player.t, n);
+    this.player.show(film, first || n >= 0 || film.head.live ? -1 : this.player.t, n);
     this.player.device = this.device;
     this.link.follow(id);
     document.title = `${film.head.title} · qpyota`;
@@ -232,7 +240,7 @@ export class Page {
           <div class="title">
             <h1>${head.title}</h1>
             <span class="chip ${(verdict ?? "").toLowerCase()}" id="verdict">${verdict ?? (this.film.failure ? "broke off" : "running")}</span>
-            ${this.link.listed.length > 1
+            ${this.link.listed.length > 1 && !head.live
               ? html`<label class="field">Future
                   <select id="future" @change=${(/** @type {any} */ e) => this.showFilm(Number(e.target.value))}>
                     ${this.link.listed.map((one) => html`<option value=${one.id} ?selected=${one.id === this.filmId}>${this.nameOf(one)}</option>`)}
@@ -289,6 +297,10 @@ export class Page {
     put("entry", `entry ${player.n.toLocaleString("en")} of ${film.edge.toLocaleString("en")}`);
     const play = document.getElementById("play");
     if (play && play.dataset.on !== String(player.playing || player.following)) this.render();
+    if (film.head.live && this._off !== isOff(this)) {
+      this._off = isOff(this);
+      this.render();
+    }
     this._scrubber();
     VIEWS[this.view].paint(this);
   }

@@ -90,7 +90,7 @@ export class Film {
     this.ops = new Map();
     /** @type {Tick[]} */
     this.ticks = [];
-    this._small = (head.devices ?? []).length <= SMALL_FLEET;
+    this._small = (head.devices ?? []).length <= SMALL_FLEET && !head.live; // a served cloud had jobs before its film
     /** @type {any[]} */
     this.counts = [];
     /** @type {any} */

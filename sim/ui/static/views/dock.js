@@ -1,6 +1,6 @@
 /** The controls below every view: the scrubber, play and step, speed, and what can be done here. */
 import { html, nothing } from "../vendor/lit-html.js";
-import { corruptByte, cutPower, dropLink } from "../acts.js";
+import { corruptByte, cutPower, dropLink, holdTime, isOff } from "../acts.js";
 import { CLASSES, SPEEDS } from "../player.js";
 
 /** @typedef {import("../app.js").Page} Page */
@@ -37,9 +37,10 @@ export function dock(page) {
         </label>
         <span id="entry" class="entry"></span>
         ${film.growing && !player.following ? html`<button type="button" @click=${() => player.follow()}>Follow</button>` : nothing}
+        ${film.head.live ? held(page) : nothing}
         <div class="group acts" role="group" aria-label="What if, from here">
           <span class="acts-title">${film.head.live ? "Now" : "What if, here"}</span>
-          <button type="button" id="cut" class="danger" ?disabled=${page.busy} @click=${() => cutPower(page)}>Cut power <kbd>c</kbd></button>
+          <button type="button" id="cut" class="danger" ?disabled=${page.busy} @click=${() => cutPower(page)}>${isOff(page) ? "Power on" : "Cut power"} <kbd>c</kbd></button>
           <button type="button" id="drop" ?disabled=${page.busy} @click=${() => dropLink(page)}>Drop link</button>
           ${film.head.live ? nothing : html`<button type="button" id="corrupt" ?disabled=${page.busy} @click=${() => corruptByte(page)}>Corrupt a byte</button>`}
         </div>
@@ -47,4 +48,13 @@ export function dock(page) {
       </div>
     </footer>
   `;
+}
+
+/** The clock of a served cloud. @param {Page} page */
+function held(page) {
+  const paused = Boolean(page.clock?.paused);
+  return html`<div class="group" role="group" aria-label="The cloud's time">
+    <button type="button" id="hold" aria-pressed=${paused} @click=${() => holdTime(page)}>${paused ? "Let time go" : "Hold time"} <kbd>h</kbd></button>
+    <button type="button" id="tick" ?disabled=${!paused} @click=${() => page.link.send({ clock: "step" })}>Next thing</button>
+  </div>`;
 }

@@ -1,6 +1,6 @@
 /** What keys do, and the page that says so. */
 import { html } from "../vendor/lit-html.js";
-import { corruptByte, cutPower, dropLink } from "../acts.js";
+import { corruptByte, cutPower, dropLink, holdTime } from "../acts.js";
 import { CLASSES } from "../player.js";
 
 /** @typedef {import("../app.js").Page} Page */
@@ -15,6 +15,7 @@ const KEYS = [
   ["c", "cut the power here"],
   ["d", "drop the link here"],
   ["x", "corrupt a byte of the chosen sector here"],
+  ["h", "hold the time of a served cloud, and let it go"],
   ["f  j  w", "fleet, jobs, what if"],
   ["m", "contents or wear of the flash"],
   ["t", "dark or light"],
@@ -78,6 +79,7 @@ function actions(page) {
     c: () => cutPower(page),
     d: () => dropLink(page),
     x: () => corruptByte(page),
+    h: () => { if (page.film.head.live) holdTime(page); },
     f: () => page.go("fleet"),
     j: () => page.go("jobs"),
     w: () => page.go("compare"),

@@ -16,6 +16,7 @@ export function scenarioView(page) {
       <section class="panel" aria-labelledby="again-title">
         <h2 id="again-title">Do it again</h2>
         <code class="replay">${head.replay || result?.replay}</code>
+        ${head.live ? nothing : html`<p><a href=${`api/bundle?t=${encodeURIComponent(page.link.token)}`} download>Save the film, with all futures</a>; <code>qpyota open FILE</code> shows it to anybody.</p>`}
         <table>
           ${[["Seed", head.seed], ["Transport", head.transport], ["qpyota", head.versions?.qpyota], ["Python", head.versions?.python]].map(
             ([name, value]) => html`<tr><th scope="row">${name}</th><td><code>${value ?? ""}</code></td></tr>`,
