@@ -233,6 +233,20 @@ def test_who_does_not_use_it_does_not_notice(tmp_path: Path) -> None:
     assert "1 passed" in done.stdout
 
 
+def test_asserts_of_the_emulator_stay_as_they_are(tmp_path: Path) -> None:
+    """Whether it was imported before pytest or not: nothing of it is rewritten, and nobody is warned of that."""
+    (tmp_path / "test_plain.py").write_text(
+        "import sys\nimport sim.units, sim.manner\n\ndef test_it():\n"
+        "    for name in ('sim', 'sim.units', 'sim.manner'):\n"
+        "        assert 'Rewriting' not in type(sys.modules[name].__loader__).__name__\n"
+    )
+    code = f"import sim.units, pytest, sys; sys.exit(pytest.main([*{STRICT!r}, '-q', '-p', 'no:cov', 'test_plain.py']))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_sample_from_the_tutorial_of_the_application(run) -> None:
     source = f"""
         import pytest
