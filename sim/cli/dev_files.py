@@ -100,9 +100,15 @@ def _files(folder: Path) -> Iterator[Path]:
 @data_option
 @json_option
 def rm(place: str, data: Path, *, tree: bool, as_json: bool) -> Exit:
-    """Remove the file or the empty folder DEV:/path."""
+    """Remove the file or the empty folder DEV:/path; DEV alone, the device with all that is in its flash.
+
+    The thing of that name stays in the cloud, with its certificate and its jobs.
+    """
     from sim.cli.dev import ask, show, split_place
 
+    if ":" not in place:
+        ask(data, "drop", device=place)
+        return show({"device": place}, as_json, f"{place} is gone")
     device, path = split_place(place)
     answer = ask(data, "rm", device=device, path=path, tree=tree)
     return show(answer, as_json, "\n".join(answer["removed"]))

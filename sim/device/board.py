@@ -36,7 +36,13 @@ class Board:
     """The surroundings of one device. `now_us` tells the time of the run."""
 
     def __init__(self, trace: Callable[..., None], now_us: Callable[[], int]) -> None:
-        self.supply = Supply()
+        self._supply = Supply()
+        self.flat = False
+        """Whether the supply is empty, or was and is not good enough yet."""
+        self.owes_start = False
+        """Whether the module would run, had it a supply."""
+        self.on_supply: Callable[[], object] | None = None
+        """The module's: told when its supply is another one."""
         self.track = Track(())
         self.usb = False
         self.i2c: dict[tuple[int, int], dict[int, bytes]] = {}
@@ -55,6 +61,17 @@ class Board:
         self._watchers: dict[int, list[PinWatcher]] = {}
 
     # -- the outside
+
+    @property
+    def supply(self) -> Supply:
+        """What the module is fed from."""
+        return self._supply
+
+    @supply.setter
+    def supply(self, supply: Supply) -> None:
+        self._supply = supply
+        if self.on_supply is not None:
+            self.on_supply()
 
     def set_pin(self, pin: int, level: int) -> None:
         """Something outside drives a pin to 0 or 1."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from sim.boot.bootloader import BootLayout, BootStep, Trust
 from sim.device.board import Board
 from sim.device.console import Console
+from sim.device.fuel import Fuel
 from sim.device.http_link import HttpLink
 from sim.device.identity import DeviceIdentity
 from sim.device.keeping_link import KeepingLink
@@ -165,6 +166,7 @@ class Module:
         """What is wired to it; made when somebody first asks, since most devices of a fleet have nothing."""
         if self._board is None:
             self._board = Board(self.trace, lambda: self.clock.now_us)
+            self._board.on_supply = Fuel(self).look
         return self._board
 
     @property
@@ -253,8 +255,11 @@ class Module:
     # -- power
 
     def power_on(self, reason: int = REASON_POWER_KEY) -> None:
-        """Apply power; the bootloader runs at once."""
+        """Apply power; the bootloader runs at once, unless the supply is empty."""
         assert self.state == "off", f"{self.name} is already on"
+        if self._board is not None and self._board.flat:
+            self._board.owes_start = True
+            return
         self.trace("power.on")
         self.power_on_reason = reason
         self._begin()

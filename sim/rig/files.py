@@ -50,9 +50,9 @@ class Files:
         self._order("rm", path)
 
     def _order(self, what: str, path: str, **more: Any) -> dict[str, Any]:
-        bench = Bench(self._rig.scene.devices, {}, _make_none)
+        bench = Bench(self._rig.scene.devices, {}, _none, _none)
         return self._rig.call(bench.take, {"do": what, "device": self._name, "path": path, **more})
 
 
-def _make_none(*_: str) -> Any:
+def _none(*_: str) -> Any:
     raise AssertionError("files are of devices that are there")

@@ -43,17 +43,20 @@ class Refusal(QpyotaError):  # noqa: N818 - a finding
 
 
 class Bench:
-    """`devices` by name, as the cloud has them now; `make` adds one. `factory` is the flash that each was made with."""
+    """`devices` by name, as the cloud has them now; `make` adds one, `drop` takes one away, or raises SpecError.
+    `factory` is the flash that each was made with."""
 
     def __init__(
         self,
         devices: Mapping[str, Module],
         factory: Mapping[str, NorSnapshot],
         make: Callable[[str, str, str], Module],
+        drop: Callable[[str], None],
     ) -> None:
         self._devices = devices
         self._factory = factory
         self._make = make
+        self._drop = drop
         self.orders: Mapping[str, Callable[[Module, Json], Json]] = {
             "show": lambda module, _: _standing(module),
             "power": self._power,
@@ -65,6 +68,7 @@ class Bench:
             "write": self._write,
             "mkdir": self._mkdir,
             "rm": self._rm,
+            "drop": self._gone,
             "flash": self._flash,
         }
 
@@ -98,6 +102,10 @@ class Bench:
             raise Refusal(f"there is a device {name} already")
         return self._make(name, str(order["model"]), str(order["firmware"]))
 
+    def _gone(self, module: Module, _order: Json) -> Json:
+        self._drop(module.name)
+        return {"device": module.name}
+
     # -- power and surroundings
 
     def _power(self, module: Module, order: Json) -> Json:
@@ -105,6 +113,8 @@ class Bench:
             if module.state == "off":
                 raise Refusal(f"{module.name} is off already")
             module.power_cut()
+        elif module.board.flat:
+            raise Refusal(f"{module.name} has an empty battery; qpyota dev battery {module.name} 3900 charges it")
         elif module.state == "off":
             module.power_on()
         else:

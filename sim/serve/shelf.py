@@ -39,6 +39,13 @@ class Shelf:
         if name in self._kept:
             self._bring_back(module, self._kept[name], row.factory)
 
+    def drop(self, name: str) -> None:
+        """Keep nothing of it any more."""
+        for kept in (self.factory, self._saved, self._rows, self._kept):
+            kept.pop(name, None)
+        with self._database.together():
+            self._database.forget_device(name)
+
     def save(self) -> None:
         """Write what has changed since the last time; to be called between two events."""
         for name in self._rows:

@@ -196,9 +196,13 @@ class Site:
             self._clock.after(0, module.power_on)
             return module
 
-        server = BenchServer(
-            self._clock, Bench(workshop.devices, shelf.factory, make), self._bench_token, self._save_devices
-        )
+        def drop(name: str) -> None:
+            workshop.drop(name)
+            shelf.drop(name)
+            self._keeper.take_snapshot({MADE: workshop.made})
+
+        bench = Bench(workshop.devices, shelf.factory, make, drop)
+        server = BenchServer(self._clock, bench, self._bench_token, self._save_devices)
         self._exit.callback(lambda: self._clock.loop.run_until_complete(server.stop()))
         self._beat()
         return self._clock.loop.run_until_complete(server.start())

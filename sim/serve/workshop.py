@@ -60,6 +60,17 @@ class Workshop:
         self._made.append(row)
         return made[name]
 
+    def drop(self, name: str) -> None:
+        """Take away a device that somebody made, and its power before; its thing stays. SpecError for a scenario's."""
+        row = next((row for row in self._made if row["name"] == name), None)
+        if row is None:
+            raise SpecError(f"{name} is a device of the scenario, which would make it again; only those of new can go")
+        module = self.devices[name]
+        module.power_cut()
+        module.discard()
+        self._made.remove(row)
+        del self.devices[name]
+
     def start(self) -> None:
         """Switch on those that people made; the scenario's are the scenario's business."""
         for row in self._made:

@@ -68,6 +68,7 @@ def caller(data: Path, capfd: pytest.CaptureFixture[str]) -> Call:
         (["new", "b2", "--firmware", "V1"], "'V1' is no firmware of EG915U; one would be EG915UEUABR01A01M08_OCPU_QPY"),
         (["power", "on", "bench-1"], "bench-1 is on already"),
         (["battery", "bench-1", "9000"], "choose 0 to 5000"),
+        (["rm", "bnch-1"], "there is no device bnch-1; did you mean bench-1?"),
         (["flash", "read", "bench-1", "PY_FS"], "neither an address nor a partition of EG915U: BOOT"),
         (["flash", "read", "bench-1", "0x7FFFFF", "2"], "are not within"),
     ],
@@ -278,6 +279,24 @@ def test_what_the_workbench_wrote_survives_kill_9(tmp_path: Path, capfd: pytest.
         assert boots["early"] >= 1
 
 
+def test_a_removed_device_is_gone_and_its_name_free(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with Up(tmp_path, "--speed", "60") as up:
+        dev = caller(up.data.path, capfd)
+        up.start()
+        dev("new", "bench-1")
+        dev("new", "other")
+        dev("exec", "bench-1", "with open('/usr/b.txt', 'w') as f:\n    print(f.write('x'))")
+        assert dev("rm", "bench-1") == "bench-1 is gone\n"
+        assert "there is no device bench-1" in dev("exec", "bench-1", "1", code=Exit.USAGE)
+        up.kill()
+        up.start()
+        assert [it["device"] for it in json.loads(dev("ls", "--json"))["devices"]] == ["other"]
+        dev("new", "bench-1", "--model", "EC600NCNLC")
+        assert "there is no /usr/b.txt" in dev("cat", "bench-1:/usr/b.txt", code=Exit.USAGE)
+        dev("battery", "bench-1", "3000")
+        assert "has an empty battery" in dev("power", "on", "bench-1", code=Exit.USAGE)
+
+
 def test_a_dump_leaves_equal_rows_out() -> None:
     assert list(dump(16, b"a" * 16 + bytes(48) + b"b")) == [
         "000010  61 61 61 61 61 61 61 61 61 61 61 61 61 61 61 61  aaaaaaaaaaaaaaaa",
@@ -310,5 +329,6 @@ def test_a_scenarios_devices_are_on_the_bench_too(tmp_path: Path, capfd: pytest.
         assert dev("exec", "scripted", "import usys; print(usys.platform)") == "quectel\n"
         assert dev("cat", "modelled:/usr/none", code=Exit.USAGE)
         assert "built-in application, which has no prompt" in dev("exec", "modelled", "1", code=Exit.USAGE)
+        assert "scripted is a device of the scenario" in dev("rm", "scripted", code=Exit.USAGE)
         dev("new", "third")
         assert dev("exec", "third", "print(3)") == "3\n"

@@ -139,6 +139,11 @@ class Database:
         marks = ", ".join("?" * len(_DEVICE))
         self.connection.execute(f"INSERT OR REPLACE INTO device ({', '.join(_DEVICE)}) VALUES ({marks})", astuple(row))
 
+    def forget_device(self, name: str) -> None:
+        """Nothing is known of it any more."""
+        self.connection.execute("DELETE FROM sector WHERE device = ?", (name,))
+        self.connection.execute("DELETE FROM device WHERE name = ?", (name,))
+
     def sectors(self, device: str) -> Iterator[tuple[int, int, bytes]]:
         """Number, erases and content of every sector that is kept of a device."""
         yield from self.connection.execute("SELECT number, erases, content FROM sector WHERE device = ?", (device,))
