@@ -29,6 +29,7 @@ from sim.fleet.members import LostShard, Member, Muster
 from sim.fleet.orders import NEVER_US, Done, Finish, ShardSpec, Summary, Told, Welcome, Window
 from sim.fleet.share import check_shardable, share_out
 from sim.kernel.garbage import rare_collections
+from sim.mqtt.presence import Ended
 from sim.net.lines import Lines
 from sim.net.memory_cloud import Call
 from sim.scenario.faults import nobody_struck
@@ -160,8 +161,39 @@ class Hub:
         self._losses.append(text)
         self._plan.say(text)
 
+    def _answers(self, asked: Iterable[Member]) -> Iterator[tuple[Member, Done | Summary]]:
+        """What each of them has to say; LostShard where one has gone that the run cannot do without."""
+        for member in asked:
+            try:
+                yield member, member.receive()
+            except LostShard as lost:
+                if self._scenario.shards.on_loss == "stop":
+                    raise
+                self._give_up(member, str(lost))
+
+    def _give_up(self, member: Member, why: str) -> None:
+        """The run goes on without a shard's devices: nobody knows what became of them, and the cloud sees them go."""
+        member.give_up()
+        text = f"{why}; the run goes on without its {len(member.names)} devices"
+        self._losses.append(text)
+        self._plan.say(text)
+        world, wiring = self.world, self.world.wiring
+        assert isinstance(wiring, Wiring)
+        known: dict[str, dict[str, str]] = {}
+        for job_id in world.account.job_ids:
+            if world.account.jobs.progress(job_id) is not None:
+                for execution in world.account.jobs.executions(job_id):
+                    known.setdefault(execution.thing, {})[job_id] = execution.status.value
+        for name in (name for name in self._every if name in member.names):
+            world.lost[name] = None
+            world.trace.emit(name, "shard.lost", executions=known.get(name, {}))
+        for device, number in [end for end in wiring.cloud.ends if end[0] in member.names]:
+            wiring.cloud.take(Call(world.clock.now_us, device, number, "gone", (Ended.LOST,)))
+        self._end_when_finished(world.clock.now_us)
+
     def _hand(self, device: str, number: int, arrival: Any) -> None:
-        self._of[device].waiting.append((number, arrival))
+        if device not in self.world.lost:
+            self._of[device].waiting.append((number, arrival))
 
     def _next_us(self) -> int:
         """The next instant in which the cloud can have something to do, or to hear; all shards may run through it."""
@@ -181,8 +213,8 @@ class Hub:
             member.send(Window(at_us, waiting, told))
         self.windows += 1
         self.on_window(at_us)
-        for member in asked:
-            member.last = _done(member.receive())
+        for member, answer in self._answers(asked):
+            member.last = _done(answer)
         self._take(at_us, [member.last for member in asked])
 
     def _take(self, at_us: int, done: Sequence[Done]) -> None:
@@ -230,22 +262,27 @@ class Hub:
         cloud = record.track.endswith(TRACK_SUFFIX)
         if cloud and record.kind == "execution":
             member = self._of.get(record.track.removesuffix(TRACK_SUFFIX))
-            if member is not None:
+            if member is not None and not member.lost:
                 member.told.append((record.at_us, record.track, record.kind, record.data))
-        if (cloud or record.kind == "step") and not self.world.ending and not any(self._steps_left):
+        if cloud or record.kind == "step":
+            self._end_when_finished(record.at_us)
+
+    def _end_when_finished(self, at_us: int) -> None:
+        if not self.world.ending and not any(self._steps_left):
             self.world.ending = self.world.finished
             if self.world.ending:
-                self._end_at(record.at_us + SETTLE_US)
+                self._end_at(at_us + SETTLE_US)
 
     def _finish(self) -> list[Summary]:
         """Everybody comes to the end, which may show that it should have been earlier."""
         while True:
             self._judged(self._end_us)
             end_us = self._end_us
-            for member in self.members:
+            left = [member for member in self.members if not member.lost]
+            for member in left:
                 member.rewind(end_us - 1)
                 member.send(Finish(end_us, tuple(files_wanted(self._scenario.expect))))
-            summaries = [_summary(member.receive()) for member in self.members]
+            summaries = [_summary(answer) for _, answer in self._answers(left)]
             self._record(summary.records for summary in summaries)
             if self._judged(end_us) and self._end_us < end_us:
                 continue
@@ -270,7 +307,8 @@ class Hub:
         for cost in (cost for summary in summaries for cost in summary.costs):
             of.setdefault(cost.device, deque()).append(cost)
         for cost in self._tally.costs:
-            yield of[cost.device].popleft()
+            if cost.device not in self.world.lost:
+                yield of[cost.device].popleft()
 
     def _problems(self, summaries: Sequence[Summary]) -> Iterator[str]:
         yield from self.world.problems
@@ -326,6 +364,8 @@ def files_wanted(expects: Sequence[str]) -> Iterator[str]:
 
 def _hosts(summaries: Sequence[Summary]) -> Iterator[tuple[str, HostView]]:
     """Each host as all shards together saw it."""
+    if not summaries:
+        return
     for name in summaries[0].hosts:
         ends = sorted((summary.hosts[name] for summary in summaries), key=lambda end: end.heard_us)
         views = [end.view for end in ends]

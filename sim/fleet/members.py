@@ -17,7 +17,7 @@ from typing import Any
 
 from sim.errors import MachineError
 from sim.fleet.launchers.launcher import Launcher
-from sim.fleet.orders import Done, Failed, Finish, ShardSpec, Summary, Told, Welcome, Window, packed
+from sim.fleet.orders import NEVER_US, Done, Failed, Finish, ShardSpec, Summary, Told, Welcome, Window, packed
 from sim.net.lines import Line, LineLost
 
 RETRIES = 3
@@ -30,7 +30,7 @@ LOOK_S = 0.5
 """How often a launcher is asked whether somebody still comes."""
 
 
-NOTHING_YET = Done(0, 0, [], [], 0)
+NOTHING_YET, GONE = Done(0, 0, [], [], 0), Done(NEVER_US, NEVER_US, [], [], 0)
 
 
 class LostShard(MachineError):  # noqa: N818 - a finding
@@ -88,6 +88,8 @@ class Member:
     index: int = 0
     epoch: int = 0
     losses: int = 0
+    lost: bool = False
+    """For good."""
     last: Done = NOTHING_YET
     waiting: list[tuple[int, Any]] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
@@ -104,6 +106,11 @@ class Member:
         self.epoch += 1
         self._line = line
         self._welcome()
+
+    def give_up(self) -> None:
+        """It is lost for good, and says nothing any more."""
+        self.lost, self.last = True, GONE
+        self.waiting, self.told = [], []
 
     def rewind(self, at_us: int) -> None:
         """Have it be as it was before it was let past `at_us`."""

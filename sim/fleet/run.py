@@ -122,6 +122,8 @@ def _failures(world: World, replay: str) -> Iterator[Failure]:
             continue
         for execution in world.account.jobs.executions(job_id):
             status = execution.status.value
+            if execution.thing in world.lost:
+                continue
             if status in BAD_ENDS or status in OPEN:
                 known = "" if execution.thing not in reasons else reasons[execution.thing] + "; "
                 how = f"is still {status}" if status in OPEN else f"ended {status}"

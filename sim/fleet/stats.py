@@ -89,6 +89,7 @@ class Stats:
             "mqtt.in": self._on_in,
             "link.lost": self._on_link_lost,
             "fault": self._on_fault,
+            "shard.lost": self._on_shard_lost,
         }
 
     def __call__(self, record: Record) -> None:
@@ -192,6 +193,15 @@ class Stats:
 
     def _on_fault(self, device: str, record: Record) -> None:
         self.count("faults", device, kind=record.data["what"])
+
+    def _on_shard_lost(self, device: str, record: Record) -> None:
+        """Nothing is known of it any more: its executions are none of the ones that count."""
+        for job, status in record.data["executions"].items():
+            self.executions[self._key("job", device, {"job": job})].move(status, None)
+        self._upgrades.pop(device, None)
+        self._connecting.pop(device, None)
+        self._waiting.pop(device, None)
+        self._tags = {name: tags for name, tags in self._tags.items() if name != device}
 
     def _on_out(self, device: str, record: Record) -> None:
         self.count("mqtt_messages", device, direction="out")

@@ -89,7 +89,8 @@ class RunResult:
     defects of the run itself (a connection that did not drain, a fault that never happened): with any of them the run
     is incomplete, whatever it expects. `notes` are worth a look, and change nothing. `explanations`: a sentence on each
     device that is in a known trap. `pace`: how time went, and how long answers took, in a paced run (Truth).
-    `thresholds` and `failures` are there when the run was attended (sim.fleet).
+    `thresholds` and `failures` are there when the run was attended (sim.fleet). `shard_lost`: devices whose process was
+    lost for good, in a run that went on without them.
     """
 
     scenario: str
@@ -109,6 +110,7 @@ class RunResult:
     pace: dict[str, Any] | None = None
     thresholds: list[ThresholdResult] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    shard_lost: list[str] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
@@ -142,4 +144,5 @@ class RunResult:
             "pace": self.pace,
             "thresholds": [asdict(threshold) for threshold in self.thresholds],
             "failures": [asdict(failure) for failure in self.failures],
+            "shard_lost": list(self.shard_lost),
         }

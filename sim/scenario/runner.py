@@ -138,6 +138,7 @@ def judged(world: World, outcome: Outcome, seen: Mapping[str, SeenView], wall_s:
         costs=[asdict(cost) for cost in outcome.costs],
         notes=outcome.notes,
         explanations=outcome.explanations,
+        shard_lost=list(world.lost),
         pace=world.truth.to_json() if world.truth is not None else None,
     )
 

@@ -205,6 +205,15 @@ class Cloud(Spec):
     aws: AwsIot | None = None
 
 
+class Shards(Spec):
+    """Of a run whose devices are in several processes (`--shards`): what happens when one is lost for good.
+
+    The run stops and is incomplete, or goes on without its devices, which do not count as failed.
+    """
+
+    on_loss: Literal["stop", "continue"] = "stop"
+
+
 class Scenario(Spec):
     """A whole scenario. `duration` is the limit of simulated time. `extends` and `matrix` are used up by the loader."""
 
@@ -228,6 +237,7 @@ class Scenario(Spec):
     thresholds: Thresholds = Field(default_factory=dict)
     report: Report = Report()
     whatif: WhatIf | None = None
+    shards: Shards = Shards()
     _source: Path = PrivateAttr(default=Path())
     _settings: tuple[str, ...] = PrivateAttr(default=())
 

@@ -15,6 +15,7 @@ from sim.cloud.account import Account, job_track
 from sim.device.module import Module
 from sim.device.peer import Peer
 from sim.errors import QpyotaError, SpecError
+from sim.jobs.messages import PENDING
 from sim.kernel.clock import Clock
 from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY
 from sim.ports import Address
@@ -72,6 +73,8 @@ class World:
         self._wiring, self._known = stage.wiring, stage.known
         self._elapsed_us = stage.elapsed_us or 0
         self.devices: dict[str, Module] = {}
+        self.lost: dict[str, None] = {}
+        """Devices whose process was lost for good, in a run that goes on without them."""
         self.views: dict[str, DeviceView] = {}
         """What each device has come to, wherever it lives; once the run is over."""
         self.faults: list[DeviceFault] = []
@@ -182,7 +185,16 @@ class World:
         """Every job was created, every step taken, and every execution is terminal."""
         all_taken = not self._to_do and all(step.done for step in self.steps)
         all_taken = all_taken and all(one.done for one in self.injections)
-        return bool(self.scenario.jobs) and all_taken and self.account.jobs.all_terminal()
+        return (
+            bool(self.scenario.jobs) and all_taken and (self.account.jobs.all_terminal() or self._only_lost_are_left())
+        )
+
+    def _only_lost_are_left(self) -> bool:
+        jobs, lost = self.account.jobs, self.lost
+        running = [job_id for job_id in self.account.job_ids if jobs.progress(job_id) is not None] if lost else []
+        return bool(running) and all(
+            it.thing in lost for job_id in running for it in jobs.executions(job_id) if it.status in PENDING
+        )
 
     def close(self) -> None:
         """Free every socket and file system."""

@@ -27,6 +27,7 @@ OWNERS = {
     "reports.md": "tests/fleet/test_reports_docs.py",
     "runtimes.md": "tests/e2e/test_runtimes_agree.py",
     "scenarios.md": "tests/scenario/test_docs.py",
+    "shards.md": "tests/fleet/test_shards_docs.py",
     "serve.md": "tests/serve/test_serve_docs.py",
     "teacher.md": ".ci/tutorials",
     "teaching.md": "tests/learn/test_learn_docs.py",

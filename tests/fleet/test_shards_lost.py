@@ -15,6 +15,7 @@ from sim.fleet.launchers.local import Local
 from sim.fleet.orders import ShardSpec
 from sim.fleet.shards import GONE, OVER, run_shard
 from sim.net import lines
+from sim.scenario.loader import load_scenario
 from tests.fleet.conftest import FAULTS, MEMORY, disturbed, staged, watched
 from tests.fleet.threads import Threads
 
@@ -97,6 +98,64 @@ def test_a_shard_that_does_not_come_back_leaves_the_run_degraded(small, monkeypa
         watched(small, run)
 
 
+ONE_JOB = """
+version: 1
+name: one_job
+duration: 2h
+shards: { on_loss: continue }
+fleet:
+  - { group: near, count: 6, model: EG915U, firmware: EG915UEUABR03A20M08_OCPU_QPY, agent: modelled }
+packages:
+  a21: { from: EG915UEUABR03A20M08_OCPU_QPY, to: EG915UEUABR03A21M08_OCPU_QPY }
+cloud:
+  buckets: { firmware: { a21.pack: { package: a21 } } }
+jobs:
+  - jobId: fota
+    at: 20s
+    targets: [near]
+    timeoutConfig: { inProgressTimeoutInMinutes: 60 }
+    document:
+      - operation: FOTA
+        files:
+          - fileName: a21.pack
+            fileVersion: EG915UEUABR03A21M08_OCPU_QPY
+            fileSource: { url: "${aws:iot:s3-presigned-url:https://firmware.s3.us-west-2.amazonaws.com/a21.pack}" }
+    presignedUrlConfig: { expiresInSec: 3600 }
+thresholds:
+  job_succeeded{job:fota}: ['rate == 100%']
+  job_terminal{job:fota}: ['rate == 100%']
+expect:
+  - job['fota'].succeeded == 3
+  - device.bricked == 0
+"""
+
+
+def test_a_run_may_go_on_without_a_shard_whose_devices_count_for_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(members, "RETRIES", 0)
+    path = tmp_path / "one_job.yaml"
+    path.write_text(ONE_JOB)
+    scenario = load_scenario(path)
+
+    def cut(hub, at_us):
+        if at_us >= 50_000_000 and 1 in hub.members[1].muster.at_work:
+            hub.members[1].muster.at_work.pop(1).close()
+
+    seen, whole = watched(scenario, disturbed(ShardPlan(2, Threads), cut)), watched(scenario)
+    gone, there = ["near-00002", "near-00004", "near-00006"], ["near-00001", "near-00003", "near-00005"]
+    assert seen.result["shard_lost"] == gone
+    assert seen.result["passed"], seen.result
+    assert seen.result["executions"] == {"IN_PROGRESS": 3, "SUCCEEDED": 3}
+    assert seen.result["failures"] == []
+    assert {cost["device"] for cost in seen.result["costs"]} == set(there)
+    assert seen.result["virtual_s"] < 600
+    assert "the run goes on without its 3 devices" in seen.result["notes"][0]
+    for name in there:
+        assert seen.tracks[name] == whole.tracks[name]
+    for name in gone:
+        at_us, kind, data = seen.tracks[name][-1]
+        assert (at_us < 51_000_000, kind, data) == (True, "shard.lost", {"executions": {"fota": "IN_PROGRESS"}})
+
+
 def test_a_process_that_does_not_start_leaves_the_run_incomplete(small, monkeypatch):
     from sim.fleet.launchers import local
 
@@ -108,8 +167,6 @@ def test_a_process_that_does_not_start_leaves_the_run_incomplete(small, monkeypa
 
 
 def test_a_scenario_that_cannot_be_built_is_told_by_the_first_shard_and_not_tried_again(tmp_path):
-    from sim.scenario.loader import load_scenario
-
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "main.py").write_bytes(b"#" * 4_000_000)
     path = tmp_path / "big.yaml"
