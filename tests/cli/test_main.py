@@ -165,7 +165,7 @@ def test_the_json_of_a_run_has_the_agreed_keys(
     assert list(told) == [
         "scenario", "passed", "seed", "transport", "devices", "executions", "expects",
         "virtual_s", "wall_s", "trace_hash", "replay", "problems", "costs", "notes", "explanations", "pace",
-        "thresholds", "failures",
+        "thresholds", "failures", "shard_lost",
     ]  # fmt: skip
     assert told["expects"] == [{"expr": "device.bricked == 0", "passed": False, "detail": "device.bricked is 1"}]
     assert (told["passed"], told["executions"]) == (False, {"FAILED": 1, "SUCCEEDED": 2})
