@@ -35,6 +35,8 @@ const VIEWS = /** @type {Record<string, {label: string, view: (page: Page) => un
   compare: { label: "What if", view: compareView, paint: paintCompare },
   scenario: { label: "Run", view: scenarioView, paint: () => {} },
 });
+/** A run that has not begun is looked for so often. */
+const LOOK_MS = 200;
 /** Marks on the scrubber are thinned to so many. */
 const MARKS_MAX = 4000;
 
@@ -73,18 +75,24 @@ export class Page {
     window.addEventListener("hashchange", () => this._route());
     this.link.news = (what, value) => this._news(what, value);
     try {
-      this.link.listed = await this.link.ask("api/films");
-      await this.showFilm(this.link.listed[0].id);
+      await this._firstFilm();
     } catch (error) {
       this.fill(/** @type {HTMLElement} */ (document.getElementById("app")), html`<main class="failed-to-load"><h1>qpyota</h1><p role="alert">${/** @type {Error} */ (error).message}</p></main>`);
-      return setTimeout(() => this.start_again(), 1500);
+      return;
     }
     this.link.open();
   }
 
-  /** The run may not have begun when its page was opened. */
-  start_again() {
-    if (!this.film) this.link.ask("api/films").then((films) => films[0] && this.link.ask(`api/films/${films[0].id}`)).then(() => location.reload(), () => setTimeout(() => this.start_again(), 1500));
+  /** The run may not have begun when its page is opened. */
+  async _firstFilm() {
+    for (;;) {
+      this.link.listed = await this.link.ask("api/films");
+      const begun = this.link.listed.findLast((one) => one.title && one.parent == null);
+      if (begun) return this.showFilm(begun.id);
+      const broken = this.link.listed.find((one) => one.failure);
+      if (broken) throw new Error(broken.failure);
+      await new Promise((done) => setTimeout(done, LOOK_MS));
+    }
   }
 
   /** @param {string} what @param {any} value */

@@ -6,6 +6,7 @@
  */
 
 export const SPEEDS = [0.1, 1, 5, 20, 60, 300, 1800];
+const READ_MS = 90;
 export const CLASSES = [
   { name: "op", label: "flash op" },
   { name: "message", label: "message" },
@@ -27,6 +28,7 @@ export class Player {
     this.device = 0;
     this._moved = moved;
     this._last = 0;
+    this._read = 0;
     this._frame = (/** @type {number} */ now) => this._advance(now);
   }
 
@@ -82,6 +84,14 @@ export class Player {
     this.playing = false;
     this.following = true;
     this.grown();
+  }
+
+  /** Whether what is read, not watched, is to be shown anew: at rest always, while playing a few times a second. */
+  readable() {
+    const now = performance.now();
+    if (this.playing && now - this._read < READ_MS) return false;
+    this._read = now;
+    return true;
   }
 
   /** @param {number} now */

@@ -17,6 +17,8 @@ export class Scene {
     this._probe = new FleetFold(film);
     /** @type {Map<string, FlashFold>} */
     this._folds = new Map();
+    /** @type {Map<number, {events: number, frames: import("./elements/film-strip.js").Frame[]}>} */
+    this._stops = new Map();
     /** @type {Map<number, {done: number, names: Set<string>}>} */
     this._touched = new Map();
   }
@@ -55,13 +57,17 @@ export class Scene {
     const titles = /** @type {Record<string, string>} */ ({
       "power.on": "Power on", boot: "Boot", "mini.boot": "Mini system", "power.cut": "Power cut", bricked: "Bricked", "power.down": "Power down",
     });
-    return this.film.events
+    const known = this._stops.get(device);
+    if (known?.events === this.film.events.length) return known.frames;
+    const frames = this.film.events
       .filter((event) => event.device === device && titles[event.kind])
       .map((event) => ({
         n: event.n, t: event.t, why: event.say,
         title: event.kind === "boot" ? `Boot ${event.data.boot ?? ""}` : titles[event.kind],
         bad: event.kind === "power.cut" || event.kind === "bricked",
       }));
+    this._stops.set(device, { events: this.film.events.length, frames });
+    return frames;
   }
 
   /** The last thing that happened to a device, or to the jobs, up to an entry. @param {number} device @param {number} n */

@@ -69,6 +69,9 @@ function notFilmed(page) {
 export function paintDevice(page) {
   const { scene, device, film } = page;
   const at = page.player;
+  if (scene.isFilmed(device)) paintMap(page);
+  if (!at.readable()) return;
+  if (scene.isFilmed(device)) paintStrip(page);
   const chip = document.getElementById("device-state");
   if (chip) {
     const look = stateLook(scene.state(device, at));
@@ -77,7 +80,6 @@ export function paintDevice(page) {
       chip.style.cssText = `background:${look.colour};color:${look.ink}`;
     }
   }
-  if (scene.isFilmed(device)) paintFlash(page);
   const timeline = /** @type {any} */ (document.getElementById("timeline"));
   if (!timeline) return;
   timeline.events = film.events;
@@ -90,7 +92,7 @@ export function paintDevice(page) {
 }
 
 /** @param {Page} page */
-function paintFlash(page) {
+function paintMap(page) {
   const { scene, device } = page;
   const fold = scene.flash(device);
   const touched = scene.touched(device);
@@ -112,13 +114,19 @@ function paintFlash(page) {
     const last = scene.lastOf(device, page.player.n).op;
     if (map._last?.first !== last?.first || map._last?.pages !== last?.pages) map.last = last;
   }
+}
+
+/** @param {Page} page */
+function paintStrip(page) {
+  const { scene, device } = page;
   const strip = /** @type {any} */ (document.getElementById("strip"));
   if (!strip) return;
-  strip.flash = fold.head;
+  strip.flash = page.film.head.flash[device];
   strip.thumb = (/** @type {number} */ n) => scene.flash(device, "strip").seek(n).classes;
   const stops = scene.stops(device);
-  if (strip.dataset.key !== `${key} ${stops.length}`) {
-    strip.dataset.key = `${key} ${stops.length}`;
+  const key = `${page.filmId} ${device} ${stops.length}`;
+  if (strip.dataset.key !== key) {
+    strip.dataset.key = key;
     strip.setFrames(stops);
   }
   strip.show(page.player.n);

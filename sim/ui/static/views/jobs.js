@@ -69,6 +69,7 @@ function turn(page, event) {
 
 /** @param {Page} page */
 export function paintJobs(page) {
+  if (!page.player.readable()) return;
   const ids = jobIds(page);
   const list = document.getElementById("job-list");
   if (!list) return;
