@@ -99,8 +99,13 @@ class Rig:
         __tracebackhide__ = True
         until_us = self.call(lambda: self.scene.clock.now_us) + duration_us(limit)
 
+        doubtful: list[str] = []  # who was busy is asked first: of thousands, not all have to be asked each time
+
         def rested() -> bool:
-            return all(self.scene.at_rest(name) for name in names())
+            doubtful.extend(reversed(names()) if not doubtful else ())
+            while doubtful and self.scene.at_rest(doubtful[-1]):
+                doubtful.pop()
+            return not doubtful and all(self.scene.at_rest(name) for name in names())
 
         while True:
             if not self.pass_time(until_us - self.call(lambda: self.scene.clock.now_us), rested):

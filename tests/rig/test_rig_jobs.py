@@ -7,10 +7,13 @@ import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rig_rig import AWS_OTA
 
 from sim.errors import SpecError
 from sim.jobs.documents import JobError
+from sim.jobs.messages import Status
 from sim.rig import Rig, Unmet
 from sim.rig.histories import CHANGES_KEPT, Histories
 from sim.trace import Trace
@@ -224,3 +227,27 @@ def test_histories_are_bounded() -> None:
     assert histories.all_are("j", "IN_PROGRESS")
     assert not histories.all_are("j", "QUEUED")
     assert histories.sentence("other") == "it has no execution"
+
+
+STEPS = st.lists(st.tuples(st.sampled_from("jk"), st.sampled_from("abc"), st.sampled_from(list(Status))), max_size=30)
+
+
+@given(STEPS)
+def test_histories_count_as_one_would_by_hand(steps: list[tuple[str, str, Status]]) -> None:
+    histories, now = Histories(), 0
+    trace = Trace(lambda: now)
+    trace.observe(histories)
+    by_hand: dict[str, dict[str, list[str]]] = {}
+    for now, (job, thing, status) in enumerate(steps):  # noqa: B007 - the trace looks at it
+        trace.emit(f"{thing}@cloud", "execution", job=job, old="", new=status.value, version=1, details={})
+        known = by_hand.setdefault(job, {}).setdefault(thing, [])
+        if not known or known[-1] != status.value:
+            known.append(status.value)
+    assert list(histories.jobs) == list(by_hand)
+    for job, things in by_hand.items():
+        latest = {changes[-1] for changes in things.values()}
+        for status in Status:
+            assert histories.all_are(job, status.value) == (latest == {status.value})
+        for thing, changes in things.items():
+            assert [change.status for change in histories.changes(job, thing)] == changes
+            assert changes[-1] in histories.sentence_of(job, thing)
