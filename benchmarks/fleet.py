@@ -129,7 +129,7 @@ def count_ops(folder: Path) -> Ops:
     found: Ops = {}
     for module, name in zip(world.devices.values(), FAMILIES, strict=True):
         counts = found[name.lower()] = {"flash.program": 0, "flash.erase": 0}
-        module.watch_ops(partial(_count, counts))
+        module.storage.watch_ops(partial(_count, counts))
     world.start()
     world.clock.run(DAY_US)
     world.close()
@@ -203,7 +203,7 @@ def images(module: Module) -> tuple[bytes, ...]:
 def measure(devices: int, folder: Path, *, faults: bool = True) -> dict[str, Any]:
     """One run to the end of its day."""
     ops = count_ops(folder)
-    worlds.Trace = lambda now_us: Trace(now_us, digests=False)  # type: ignore[misc,assignment,attr-defined]
+    worlds.Trace = lambda now_us, **_: Trace(now_us, digests=False)  # type: ignore[misc,assignment,attr-defined]
     made, before = scenario(devices, folder, ops if faults else None), resident_bytes()
     built_s = time.process_time()
     world = World(made, RunOptions(transport="memory"))
