@@ -18,14 +18,13 @@ from dataclasses import dataclass, replace
 from sim.errors import FlashError
 from sim.flash import cells
 from sim.flash.cells import SECTORS_PER_CHUNK, Chunk, OpenChunk
+from sim.flash.countdown import ERASE, PROGRAM, Countdown, erases_of
 from sim.flash.part import FlashPart
 from sim.flash.torn import Torn, torn_erase, torn_program
 from sim.kernel.power import PowerLoss
 
 __all__ = ["ERASE", "PROGRAM", "Change", "Nor", "NorSnapshot", "Torn"]
 
-ERASE = "flash.erase"
-PROGRAM = "flash.program"
 OPEN_CHUNKS = 4  # chunks of one flash that may be open at a time; the next one seals them
 
 
@@ -54,10 +53,11 @@ class Nor:
 
     `ops` erases and programs so far, `busy_us` time spent on them and on reads, `dead` whether power is gone.
     `edition` changes whenever cells may have changed. `on_op(kind, address)`, when set, is called before each op with
-    ERASE or PROGRAM and the byte address; it may arm a cut, which can then fall on that very op.
+    ERASE or PROGRAM and the byte address; it may arm a cut, which can then fall on that very op. `countdowns`: those
+    who wait for one op only.
     """
 
-    __slots__ = ("_chunks", "_cut", "_open", "busy_us", "dead", "edition", "on_op", "ops", "part")
+    __slots__ = ("_chunks", "_cut", "_open", "busy_us", "countdowns", "dead", "edition", "on_op", "ops", "part")
 
     def __init__(self, part: FlashPart) -> None:
         self.part = part
@@ -66,6 +66,7 @@ class Nor:
         self.dead = False
         self.edition = 0
         self.on_op: Callable[[str, int], None] | None = None
+        self.countdowns: tuple[Countdown, ...] = ()
         self._cut: _Cut | None = None
         self._chunks: tuple[Chunk, ...] | list[Chunk | OpenChunk] = cells.blank_chunks(part.sectors, part.sector_bytes)
         self._open: tuple[int, ...] = ()  # numbers of the open chunks; not empty only if _chunks is a list
@@ -133,7 +134,7 @@ class Nor:
         erases = sum([len(run.sectors) for run in runs])
         programs = sum([run.programs for run in runs])
         cut_within = self._cut is not None and self._cut.at_op < self.ops + erases + programs
-        if cut_within or self.on_op is not None:
+        if cut_within or self.on_op is not None or self.awaited_within(erases + programs, erases):
             self._rewrite_page_by_page(address, data)
             return
         self.ops += erases + programs
@@ -151,6 +152,14 @@ class Nor:
     def disarm(self) -> None:
         """Take back `arm_cut`."""
         self._cut = None
+
+    def count_down(self, kind: str, nth: int, due: Callable[[], object]) -> None:
+        """Call `due()` once, before the nth op of this kind from now on; it may arm a cut on that very op."""
+        self.countdowns = (*self.countdowns, Countdown(self, kind, nth, due))
+
+    def awaited_within(self, ops: int, erases: int) -> bool:
+        """Whether a countdown ends among the next so many ops, so many of them erases."""
+        return any(it.within(self, ops, erases) for it in self.countdowns)
 
     @property
     def cut_armed(self) -> bool:
@@ -233,7 +242,7 @@ class Nor:
 
     def all_erases(self) -> int:
         """Erases of all sectors together."""
-        return sum([sum(chunk.erases) for chunk in self._chunks])
+        return erases_of(self._chunks)
 
     def max_erase_count(self) -> int:
         """Erases of the most worn sector."""
@@ -292,6 +301,8 @@ class Nor:
         """Count an op; the cut that falls on it, if one does."""
         if self.on_op is not None:
             self.on_op(kind, address)
+        if self.countdowns:
+            self._count_down(kind)
         op = self.ops
         self.ops = op + 1
         self.busy_us += time_us
@@ -301,6 +312,12 @@ class Nor:
         self._cut = None
         self.dead = True
         return cut
+
+    def _count_down(self, kind: str) -> None:
+        ended = [it for it in self.countdowns if it.begins(self, kind)]
+        self.countdowns = tuple([it for it in self.countdowns if it not in ended])
+        for it in ended:
+            it.due()
 
     def _program_page(self, address: int, data: bytes) -> None:
         number, offset = divmod(address, self.part.sector_bytes)

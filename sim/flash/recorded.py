@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sim.flash.cells import Chunk
+from sim.flash.countdown import erases_of
 from sim.flash.nor import Nor
 from sim.records import record
 
@@ -60,7 +61,9 @@ def recording(nor: Nor, name: Hashable, work: Callable[[], Work]) -> Recording |
     known = _recordings.get(key)
     if known is not None:
         _recordings.move_to_end(key)
-        return known
+        return None if nor.countdowns and _awaited_within(nor, known) else known
+    if nor.countdowns:
+        return None  # it would end while the work is recorded
     if key not in _seen:
         _seen[key] = None
         if len(_seen) > SEEN:
@@ -71,6 +74,10 @@ def recording(nor: Nor, name: Hashable, work: Callable[[], Work]) -> Recording |
     if len(_recordings) > RECORDINGS:
         _recordings.popitem(last=False)
     return known
+
+
+def _awaited_within(nor: Nor, known: Recording) -> bool:
+    return nor.awaited_within(known.end.ops, erases_of(known.end.chunks) - nor.all_erases())
 
 
 def place(nor: Nor, began: Mark, mark: Mark) -> None:

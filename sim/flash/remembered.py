@@ -36,6 +36,7 @@ def remembered(question: Hashable, stretches: Sequence[Stretch], answer: Callabl
     nor = stretches[0][0].nor
     if type(nor) is not Nor or nor.dead:
         return answer()
+    question = (nor.part.read_us_per_kib, question)  # what an answer costs depends on the part
     named = (question, tuple([nor.pieces(region.start, length) for region, length in stretches]))
     known = _by_chunks.get(named)
     if known is not None:

@@ -140,7 +140,7 @@ def erases_of(region: Region) -> tuple[int, ...]:
 
 def plain(nor: Nor) -> bool:
     """Whether nobody could tell what is done again from what is done: no watcher, flaw or cut."""
-    return type(nor) is Nor and not nor.dead and nor.on_op is None and not nor.cut_armed
+    return type(nor) is Nor and not nor.dead and nor.on_op is None and not nor.countdowns and not nor.cut_armed
 
 
 def _count() -> None:

@@ -154,7 +154,7 @@ def _fail_at_start(struck: Struck, sector: int) -> None:
         frozen |= old.defects.frozen_sectors
     flawed = FlawedNor(old.part, Defects(seed=struck.drawn.seed, frozen_sectors=frozen))
     flawed.restore(old.snapshot())
-    flawed.on_op = old.on_op
+    flawed.on_op, flawed.countdowns = old.on_op, old.countdowns
     module.storage.nor = flawed
     struck.tell("bad_block", sector=sector)
 

@@ -76,10 +76,12 @@ class Trigger:
         return self._when.op is not None and self._when.op not in RECORDED_OPS
 
     def watch(self, watchers: Watchers) -> None:
-        """Look out from now on; at a time, it is only to be set."""
+        """Look out from now on; at a time, or at an operation in whatever phase, it is only to be set."""
         when, name = self._when, self._module.name
-        if self.at_flash_op:
+        if self.at_flash_op and when.phase is not None:
             self._module.storage.watch_ops(self._on_op)
+        elif self.at_flash_op:
+            return
         elif when.op is not None:
             watchers.watch(name, RECORDED_OPS[when.op], self._on_record)
         elif when.event is not None and when.event.startswith("job."):
@@ -92,6 +94,9 @@ class Trigger:
     def set(self) -> None:
         """Fire the next time that the moment comes, and count anew."""
         self._is_set, self._seen = True, 0
+        if self.at_flash_op and self._when.phase is None:
+            assert self._when.op is not None
+            self._module.nor.count_down(self._when.op, self._nth, self._fire)
         if self._when.at_us is not None:
             clock = self._module.clock
             clock.foretell(max(self._when.at_us, clock.now_us))  # a broker that goes down ends connections

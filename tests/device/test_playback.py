@@ -3,6 +3,7 @@
 import pytest
 
 from sim.device import storage
+from sim.flash.nor import Nor
 from sim.scenario.loader import load_scenario
 from sim.scenario.result import RunOptions
 from sim.scenario.world import World
@@ -118,3 +119,37 @@ def test_a_fault_that_waits_for_a_point_of_the_apply_phase_finds_it(tmp_path, wi
     done = Story(tmp_path, faults).run()
     assert played.told() == done.told()
     assert sum(record.kind == "power.cut" for record in done.records) == 4
+
+
+STRUCK = """
+faults:
+  - power_cut: {{ device: same-00003, when: {{ op: {op}, nth: {nth} }}, torn: {torn} }}
+  - power_cut: {{ device: same-00004, when: {{ op: {op}, nth: {nth} }}, torn: {torn} }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("op", "nth", "torn"),
+    [("flash.program", 300, "prefix"), ("flash.program", 2500, "random"), ("flash.erase", 130, "suffix")],
+)
+def test_power_cut_at_an_operation_is_the_same_on_a_flash_that_does_whole_pieces_at_once(
+    tmp_path, monkeypatch, op, nth, torn
+):
+    faults = STRUCK.format(op=op, nth=nth, torn=torn)
+    at_once = Story(tmp_path, faults).run()
+
+    def watch_every_op(nor, kind, left, due):
+        seen = []
+
+        def look(op, _address):
+            seen.extend([op] * (op == kind))
+            if op == kind and len(seen) == left:
+                due()
+
+        nor.on_op = look
+
+    monkeypatch.setattr(Nor, "count_down", watch_every_op)
+    one_by_one = Story(tmp_path, faults).run()
+    assert at_once.told() == one_by_one.told()
+    assert any(kind == "power.cut" for _, kind, _ in at_once.snapshots)
+    assert {device.version for device in at_once.world.devices.values()} == {NEW}

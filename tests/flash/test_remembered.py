@@ -1,6 +1,7 @@
 """An answer about flash is found once for equal bytes, and nobody can tell."""
 
 import zlib
+from dataclasses import replace
 
 import pytest
 
@@ -136,3 +137,11 @@ def test_equal_bytes_in_another_chunk_are_found_by_their_bytes_and_cost_the_same
     assert ask.asked == 1
     assert set(costs) == {costs[0]}
     assert costs[0] > 0
+
+
+def test_a_part_that_reads_slower_takes_its_own_time():
+    ask, slow = Asker(), Nor(replace(PART, read_us_per_kib=50))
+    quick, slow = region_with(b"good"), region_with(b"good", slow)
+    ask.crc(quick)
+    ask.crc(slow)
+    assert (quick.nor.busy_us, slow.nor.busy_us) == (8 * 20, 8 * 50)
