@@ -100,7 +100,9 @@ def shared_sector(sector: bytes) -> bytes:
 
 def seal(sectors: Iterable[bytes], erases: Iterable[int]) -> Chunk:
     """The one chunk that holds these sectors and erase counts."""
-    return seal_split(tuple(map(_sectors.one, sectors)), tuple(erases))
+    sectors, erases = tuple(sectors), tuple(erases)
+    known = _chunks.get((sectors, erases))
+    return seal_split(tuple(map(_sectors.one, sectors)), erases) if known is None else known
 
 
 def seal_split(sectors: tuple[bytes, ...], erases: tuple[int, ...]) -> Chunk:

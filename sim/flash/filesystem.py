@@ -171,6 +171,9 @@ class FileSystem:
 
     def read(self, path: str) -> bytes:
         """All bytes of a file."""
+        return self._volume.once(("read", path), lambda: self._read(path))
+
+    def _read(self, path: str) -> bytes:
         file = self.open(path)
         try:
             return file.read()

@@ -10,7 +10,7 @@ never comes back.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, NamedTuple
 
 from sim.flash.cells import shared_sector
 from sim.flash.nor import Change, Nor
@@ -33,9 +33,9 @@ class Handle:
 
 
 class Step:
-    """One call, what came of it, and the calls known to come next (None: seen once)."""
+    """One call, what came of it, and the calls known to come next (None: seen once); `rows` of them by what they do."""
 
-    __slots__ = ("before", "busy_us", "call", "cells", "changes", "code", "later", "ops", "parent", "value")
+    __slots__ = ("before", "busy_us", "call", "cells", "changes", "code", "later", "ops", "parent", "rows", "value")
 
     def __init__(self, parent: Step | None, call: Call | None, before: Cells) -> None:
         self.parent = parent
@@ -47,6 +47,7 @@ class Step:
         self.changes: tuple[Change, ...] = ()
         self.before = self.cells = before
         self.later: dict[Call, Step | None] = {}
+        self.rows: dict[Hashable, Row] | None = None
 
     def history(self) -> tuple[list[Step], Step]:
         """The calls from the first after the mount to this one, and the mount."""
@@ -55,6 +56,14 @@ class Step:
             steps.append(at)
             at = at.parent
         return steps[::-1], at
+
+
+class Row(NamedTuple):
+    """A row of known calls that changes nothing: where it ends, what it gives and how long it takes."""
+
+    end: Step
+    value: Any
+    busy_us: int
 
 
 class Observed:

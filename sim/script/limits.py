@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from functools import cache, partial
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -53,6 +53,7 @@ class Limits:
         self._tick = tick
         self._modules = modules
         self._stacks: dict[Fiber, int] = {}
+        self._left: dict[Fiber, int] = {}  # calls that may follow in a thread that does not run, without a look
         self._headroom = 0
         self._used_bytes = 0
         self._busy_ms = 0
@@ -67,24 +68,28 @@ class Limits:
             names.SHIFTED: self._shifted,
             names.SIZED: self._sized,
             "pow": self._pow,
-            **{fn.__name__: self._draining(fn) for fn in (all, any, max, min, sorted, sum)},
+            **{fn.__name__: partial(self._drain, fn) for fn in (all, any, max, min, sorted, sum)},
         }
 
     # -- stack
 
     def give_stack(self, fiber: Fiber, size_bytes: int) -> None:
-        """A thread with another stack than the main thread's."""
+        """A thread with another stack than the main thread's. Its first call finds it empty."""
         self._stacks[fiber] = size_bytes
+        self._left[fiber] = _calls(size_bytes)
 
     def forget(self, fiber: Fiber | None) -> None:
         """This thread has ended."""
         if fiber is not None:
             self._stacks.pop(fiber, None)
+            self._left.pop(fiber, None)
         self._headroom = 0
 
-    def switched(self) -> None:
-        """Another thread may run next: what is known of the stack is void."""
-        self._headroom = 0
+    def switched(self, fiber: Fiber) -> None:
+        """Another thread than this may run next: what is known of the stack is put by until this one is back."""
+        if self._headroom:
+            self._left[fiber] = self._headroom
+            self._headroom = 0
 
     def _enter(self) -> bool:
         if self._headroom > 0:
@@ -95,16 +100,20 @@ class Limits:
 
     def _look_at_stack(self, frame: FrameType | None) -> None:
         """So many calls may follow before the stack can be full: until then nobody needs to look."""
+        fiber = current()
+        left = 0 if fiber is None else self._left.pop(fiber, 0)
+        if left > 0:
+            self._headroom = left - 1
+            return
         depth = 0
         while frame is not None:
             code = frame.f_code
             if _is_script(code.co_filename) and code.co_name not in INLINED:
                 depth += 1
             frame = frame.f_back
-        fiber = current()
-        stack_bytes = MAIN_STACK_BYTES if fiber is None else self._stacks.get(fiber, MAIN_STACK_BYTES)
-        self._headroom = max(0, (stack_bytes - STACK_MARGIN_BYTES) // CALL_BYTES - depth)
-        if depth > (stack_bytes - STACK_MARGIN_BYTES) // CALL_BYTES:
+        most = _calls(MAIN_STACK_BYTES if fiber is None else self._stacks.get(fiber, MAIN_STACK_BYTES))
+        self._headroom = max(0, most - depth)
+        if depth > most:
             raise RuntimeError("maximum recursion depth exceeded")
 
     # -- heap
@@ -180,16 +189,12 @@ class Limits:
             raise MemoryError("memory allocation failed")
         return self._ticking(items, FREE_BYTES // _WORD_BYTES) if _is_lazy(items) else items
 
-    def _draining(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+    def _drain(self, fn: Callable[..., Any], /, *values: Any, **words: Any) -> Any:
         """A builtin that takes all items of its first argument; with it alone, or with it and others for `sum`."""
-        kept = FREE_BYTES // _WORD_BYTES if fn is sorted else None
-
-        def drain(*values: Any, **words: Any) -> Any:
-            if values and (len(values) == 1 or fn is sum) and _is_lazy(values[0]):
-                values = (self._ticking(values[0], kept), *values[1:])
-            return fn(*values, **words)
-
-        return drain
+        if values and (len(values) == 1 or fn is sum) and _is_lazy(values[0]):
+            kept = FREE_BYTES // _WORD_BYTES if fn is sorted else None
+            values = (self._ticking(values[0], kept), *values[1:])
+        return fn(*values, **words)
 
     def _ticking(self, items: Any, kept: int | None) -> Iterator[Any]:
         for number, item in enumerate(items):
@@ -197,6 +202,11 @@ class Limits:
                 raise MemoryError("memory allocation failed")
             self._tick()
             yield item
+
+
+def _calls(stack_bytes: int) -> int:
+    """How many calls of functions a stack has room for."""
+    return (stack_bytes - STACK_MARGIN_BYTES) // CALL_BYTES
 
 
 def _is_lazy(items: Any) -> bool:

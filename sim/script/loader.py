@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import warnings
-from hashlib import blake2b
 from types import CodeType
 from typing import Literal
 
@@ -34,7 +33,7 @@ _cache: dict[tuple[str, bytes], CodeType] = {}
 
 def compile_script(path: str, source: bytes) -> CodeType:
     """Code of one script file. SyntaxError says "invalid syntax" as the device does, and why where we know."""
-    key = (path, blake2b(source, digest_size=16).digest())
+    key = (path, source)
     code = _cache.get(key)
     if code is None:
         code = _cache[key] = _compile(path, source, "exec")

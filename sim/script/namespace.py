@@ -15,17 +15,18 @@ if TYPE_CHECKING:
     from sim.script.runtime import ScriptRuntime
 
 T = TypeVar("T")
+Made = type | Callable[["ScriptRuntime"], Any]
 
 
 class FirmwareModule(ModuleType):
-    """A module whose functions are the methods of its class, and whose classes are its `classes`, by the names that
-    scripts have for them. `_rt` is the runtime of its boot."""
+    """A module whose functions are the methods of its class. `classes`: its classes, or what makes them for a boot,
+    by the names that scripts have for them; `_rt`: the runtime of its boot."""
 
     __slots__ = ("_rt",)
 
-    _classes: ClassVar[Mapping[str, type]] = {}
+    _classes: ClassVar[Mapping[str, Made]] = {}
 
-    def __init_subclass__(cls, classes: Mapping[str, type] | None = None) -> None:
+    def __init_subclass__(cls, classes: Mapping[str, Made] | None = None) -> None:
         super().__init_subclass__()
         if classes is not None:
             cls._classes = classes
@@ -39,7 +40,7 @@ class FirmwareModule(ModuleType):
         kind = type(self)._classes.get(name)
         if kind is None:
             raise AttributeError(f"module '{self.__name__}' has no attribute '{name}'")
-        made = vars(self)[name] = of_boot(kind, self._rt)
+        made = vars(self)[name] = of_boot(kind, self._rt) if isinstance(kind, type) else kind(self._rt)
         return made
 
     def __dir__(self) -> list[str]:

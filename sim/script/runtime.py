@@ -12,6 +12,7 @@ import errno
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import ModuleType
 from typing import Any, Literal, ParamSpec, TypeVar
 
@@ -98,6 +99,7 @@ class ScriptRuntime:
         self.imports = ImportTable(self)
         self.limits = Limits(self._tick, self.imports.script_modules)
         self._next_id = 1
+        self._scheduler_number = 0  # known from the start on; the thread is there from its first call on
         self._dead = False
         self._ticks = 0
         self._busy_us = 0
@@ -122,10 +124,10 @@ class ScriptRuntime:
     # -- life
 
     def start(self) -> None:
-        """Main thread and scheduler begin at this instant."""
+        """The main thread begins at this instant."""
         self.terminal.open()
         self.spawn(self.terminal.main, (MAIN,), "main")
-        self.spawn(self._scheduler, (), SCHEDULER)
+        self._scheduler_number = self._new_number()
 
     def kill(self) -> None:
         """Power is gone."""
@@ -170,7 +172,7 @@ class ScriptRuntime:
         fiber = self._calling()
         fiber.check()
         self._busy_us = 0
-        self.limits.switched()
+        self.limits.switched(fiber)
         return fiber
 
     def _calling(self) -> Fiber:
@@ -213,15 +215,16 @@ class ScriptRuntime:
         number: int = 0,
     ) -> int:
         """Start a thread; its id, a new one unless `number` is given."""
-        if not number:
-            number = self._next_id
-            self._next_id += 1
+        number = number or self._new_number()
         name = name or f"thread {number}"
-        self.threads[number] = Fiber(
-            self.clock, lambda: fn(*args), lambda error: self._thread_ended(number, name, error), name, self.gate
-        )
+        ended = partial(self._thread_ended, number, name)
+        self.threads[number] = Fiber(self.clock, partial(fn, *args), ended, name, self.gate)
         if stack_bytes != MAIN_STACK_BYTES:
             self.limits.give_stack(self.threads[number], stack_bytes)
+        return number
+
+    def _new_number(self) -> int:
+        number, self._next_id = self._next_id, self._next_id + 1
         return number
 
     def stop_thread(self, number: int) -> None:
@@ -243,7 +246,10 @@ class ScriptRuntime:
         if self._dead or len(self._callbacks) >= CALLBACK_QUEUE_LIMIT:
             return False
         self._callbacks.append((fn, argument))
-        self._callback_due.notify()
+        if self._scheduler_number in self.threads:
+            self._callback_due.notify()
+        else:
+            self.spawn(self._scheduler, (), SCHEDULER, number=self._scheduler_number)
         return True
 
     def flash(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -361,7 +367,7 @@ class ScriptRuntime:
             fiber = self._calling()
             fiber.check()
             self._busy_us += 1000
-            self.limits.switched()
+            self.limits.switched(fiber)
             self.limits.busy_ms()
             if self._busy_us >= HANG_US:
                 self._busy_us = 0

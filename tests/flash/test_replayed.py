@@ -129,6 +129,40 @@ def test_an_error_that_is_known_is_raised_with_its_own_words():
             fs.read(name)
 
 
+def test_a_whole_file_that_is_known_is_one_call_that_takes_as_long(monkeypatch):
+    told = []
+    inner = Volume.call
+    monkeypatch.setattr(Volume, "call", lambda self, what, *rest: told.append(what) or inner(self, what, *rest))
+    for turn in range(6):
+        nor, fs = made()
+        fs.mount()
+        before_us = nor.busy_us
+        told.clear()
+        read = fs.read("note")
+        calls, took_us = len(told), nor.busy_us - before_us
+        assert fs.statvfs() == fs.statvfs()
+        if turn == 0:
+            first = read, took_us
+            assert took_us > 0
+            assert calls > 3
+        assert (read, took_us) == first
+    assert calls == 0
+    fs.write("note", b"another")  # C is asked from here on, and flash is another
+    assert fs.read("note") == b"another"
+
+
+def test_a_whole_file_is_read_anew_when_somebody_else_wrote():
+    for _ in range(5):
+        nor, fs = made()
+        fs.mount()
+        fs.read("note")
+    fs.read("note")
+    for sector in range(4, 36):
+        nor.load(sector * SECTOR, b"\0" * SECTOR)
+    with pytest.raises(OSError, match="ECORRUPT"):
+        fs.read("note")
+
+
 def test_cells_that_somebody_else_changed_are_seen():
     for _ in range(3):
         _, fs = made()

@@ -118,6 +118,12 @@ def test_a_boot_that_is_over_frees_its_script_without_the_collector(fleet):
             gc.enable()
 
 
+def test_threads_that_nobody_needs_are_not_there(fleet):
+    with fleet(2) as world:
+        threads = world.devices["fleet-00001"].program.threads
+        assert {number: thread.name for number, thread in threads.items()} == {1: "main", 3: "thread 3"}
+
+
 def test_bytes_of_a_device(fleet):
     def bytes_of(count):
         gc.collect()

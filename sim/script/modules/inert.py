@@ -33,13 +33,13 @@ def make(rt: ScriptRuntime, module: str) -> ModuleType:
     return namespace(module, **{member.name: stub.made("", member) for member in listed})
 
 
-def makers(rt: ScriptRuntime, module: str) -> dict[str, Callable[[], Any]]:
+def makers(module: str) -> dict[str, Callable[[ScriptRuntime], Any]]:
     """Makers of those classes of an emulated module that are inert."""
     listed = [member for member in SURFACE[module] if member.name in INERT_MEMBERS[module]]
-    return {member.name: partial(_class, rt, module, member) for member in listed}
+    return {member.name: partial(_class, module, member) for member in listed}
 
 
-def _class(rt: ScriptRuntime, module: str, member: Member) -> Any:
+def _class(module: str, member: Member, rt: ScriptRuntime) -> Any:
     return _Stub(rt, module).made("", member)
 
 

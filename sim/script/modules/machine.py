@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from types import ModuleType
 
 from sim.script.modules import inert
 from sim.script.modules.peripherals import buses, clocks, pins, uart
-from sim.script.namespace import lazy_namespace
+from sim.script.namespace import FirmwareModule
 from sim.script.runtime import ScriptRuntime
 
 MAKERS: dict[str, Callable[[ScriptRuntime], type]] = {
@@ -25,6 +23,9 @@ MAKERS: dict[str, Callable[[ScriptRuntime], type]] = {
 }
 
 
-def make(rt: ScriptRuntime) -> ModuleType:
-    makers = {name: partial(make, rt) for name, make in MAKERS.items()}
-    return lazy_namespace("machine", makers | inert.makers(rt, "machine"))
+class _Machine(FirmwareModule, classes=MAKERS | inert.makers("machine")):
+    """The module."""
+
+
+def make(rt: ScriptRuntime) -> _Machine:
+    return _Machine("machine", rt)

@@ -4,12 +4,10 @@ old content."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from types import ModuleType
 from typing import Any
 
 from sim.script.modules import inert
-from sim.script.namespace import lazy_namespace, of_boot, without
+from sim.script.namespace import FirmwareModule, without
 from sim.script.runtime import ScriptRuntime
 
 KEY_HELD_US = 500_000
@@ -45,17 +43,6 @@ class Power:
     @classmethod
     def powerDownReason(cls) -> int:  # noqa: N802
         return cls._rt.module.power_down_reason
-
-
-_SILENT_POWER = without(Power, "powerDownReason")
-"""Of families that do not tell why they were off."""
-
-
-def make(rt: ScriptRuntime) -> ModuleType:
-    makers = {"PowerKey": _power_key, "ADC": _adc, "PWM": _pwm, "PWM_V2": _pwm, "USB": _usb}
-    made = {name: partial(make, rt) for name, make in makers.items()} | inert.makers(rt, "misc")
-    power = Power if rt.module.model.has_power_down_reason else _SILENT_POWER
-    return lazy_namespace("misc", {**made, "Power": partial(of_boot, power, rt)})
 
 
 def _power_key(rt: ScriptRuntime) -> type:
@@ -146,3 +133,18 @@ def _numbered(kind: type, name: str, count: int) -> type:
     for number in range(count):
         setattr(kind, f"{name}{number}", number)
     return kind
+
+
+_OTHERS = {"PowerKey": _power_key, "ADC": _adc, "PWM": _pwm, "PWM_V2": _pwm, "USB": _usb} | inert.makers("misc")
+
+
+class _Misc(FirmwareModule, classes={"Power": Power, **_OTHERS}):
+    """The module."""
+
+
+class _Silent(FirmwareModule, classes={"Power": without(Power, "powerDownReason"), **_OTHERS}):
+    """Of families that do not tell why they were off."""
+
+
+def make(rt: ScriptRuntime) -> FirmwareModule:
+    return (_Misc if rt.module.model.has_power_down_reason else _Silent)("misc", rt)
