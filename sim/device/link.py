@@ -28,13 +28,14 @@ PACKET_OVERHEAD_BYTES = 60
 class Link:
     """One connection's two directions, each in order. Ends with `vanish`."""
 
-    __slots__ = ("_down_us", "_draws", "_timers", "_up_us", "alive", "radio")
+    __slots__ = ("_down_us", "_draws", "_timers", "_up_us", "_vanished", "alive", "radio")
 
     def __init__(self, radio: Radio) -> None:
         self.radio = radio
         self._timers: tuple[Timer, ...] = ()
         self._up_us = 0
         self._down_us = 0
+        self._vanished = 0
         self.alive = True
         self._draws = radio.admit(self)
 
@@ -87,6 +88,7 @@ class Link:
     def vanish(self) -> None:
         """Nothing on its way arrives any more."""
         self.alive = False
+        self._vanished += 1
         for timer in self._timers:
             timer.cancel()
         self._timers = ()
@@ -142,15 +144,15 @@ class Link:
 
     def _at(self, at_us: int, fn: Callable[..., object], *args: Any) -> None:
         clock = self.radio.clock
-        clock.after(at_us - clock.now_us, self._run, fn, args)
+        clock.after(at_us - clock.now_us, self._run, self._vanished, fn, args)
 
     def keep(self, timer: Timer) -> None:
         """It ends with the connection."""
         self._timers = (*self._timers, timer)
 
-    def _run(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
+    def _run(self, vanished: int, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
         """A packet is where it was to go; what was on its way when the connection vanished is gone."""
-        if not self.alive:
+        if vanished != self._vanished:
             return
         if self.radio.doze is not None:
             self.radio.doze.heard(self.radio.clock.now_us)
