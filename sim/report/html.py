@@ -175,9 +175,7 @@ def _worst(worst: list[dict[str, Any]]) -> str:
     cards = []
     for number, one in enumerate(worst):
         flash = one["flash"]
-        words = (
-            f"{flash['part']}; the most worn sector was erased {flash['most_erases']} times of {flash['endurance']:,}."
-        )
+        words = f"{flash['part']}; erases of the most worn sector: {flash['most_erases']} of {flash['endurance']:,}."
         cards.append(
             f'<details class="worst"{" open" * (number == 0)}>'
             f"<summary>{escape(one['device'])}: {escape(one['why'])}</summary>\n"

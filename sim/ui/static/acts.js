@@ -18,7 +18,7 @@ async function branch(page, injection) {
   const { id } = await page.link.ask(`api/films/${page.filmId}/branch`, { injection: { n, ...injection } });
   page.pair = [page.filmId, id];
   page.set({ notice: "The run is made again up to this entry …" });
-  const film = await page.link.filmUpTo(id, n + AFTER);
+  const film = await page.link.filmOnce(id, (one) => one.edge >= n + AFTER);
   await page.showFilm(id, Math.max(n, tornOp(film, n)));
   const refused = film.events.find((event) => event.n > n && event.n <= n + AFTER && event.kind === "order.refused");
   page.notice = refused ? `The cloud refused: ${refused.data.reason}` : `This is future ${id}, from entry ${n} on. Press play to see what becomes of it; “What if” shows both side by side.`;
@@ -43,7 +43,7 @@ async function busy(page, act) {
 }
 
 /** @param {Page} page */
-const named = (page) => page.film.head.devices[page.device].name;
+const named = (page) => page.film.head.devices[page.device]?.name ?? "";
 
 /** Whether the device is off now, at the edge of a served cloud. @param {Page} page */
 export const isOff = (page) => Boolean(page.film.head.live) && page.scene.state(page.device, page.player) === "off";

@@ -9,9 +9,9 @@ import { Link } from "./link.js";
 import { Player } from "./player.js";
 import { Scene } from "./scene.js";
 import { isDark } from "./palette.js";
-import { laneOf, pretty, time } from "./words.js";
+import { pretty, time } from "./words.js";
 import { isOff, loadPair } from "./acts.js";
-import { dock } from "./views/dock.js";
+import { dock, paintDock } from "./views/dock.js";
 import { deviceView, paintDevice } from "./views/device.js";
 import { fleetView, paintFleet } from "./views/fleet.js";
 import { jobsView, paintJobs } from "./views/jobs.js";
@@ -37,8 +37,6 @@ const VIEWS = /** @type {Record<string, {label: string, view: (page: Page) => un
 });
 /** A run that has not begun is looked for so often. */
 const LOOK_MS = 200;
-/** Marks on the scrubber are thinned to so many. */
-const MARKS_MAX = 4000;
 
 export class Page {
   constructor() {
@@ -64,7 +62,6 @@ export class Page {
     /** @type {any} */ this.diff = null;
     /** @type {any} */ this.clock = null;
     this._asked = false;
-    this._marked = "";
     this._off = false;
     this._documents = new Map();
   }
@@ -101,12 +98,20 @@ export class Page {
       this.player.grown();
       if (!this.film.growing) this.render();
     }
-    if (what === "filmed") this.link.filmUpTo(value, this.player.n).then(() => this.showFilm(value, this.player.n)).catch((error) => this.say(error.message));
+    if (what === "filmed") this._filmed(value).catch((error) => this.say(error.message));
     if (what === "error") this.say(value);
     if (what === "clock") this.clock = value;
     if (what === "films" && this.film.head.live && this.film.failure) this._next();
     if (what === "films" && this.view === "compare" && this.diff?.verdicts.includes(null)) loadPair(this);
     if (what !== "grown") this.render();
+  }
+
+  /** The same run with one more device in view: go there, to the same time. @param {number} id */
+  async _filmed(id) {
+    const { t } = this.player;
+    await this.link.filmOnce(id, (film) => film.edge_us >= t);
+    await this.showFilm(id);
+    this.say("");
   }
 
   /** The film of a served cloud ends when its devices change; another one goes on. */
@@ -309,25 +314,8 @@ export class Page {
       this._off = isOff(this);
       this.render();
     }
-    this._scrubber();
+    paintDock(this);
     VIEWS[this.view].paint(this);
-  }
-
-  _scrubber() {
-    const scrubber = /** @type {any} */ (document.getElementById("scrubber"));
-    if (!scrubber) return;
-    const { film } = this;
-    const key = `${this.filmId} ${film.events.length} ${Math.round(film.edge_us / 1e5)}`;
-    if (this._marked !== key) {
-      this._marked = key;
-      const every = Math.ceil(film.events.length / MARKS_MAX);
-      const bad = (/** @type {string} */ kind) => kind === "power.cut" || kind === "bricked" || kind === "fault";
-      const marks = film.events
-        .filter((/** @type {any} */ event, /** @type {number} */ i) => i % every === 0 || bad(event.kind))
-        .map((/** @type {any} */ event) => ({ t: event.t, lane: laneOf(event.kind).name, bad: bad(event.kind) }));
-      scrubber.setFilm(marks, film.edge_us, film.head.branched_at ? film.timeOf(film.head.branched_at) : -1);
-    }
-    scrubber.position = this.player.t;
   }
 }
 

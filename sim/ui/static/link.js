@@ -57,19 +57,19 @@ export class Link {
     this.news("grown", id);
   }
 
-  /** A film that has only begun, once it has come to an entry, or ended before. @param {number} id @param {number} n @returns {Promise<Film>} */
-  async filmUpTo(id, n) {
+  /** A film that has only begun, once it is `there`, or ended before. @param {number} id @param {(film: Film) => boolean} there @returns {Promise<Film>} */
+  async filmOnce(id, there) {
     for (let tries = 0; tries < TRIES; tries++) {
       const brief = this.listed.find((one) => one.id === id);
       if (brief?.failure) throw new Error(brief.failure);
       if (brief?.title) {
         const film = await this.film(id);
         this.follow(id);
-        if (film.edge >= n || !film.growing) return film;
+        if (there(film) || !film.growing) return film;
       } else this.listed = await this.ask("api/films"); // it has no head before its process has begun
       await new Promise((done) => setTimeout(done, LOOK_MS));
     }
-    throw new Error(`future ${id} does not come to entry ${n}`);
+    throw new Error(`future ${id} does not come so far`);
   }
 
   /** Watch a film grow. @param {number} id */

@@ -4,20 +4,19 @@ import { PAGES, PAGE_LABELS, isDark, stateLook } from "../palette.js";
 
 /** @typedef {import("../app.js").Page} Page */
 
+/** Devices that one list shows. */
+const LISTED = 200;
+
 /** @param {Page} page */
 export function deviceView(page) {
-  const { devices } = page.film.head;
+  if (!page.film.head.devices.length) return html`<section class="panel empty"><p>There is no device yet: <code>qpyota dev new NAME --model EG915U</code> makes one.</p></section>`;
   const filmed = page.scene.isFilmed(page.device);
   return html`
     <div class="device-view">
       <section class="panel map-panel" aria-labelledby="map-title">
         <div class="panel-head">
           <h2 id="map-title">Flash</h2>
-          ${devices.length > 1
-            ? html`<label class="pick">of <select id="device" @change=${(/** @type {any} */ e) => page.choose(Number(e.target.value))}>
-                ${devices.slice(0, 2000).map((/** @type {any} */ one, /** @type {number} */ i) => html`<option value=${i} ?selected=${i === page.device}>${one.name}</option>`)}
-              </select></label>`
-            : html`<span class="pick">of ${devices[0]?.name}</span>`}
+          ${which(page)}
           <span id="device-state" class="chip"></span>
           <div class="segments" role="group" aria-label="What the map shows">
             ${["contents", "wear"].map((mode) => html`<button type="button" aria-pressed=${page.mode === mode} @click=${() => page.set({ mode })}>${mode}</button>`)}
@@ -39,6 +38,25 @@ export function deviceView(page) {
       </section>
     </div>
   `;
+}
+
+/** Which device: a list, or in a large fleet a field that completes names. @param {Page} page */
+function which(page) {
+  const { devices } = page.film.head;
+  const name = devices[page.device]?.name;
+  if (devices.length < 2) return html`<span class="pick">of ${name}</span>`;
+  if (devices.length <= LISTED) {
+    return html`<label class="pick">of <select id="device" @change=${(/** @type {any} */ e) => page.choose(Number(e.target.value))}>
+      ${devices.map((/** @type {any} */ one, /** @type {number} */ i) => html`<option value=${i} ?selected=${i === page.device}>${one.name}</option>`)}
+    </select></label>`;
+  }
+  const found = (/** @type {any} */ e) => {
+    const number = devices.findIndex((/** @type {any} */ one) => one.name === e.target.value.trim());
+    if (number >= 0) page.choose(number);
+    else page.say(`There is no device ${e.target.value}.`);
+  };
+  return html`<label class="pick">of <input id="device" list="device-names" .value=${name} @change=${found}></label>
+    <datalist id="device-names">${devices.slice(0, LISTED).map((/** @type {any} */ one) => html`<option value=${one.name}></option>`)}</datalist>`;
 }
 
 /** @param {Page} page */
@@ -68,6 +86,7 @@ function notFilmed(page) {
 /** What moves. @param {Page} page */
 export function paintDevice(page) {
   const { scene, device, film } = page;
+  if (!film.head.devices.length) return;
   const at = page.player;
   if (scene.isFilmed(device)) paintMap(page);
   if (!at.readable()) return;

@@ -2,8 +2,12 @@
 import { html, nothing } from "../vendor/lit-html.js";
 import { corruptByte, cutPower, dropLink, holdTime, isOff } from "../acts.js";
 import { CLASSES, SPEEDS } from "../player.js";
+import { laneOf } from "../words.js";
 
 /** @typedef {import("../app.js").Page} Page */
+
+/** Marks on the scrubber are thinned to so many. */
+const MARKS_MAX = 4000;
 
 const icon = {
   play: html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M7 4l13 8-13 8z" /></svg>`,
@@ -57,4 +61,22 @@ function held(page) {
     <button type="button" id="hold" aria-pressed=${paused} @click=${() => holdTime(page)}>${paused ? "Let time go" : "Hold time"} <kbd>h</kbd></button>
     <button type="button" id="tick" ?disabled=${!paused} @click=${() => page.link.send({ clock: "step" })}>Next thing</button>
   </div>`;
+}
+
+/** What moves in it: the handle, and the marks while a film grows. @param {Page} page */
+export function paintDock(page) {
+  const scrubber = /** @type {any} */ (document.getElementById("scrubber"));
+  if (!scrubber) return;
+  const { film, player } = page;
+  const key = `${page.filmId} ${film.events.length} ${Math.round(film.edge_us / 1e5)}`;
+  if (scrubber.dataset.key !== key) {
+    scrubber.dataset.key = key;
+    const every = Math.ceil(film.events.length / MARKS_MAX);
+    const bad = (/** @type {string} */ kind) => kind === "power.cut" || kind === "bricked" || kind === "fault";
+    const marks = film.events
+      .filter((event, i) => i % every === 0 || bad(event.kind))
+      .map((event) => ({ t: event.t, lane: laneOf(event.kind).name, bad: bad(event.kind) }));
+    scrubber.setFilm(marks, film.edge_us, film.head.branched_at ? film.timeOf(film.head.branched_at) : -1);
+  }
+  scrubber.position = player.t;
 }
