@@ -92,25 +92,25 @@ def run_merged(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     mark = power_cut_of(item)
     assert mark is not None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    points, reports = _count(item, mark, nextitem)
-    if points and not any(report.failed or report.skipped for report in reports):
-        reports = _tried(_cuts(item, mark, points), nextitem, reports)
+    points, reports = _count(item, mark, item)  # what is set up for its module stays until the last cut
+    if points:
+        _try_all(_cuts(item, mark, points), item, reports)
     elif all(report.passed for report in reports):
         fail(next(report for report in reports if report.when == "call"), _why_uncut(mark, reports))
-    for report in reports:
+    ending = pytest.CallInfo.from_call(lambda: item.session._setupstate.teardown_exact(nextitem), "teardown")
+    over = item.ihook.pytest_runtest_makereport(item=item, call=ending)
+    for report in [*reports[:-1], over if over.failed else reports[-1]]:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
 
 
-def _tried(
-    cuts: list[pytest.Function], nextitem: pytest.Item | None, clean: list[pytest.TestReport]
-) -> list[pytest.TestReport]:
-    """The reports of the whole: those of the run without a cut, and what the cuts came to in its call."""
+def _try_all(cuts: list[pytest.Function], item: pytest.Item, clean: list[pytest.TestReport]) -> None:
+    """Run them, and put what they came to into the reports of the run without a cut."""
     failed: list[tuple[int, pytest.TestReport]] = []
     duration = 0.0
     for cut in cuts:
-        reports = runtestprotocol(cut, log=False, nextitem=nextitem)
+        reports = runtestprotocol(cut, log=False, nextitem=item)
         duration += sum(report.duration for report in reports)
         failed += [(cut.stash[CUT].nth, report) for report in reports if report.failed][:1]
     called = [report for report in clean if report.when == "call"]
@@ -127,7 +127,6 @@ def _tried(
             told = f"{len(failed)} of {len(cuts)} power cuts failed: {names}{more}; this is cut@{first}"
             own = [text for title, text in shown.sections if title == "qpyota"]
             report.sections.append(("qpyota", "\n".join([told, *own])))
-    return clean
 
 
 def fail(report: pytest.TestReport, why: str) -> None:

@@ -241,3 +241,28 @@ def test_where_the_mark_does_not_work_the_test_fails(pytester: pytest.Pytester) 
     result = pytester.runpytest_inprocess(*STRICT)
     result.assert_outcomes(failed=1)
     assert "no power was cut: the mark power_cut is for functions" in result.stdout.str()
+
+
+def test_a_merged_test_sets_up_its_module_once(pytester: pytest.Pytester) -> None:
+    source = """
+        import pytest
+
+        UP, DOWN = [], []
+
+        @pytest.fixture(scope="module")
+        def whole():
+            UP.append(1)
+            yield
+            DOWN.append(1)
+            {fails}
+
+        @pytest.mark.power_cut(every="mqtt.pub", merged=True)
+        def test_it(whole, qpy_cloud, qpy_device, qpy_pkg):
+            assert (len(UP), len(DOWN)) == (1, 0)
+            qpy_cloud.create_job("j", qpy_device, package=qpy_pkg.app({{"/usr/a.py": b"x"}}))
+            qpy_device.run_until_idle("30m")
+        """
+    pytester.makepyfile(test_fine=source.format(fails=""), test_next="def test_it(): pass")
+    pytester.runpytest_inprocess(*STRICT).assert_outcomes(passed=2)
+    pytester.makepyfile(test_fine=source.format(fails="1 / 0"), test_next="def test_it(): pass")
+    pytester.runpytest_inprocess(*STRICT).assert_outcomes(passed=2, errors=1)
