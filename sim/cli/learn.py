@@ -13,6 +13,7 @@ import click
 from sim.cli.data import data_option
 from sim.cli.exits import Exit
 from sim.cli.output import mark, print_columns, print_json
+from sim.cli.ui import ui_options
 from sim.errors import MachineError, SpecError
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ _file = click.Path(dir_okay=False, path_type=Path, allow_dash=True)
 @click.option("--junit", type=_file, is_flag=False, flag_value=STDOUT, help="Write grades as JUnit XML.")
 @click.option("--csv", type=_file, is_flag=False, flag_value=STDOUT, help="Write grades as a table.")
 @click.option("--json", "as_json", type=_file, is_flag=False, flag_value=STDOUT, help="Write or print JSON.")
+@click.option("--ui", type=click.Choice(["web"]), help="The lab as a page, with the film of your run beside it.")
+@ui_options
 @data_option
 def learn(lab: str | None, folder: Path | None, **values: Any) -> Exit:
     """List the labs, begin LAB, or look at the work in FOLDER.
@@ -86,6 +89,8 @@ def _work(lab: str | None, folder: Path | None, values: dict[str, Any]) -> Exit:
         return _reset(shelf, begun, values["data"])
     if values["hint"]:
         return _hint(shelf, begun)
+    if values["ui"] is not None:
+        return _page(lab, shelf, begun, values)
     if folder is not None:
         return _check(shelf, folder, values["as_json"])
     if begun is not None and begun.is_dir() and values["into"] is None:
@@ -171,6 +176,27 @@ def _hint(shelf: Shelf, folder: Path | None) -> Exit:
         click.echo(f"{number}. {hint.strip()}")
     click.echo("That was the last hint." if shown == len(hints) else f"{len(hints) - shown} more.")
     write_note(folder, replace(note, hints=shown))
+    return Exit.PASSED
+
+
+def _page(lab: str, shelf: Shelf, folder: Path | None, values: dict[str, Any]) -> Exit:
+    """The lab in a browser; it is begun if it has not been."""
+    from sim.cli.ui import place_of
+
+    place = place_of(values)
+    if folder is None or not folder.is_dir():
+        from sim.learn.folder import begin
+
+        folder = values["into"] or Path(shelf.name)
+        begin(shelf, folder)
+        _keep_begun(values["data"], shelf.name, folder)
+    from sim.ui.lab_routes import Desk
+    from sim.ui.stage import Stage
+    from sim.ui.theatre import show
+
+    click.echo(f"{lab}: {shelf.spec.title}. Your files are in {_shown(folder)}.")
+    stage = Stage()
+    show(stage, place, click.echo, Desk(shelf, folder, stage))
     return Exit.PASSED
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from sim.errors import QpyotaError
 from sim.learn.attempt import answers
 from sim.learn.library import Shelf, load_lab
-from sim.learn.predictions import compared, read_predictions
+from sim.learn.predictions import Predicted, compared, read_predictions
 from sim.learn.sheet import make_sheet
 from sim.learn.trial import Outcome, could_not_run, try_work
 
@@ -28,6 +28,7 @@ MEMORY_BYTES = 2 * 1024**3
 FILE_BYTES = 64 * 1024**2
 """Of one file that is written; nothing large is."""
 REASON_CHARS = 500
+PROBLEM_CHARS = 5000
 
 
 def looked_at(lab: Shelf, work: Path, seeds: list[int]) -> dict[str, Any]:
@@ -50,6 +51,27 @@ def looked_at(lab: Shelf, work: Path, seeds: list[int]) -> dict[str, Any]:
         "predicted": _predicted(lab, work, outcomes[0]),
         "notes": list(sheet.notes),
     }
+
+
+def tried(lab: Shelf, work: Path) -> dict[str, Any]:
+    """One run with the lab's own seed for a page: goals, the moments at which they held, and predictions in full."""
+    with TemporaryDirectory(prefix="qpyota-lab-") as folder:
+        try:
+            said = read_predictions(lab.spec, work)
+            sheet = make_sheet(lab, work, Path(folder) / "sheet")
+            outcome = try_work(lab.spec, sheet.scenario, live=True)
+        except QpyotaError as error:
+            return {"problem": str(error)[:PROBLEM_CHARS]}
+    found = compared(lab.spec, said, answers(lab, outcome))
+    told = _json(outcome) | {"virtual_s": outcome.virtual_s, "notes": list(sheet.notes)}
+    for goal, changes in zip(told["goals"], outcome.changes, strict=True):
+        goal["changes"] = [list(change) for change in changes]
+    return told | {"predicted": [_compared(one) for one in found]}
+
+
+def _compared(one: Predicted) -> dict[str, Any]:
+    why = one.asked.why.strip()
+    return {"name": one.asked.name, "said": str(one.said), "was": one.shown, "right": one.right, "why": why}
 
 
 def _predicted(lab: Shelf, work: Path, own: Outcome) -> dict[str, int] | None:
@@ -97,7 +119,8 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is printed here is no answer
     _bounded(int(order["cpu_s"]))
     try:
-        found = looked_at(load_lab(Path(order["lab"])), Path(order["work"]), order["seeds"])
+        lab, work = load_lab(Path(order["lab"])), Path(order["work"])
+        found = tried(lab, work) if order.get("live") else looked_at(lab, work, order["seeds"])
     except MemoryError:
         found = {"broken": f"it takes more than {MEMORY_BYTES >> 30} GiB of memory"}
     except Exception as error:  # noqa: BLE001 - told in the table, so that the other submissions are looked at

@@ -5,6 +5,8 @@ told, because nobody can predict what has been seen."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,12 +56,24 @@ class Predicted:
 
 def blank(spec: Lab) -> str:
     """The file with its questions, and nothing answered."""
+    return filled(spec, {})
+
+
+def filled(spec: Lab, said: Mapping[str, str | None]) -> str:
+    """The file with its questions, and what is said to them."""
     parts = [_HEAD]
     for asked in spec.predict:
         question = asked.ask + (f" ({' or '.join(map(_word, asked.choices))})" if asked.choices else "")
         lines = fill(" ".join(question.split()), LINE_CHARS, initial_indent="# ", subsequent_indent="# ")
-        parts.append(f"\n{lines}\n{asked.name}:\n")
+        parts.append(f"\n{lines}\n{asked.name}:{_written(said.get(asked.name))}\n")
     return "".join(parts)
+
+
+def _written(said: str | None) -> str:
+    """An answer as YAML; in quotes where it would otherwise be more than a word."""
+    if said is None:
+        return ""
+    return f" {said}" if re.fullmatch(r"[\w][\w.,% -]*", said) else f" {json.dumps(said)}"
 
 
 def read_predictions(spec: Lab, folder: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from sim.errors import SpecError
 from sim.learn.library import Shelf
-from sim.learn.schema import SCENARIO
+from sim.learn.schema import SCENARIO, Lab
 from sim.scenario.document import Place
 from sim.scenario.loader import load_plain, scenario_of
 from sim.scenario.schema import Scenario
@@ -28,15 +28,16 @@ _GONE = object()
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A scenario to run, and what was changed beside what the lab leaves to the student."""
+    """A scenario to run, also as plain `data`, and `notes` of what was changed beside what is the student's."""
 
     scenario: Scenario
     notes: tuple[str, ...]
+    data: dict[str, Any]
 
 
 def starter_sheet(lab: Shelf) -> Sheet:
     """The starter as it is."""
-    return Sheet(lab.scenario, ())
+    return Sheet(lab.scenario, (), lab.data)
 
 
 def make_sheet(lab: Shelf, work: Path, into: Path) -> Sheet:
@@ -54,7 +55,17 @@ def make_sheet(lab: Shelf, work: Path, into: Path) -> Sheet:
         ]
     scenario = scenario_of(data, (into / SCENARIO).resolve())
     _stay_inside(scenario, into.resolve())
-    return Sheet(scenario, tuple(notes))
+    return Sheet(scenario, tuple(notes), data)
+
+
+def with_goals(lab: Lab, data: dict[str, Any]) -> dict[str, Any]:
+    """A scenario's plain data with the goals as all that it expects, so that its verdict is theirs."""
+    limits: dict[str, list[str]] = {}
+    for goal in lab.goals:
+        if goal.metric is not None:
+            limits.setdefault(goal.metric, []).append(str(goal.limit))
+    expects = [goal.expect for goal in lab.goals if goal.expect is not None]
+    return data | {"expect": expects, "thresholds": limits}
 
 
 def _read_theirs(work: Path) -> dict[str, Any]:

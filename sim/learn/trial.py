@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sim.fleet.run import run_judged
+from sim.learn.live import Ticks
 from sim.learn.schema import Goal, Lab
 from sim.scenario.expect import measure
 from sim.scenario.result import RunOptions, RunResult
@@ -46,6 +47,8 @@ class Outcome:
     explanations: tuple[str, ...] = ()
     virtual_s: float = 0.0
     trace_hash: str = ""
+    changes: tuple[tuple[tuple[int, bool], ...], ...] = ()
+    """When each goal came to hold, and ceased to, if anybody asked (sim/learn/live.py)."""
 
     @property
     def passed(self) -> bool:
@@ -53,17 +56,19 @@ class Outcome:
         return not self.reason and all(one.held for one in self.goals)
 
 
-def try_work(lab: Lab, scenario: Scenario, seed: int | None = None) -> Outcome:
+def try_work(lab: Lab, scenario: Scenario, seed: int | None = None, *, live: bool = False) -> Outcome:
     """Run it in memory, with the scenario's own seed unless another is given. QpyotaError when it cannot be run."""
     judged = _with_goals(lab, scenario)
-    watch = _Watch(lab)
-    result = run_judged(judged, RunOptions(seed=seed, transport="memory"), attendants=lambda _: (watch,))
+    watch, ticks = _Watch(lab), Ticks(lab)
+    attendants = (watch, ticks) if live else (watch,)
+    result = run_judged(judged, RunOptions(seed=seed, transport="memory"), attendants=lambda _: attendants)
     reason = watch.flooded or "; ".join(result.problems)
     goals = tuple(_reached(lab.goals, result))
     if reason:
         goals = tuple(replace(one, held=False, detail=one.detail or reason) for one in goals)
     told = tuple(result.explanations)
-    return Outcome(result.seed, goals, watch.answers, reason, told, result.virtual_s, result.trace_hash)
+    changes = tuple(map(tuple, ticks.changes)) if live else ()
+    return Outcome(result.seed, goals, watch.answers, reason, told, result.virtual_s, result.trace_hash, changes)
 
 
 def could_not_run(lab: Lab, seed: int, reason: str) -> Outcome:

@@ -20,7 +20,7 @@ TOKEN_BYTES = 12
 TOKEN_MAX_CHARS = 200
 POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    "frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
 )
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,18 @@ BODY_MAX_BYTES = 1 << 20
 
 
 class Dashboard:
-    """Open it, `url` says where it is, close it."""
+    """Open it, `url` says where it is, close it. `rooms` add pages of their own."""
 
-    def __init__(self, stage: Stage, host: str = LOOPBACK, port: int | None = None, token: str = "") -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        host: str = LOOPBACK,
+        port: int | None = None,
+        token: str = "",
+        rooms: Sequence[Callable[[web.Application], None]] = (),
+    ) -> None:
         self.stage = stage
+        self._rooms = rooms
         self._host, self._port = host, port
         self._token = token or new_token()
         self._clients: set[Client] = set()
@@ -51,6 +59,8 @@ class Dashboard:
         app.router.add_static("/static/", STATIC)
         routes.add_to(app)
         app.router.add_get("/ws", self._socket)
+        for room in self._rooms:
+            room(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         port = await self._listen(self._runner)

@@ -35,13 +35,15 @@ class NotFound(NotPossible):
 
 @dataclass(slots=True)
 class Shown:
-    """A film, and how it came about. `equal`: so many entries are those of its parent; `log`: all its injections."""
+    """A film, and how it came about. `equal`: so many entries are those of its parent; `log`: all its injections;
+    `words`: those that lead to it, where they are not the script's."""
 
     film: Film
     parent: int | None = None
     equal: int | None = None
     log: tuple[Json, ...] = ()
     filmed: tuple[str, ...] = ()
+    words: tuple[str, ...] | None = None
     take: Take | None = None
     checked: bool | None = None
     doubt: str = ""
@@ -117,7 +119,11 @@ class Stage:
         _check(film, injection)
         parent = self.shown[number]
         log = (*parent.log, injection.given)
-        return self._make(Shown(Film(), number, _equal_entries(film, injection), log, parent.filmed))
+        return self._make(Shown(Film(), number, _equal_entries(film, injection), log, parent.filmed, parent.words))
+
+    def shoot(self, words: Sequence[str]) -> int:
+        """Make another film, of these words of `qpyota run`; its number."""
+        return self._make(Shown(Film(), words=tuple(words)))
 
     def also_filmed(self, number: int, device: int) -> int:
         """Make a film again that has the flash of this device, too; its number."""
@@ -130,8 +136,9 @@ class Stage:
         if parent.log:
             raise NotPossible("a branch counts its entries by the devices it films; film this one in the run itself")
         filmed = (*parent.filmed, devices[device]["name"])
-        known = (at for at, shown in self.shown.items() if shown.filmed == filmed and not shown.log)
-        return next(known, None) or self._make(Shown(Film(), filmed=filmed))
+        alike = (filmed, parent.words)
+        known = (at for at, one in self.shown.items() if (one.filmed, one.words) == alike and not one.log)
+        return next(known, None) or self._make(Shown(Film(), filmed=filmed, words=parent.words))
 
     def diff(self, one: int, other: int) -> Json:
         """In what two films differ."""
@@ -150,13 +157,14 @@ class Stage:
         self.news()
 
     def _make(self, shown: Shown) -> int:
-        if self.script.again is None:
+        again = shown.words if shown.words is not None else self.script.again
+        if again is None:
             raise NotPossible(self.script.why_not)
         if len(self.shown) >= FILMS_MAX:
             raise NotPossible(f"there are {FILMS_MAX} films already; begin anew to make more")
         shown.take = Take(shown.film, self._news)
         number = self.put(shown)
-        task = asyncio.ensure_future(self._shoot(shown, shown.take, self.script.again))
+        task = asyncio.ensure_future(self._shoot(shown, shown.take, again))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return number

@@ -6,6 +6,9 @@ import asyncio
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
+
+from aiohttp import web
 
 from sim.ui.server import LOOPBACK, Dashboard
 from sim.ui.stage import Script, Stage
@@ -20,6 +23,15 @@ class Place:
     token: str = ""
 
 
+class Room(Protocol):
+    """A page of its own beside the dashboard's."""
+
+    path: str
+
+    def add_to(self, app: web.Application) -> None:
+        """Add its routes."""
+
+
 def play(script: Script, place: Place, tell: Callable[[str], None]) -> int:
     """Run the first words of a script and show it; the exit code of the run.
 
@@ -29,9 +41,9 @@ def play(script: Script, place: Place, tell: Callable[[str], None]) -> int:
     return asyncio.run(_play(script, place, tell))
 
 
-def show(stage: Stage, place: Place, tell: Callable[[str], None]) -> None:
-    """Show what is on a stage, until somebody ends it."""
-    asyncio.run(_show(stage, place, tell))
+def show(stage: Stage, place: Place, tell: Callable[[str], None], room: Room | None = None) -> None:
+    """Show what is on a stage, until somebody ends it; by the page of a room, if there is one."""
+    asyncio.run(_show(stage, place, tell, room))
 
 
 async def _play(script: Script, place: Place, tell: Callable[[str], None]) -> int:
@@ -56,12 +68,14 @@ async def _play(script: Script, place: Place, tell: Callable[[str], None]) -> in
         await dashboard.close()
 
 
-async def _show(stage: Stage, place: Place, tell: Callable[[str], None]) -> None:
-    dashboard = Dashboard(stage, place.host, place.port, place.token)
+async def _show(stage: Stage, place: Place, tell: Callable[[str], None], room: Room | None) -> None:
+    rooms = () if room is None else (room.add_to,)
+    dashboard = Dashboard(stage, place.host, place.port, place.token, rooms)
     ended = _told_to_end()
     await dashboard.open()
     try:
-        tell(f"dashboard {dashboard.url}; Ctrl-C ends it")
+        url = dashboard.url if room is None else dashboard.url.replace("/?", f"{room.path}?")
+        tell(f"dashboard {url}; Ctrl-C ends it")
         await ended.wait()
     finally:
         await dashboard.close()

@@ -331,4 +331,8 @@ function skip(event) {
   document.getElementById("main")?.focus();
 }
 
-if (document.getElementById("app")) new Page().start();
+if (document.getElementById("app")) {
+  const page = new Page();
+  /** @type {any} */ (window).qpyota = page; // for a lab, which has this page in a frame
+  page.start();
+}
