@@ -12,9 +12,17 @@ from dataclasses import dataclass, field
 
 from sim.device.battery import Supply
 from sim.device.track import Fix, Track
+from sim.kernel.clock import Clock
 
 UART_BUFFER_BYTES = 16 * 1024
 """ESTIMATE: received bytes that wait to be read; more are lost, as without flow control. No public figure."""
+
+BITS_PER_BYTE = 10
+"""On a serial line: start bit, eight data bits, stop bit."""
+
+FIFO_BYTES = 64
+"""ESTIMATE: received bytes are handed on when so many have come, or when the line falls silent; such UARTs hold 16 to
+128."""
 
 PinWatcher = Callable[[int], None]
 """Gets the new level of a pin."""
@@ -26,6 +34,10 @@ class Uart:
 
     received: bytearray = field(default_factory=bytearray)
     peer: Callable[[bytes], object] | None = None
+    baud: int = 0
+    """As the program set it."""
+    busy_until_us: int = 0
+    """When the last of what is on the line will have come."""
     is_open: bool = False
     """Whether a program listens; what comes when nobody does is lost."""
     on_data: Callable[[int], object] | None = None
@@ -33,9 +45,9 @@ class Uart:
 
 
 class Board:
-    """The surroundings of one device. `now_us` tells the time of the run."""
+    """The surroundings of one device."""
 
-    def __init__(self, trace: Callable[..., None], now_us: Callable[[], int]) -> None:
+    def __init__(self, trace: Callable[..., None], clock: Clock) -> None:
         self._supply = Supply()
         self.flat = False
         """Whether the supply is empty, or was and is not good enough yet."""
@@ -54,7 +66,7 @@ class Board:
         self.on_usb: Callable[[int], object] | None = None
         """The program's: told when a cable comes (1) and goes (0)."""
         self._trace = trace
-        self._now_us = now_us
+        self._clock = clock
         self._pins: dict[int, int] = {}
         self._adc_mv: dict[int, int] = {}
         self._uarts: dict[int, Uart] = {}
@@ -98,7 +110,20 @@ class Board:
             self.on_key(int(down))
 
     def feed_uart(self, port: int, data: bytes) -> None:
-        """Bytes arrive on a serial port; what does not fit, or finds nobody who listens, is lost."""
+        """Somebody sends on a serial line: the bytes come at the line's rate, behind what is on it already."""
+        uart = self.uart(port)
+        if not uart.is_open:
+            self.arrive_uart(port, data)
+            return
+        now_us = self._clock.now_us
+        uart.busy_until_us = max(now_us, uart.busy_until_us)
+        for at in range(0, len(data), FIFO_BYTES):
+            piece = data[at : at + FIFO_BYTES]
+            uart.busy_until_us += len(piece) * BITS_PER_BYTE * 1_000_000 // uart.baud
+            self._clock.after(uart.busy_until_us - now_us, self.arrive_uart, port, piece)
+
+    def arrive_uart(self, port: int, data: bytes) -> None:
+        """Bytes have come on a serial port; what does not fit, or finds nobody who listens, is lost."""
         uart = self.uart(port)
         room = UART_BUFFER_BYTES - len(uart.received) if uart.is_open else 0
         uart.received += data[:room]
@@ -115,12 +140,12 @@ class Board:
     @property
     def battery_mv(self) -> int:
         """Voltage of the supply."""
-        return self.supply.millivolts(self._now_us())
+        return self.supply.millivolts(self._clock.now_us)
 
     @property
     def fix(self) -> Fix | None:
         """Where the device is, if a receiver can know it."""
-        return self.track.fix(self._now_us())
+        return self.track.fix(self._clock.now_us)
 
     def pin(self, pin: int) -> int:
         """Level of a pin; 0 while nobody drives it."""

@@ -165,7 +165,7 @@ class Module:
     def board(self) -> Board:
         """What is wired to it; made when somebody first asks, since most devices of a fleet have nothing."""
         if self._board is None:
-            self._board = Board(self.trace, lambda: self.clock.now_us)
+            self._board = Board(self.trace, self.clock)
             self._board.on_supply = Fuel(self).look
         return self._board
 

@@ -35,7 +35,7 @@ def open_serial_ends(
             for name in entry.devices():
                 for port, end in sorted(entry.uart.items()):
                     module = devices[name]
-                    feed = partial(module.board.feed_uart, port)
+                    feed = partial(module.board.arrive_uart, port)
                     line = (name, port)
                     send = lines.open_tcp(line, end.port, feed) if end.port else lines.open_pty(line, feed)
                     module.board.uart(port).peer = send

@@ -132,9 +132,9 @@ def test_a_script_is_told_of_everything_that_happens_around_it(around: Around) -
         "usb 1 1",
         "uart b'hello'",
         "uart b'\\x01\\x02'",
-        "uart b'\\x01\\x02'",
-        r"1210 4160 7 0 bytearray(b'\x124')",
+        r"1210 4160 7 0 bytearray(b'\x124')",  # at 35 s; the second two bytes are on the line then
         *[text for text in said if "GNGGA" in text],
+        "uart b'\\x01\\x02'",
         "b'+CSQ: 20,0\\r\\nOK\\r\\n'",
         "b'ERROR\\r\\n'",
         "b'\\x01\\x03\\x00*'",

@@ -91,6 +91,8 @@ def test_a_peer_on_a_serial_port_answers(run):
         utime.sleep(20)
         port = UART(UART.UART1)
         port.write(b'ping')
+        print(port.any())
+        utime.sleep_ms(1)
         print(port.read(10))
     """,
         seconds=10,
@@ -98,7 +100,7 @@ def test_a_peer_on_a_serial_port_answers(run):
     line = board(script).uart(1)
     line.peer = lambda data: board(script).feed_uart(1, data.replace(b"ping", b"pong"))
     script.run(60)
-    assert script.printed == ["b'pong'"]
+    assert script.printed == ["0", "b'pong'"]
 
 
 def test_a_serial_buffer_that_is_full_loses_what_comes(run):
@@ -106,7 +108,50 @@ def test_a_serial_buffer_that_is_full_loses_what_comes(run):
     board(script).feed_uart(0, bytes(20_000))
     script.run(60)
     assert script.printed == ["16384"]
-    assert script.kinds("uart.in") == [{"port": 0, "bytes": 20_000, "lost": 3_616}]
+    arrived = script.kinds("uart.in")
+    assert sum(data["bytes"] for data in arrived) == 20_000
+    assert sum(data["lost"] for data in arrived) == 3_616
+
+
+def test_what_comes_on_a_serial_line_takes_the_time_of_its_bits_and_comes_in_pieces(run):
+    """Whoever reads at the first callback has half a message, as with a real line."""
+    script = run(
+        """
+        from machine import UART
+        import utime
+        port = UART(UART.UART1, 9600)
+        start = None
+        def came(args):
+            print(args[2], port.any(), utime.ticks_diff(utime.ticks_ms(), start))
+        port.set_callback(came)
+        utime.sleep(20)
+        start = utime.ticks_ms()
+        port.write(b'?')
+        utime.sleep(5)
+        print(len(port.read(1000)))
+    """,
+        seconds=10,
+    )
+    board(script).uart(1).peer = lambda _data: board(script).feed_uart(1, bytes(150))
+    script.run(60)
+    assert script.printed == ["64 64 67", "64 128 134", "22 150 157", "150"]
+
+
+def test_two_who_send_on_one_line_come_one_after_the_other(run):
+    script = run(
+        "from machine import UART\np = UART(0, 9600)\nimport utime\nutime.sleep(60)\nprint(p.read(99))", seconds=30
+    )
+    for text in (b"one", b"two"):
+        board(script).feed_uart(0, text)
+    script.device.reset("by hand")  # what is on the line finds nobody, then
+    assert script.run(1).kinds("uart.in") == [{"port": 0, "bytes": 3, "lost": 3}] * 2
+    script.run(20)
+    for text in (b"one", b"two"):
+        board(script).feed_uart(0, text)
+    script.run(60)
+    assert script.printed == ["b'onetwo'"]
+    first, second = script.times_us("uart.in")[2:]
+    assert second - first == 3 * 10 * 1_000_000 // 9600
 
 
 def test_2_7_a_watchdog_that_is_not_fed_resets_the_module(run):

@@ -1,17 +1,15 @@
-"""`machine.UART`: a serial port. Sending takes the time of its bits; what arrives waits until it is read."""
+"""`machine.UART`: a serial port. Bytes take the time of their bits, both ways; what has come waits until it is read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from sim.device.board import BITS_PER_BYTE
 from sim.script.runtime import ScriptRuntime
 
 PORTS = 5
 """UART0 to UART4: the most that any of these modules has."""
-
-BITS_PER_BYTE = 10
-"""Start bit, eight data bits, stop bit."""
 
 
 def uart(rt: ScriptRuntime) -> type:
@@ -23,7 +21,7 @@ def uart(rt: ScriptRuntime) -> type:
             self._port = port
             self._baud = baud
             self._line = rt.module.board.uart(port)
-            self._line.is_open = True
+            self._line.is_open, self._line.baud = True, baud
 
         def any(self) -> int:
             rt.me()
