@@ -63,7 +63,7 @@ class Muster:
     def next(self, index: int, wait_s: float) -> Line | None:
         """Who is to be this shard now; None when nobody came."""
         with self._came:
-            if not self._came.wait_for(lambda: index in self._named or self._free, wait_s):
+            if not self._came.wait_for(lambda: self._waits_for(index), wait_s):
                 return None
             line = self._named.pop(index, None) or self._free.popleft()
             self.at_work[index] = line
@@ -72,7 +72,12 @@ class Muster:
     def waits_for(self, index: int) -> bool:
         """Whether somebody is there who could be this shard."""
         with self._came:
-            return index in self._named or bool(self._free)
+            return self._waits_for(index)
+
+    def _waits_for(self, index: int) -> bool:
+        while self._free and self._free[0].closed.is_set():  # who has left meanwhile
+            self._free.popleft()
+        return index in self._named or bool(self._free)
 
 
 @dataclass(slots=True)

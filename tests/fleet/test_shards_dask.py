@@ -49,6 +49,13 @@ def test_a_cluster_without_room_for_all_shards_says_so(cluster):
         DaskCluster(cluster.scheduler_address, 3)
 
 
+def test_a_cluster_is_named_on_the_command_line(cluster, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["run", "truncated_file", "--shards", "1", "--dask", cluster.scheduler_address, "--quiet"])
+    assert end.value.code == Exit.PASSED
+    assert "PASSED truncated_file" in capsys.readouterr().out
+
+
 def test_what_is_no_scheduler_is_named(monkeypatch):
     from sim.fleet.launchers import cluster
 

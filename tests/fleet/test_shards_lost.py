@@ -3,11 +3,13 @@
 import os
 import signal
 import socket
+from dataclasses import replace
 from threading import Thread
 
 import pytest
 
 from sim.cli.exits import Exit, exit_of
+from sim.cli.main import main
 from sim.errors import MachineError, SpecError
 from sim.fleet import members
 from sim.fleet.hub import ShardPlan, run_sharded
@@ -78,6 +80,28 @@ def test_whoever_comes_for_a_shard_takes_it_over_and_the_one_before_is_fenced(sm
     seen = watched(small, disturbed(ShardPlan(2, Named), double))
     same_but_for_losses(seen, small_whole, "its connection ended")
     assert ends == {"0-0": OVER, "1-1": GONE, "1-2": OVER}
+
+
+def test_a_worker_more_than_there_are_shards_waits_to_take_the_place_of_a_lost_one(small, small_whole):
+    ends, left = [], [150, 250]
+
+    def cut(hub, at_us):
+        if len(hub.launcher.threads) == 2:
+            spare = replace(hub.members[0].spec, index=None)
+            spares = [Thread(target=lambda: ends.append(run_shard(spare)), daemon=True) for _ in range(2)]
+            hub.launcher.threads += spares
+            for thread in spares:
+                thread.start()
+        if left and at_us >= left[0] * 1_000_000:
+            left.pop(0)
+            while not hub.members[0].muster.waits_for(0):
+                pass
+            hub.members[0].muster.at_work[0].close()
+
+    plan = ShardPlan(2, Threads)
+    seen = watched(small, disturbed(plan, cut))
+    same_but_for_losses(seen, small_whole, "its connection ended", "its connection ended")
+    assert sorted(ends) == sorted([GONE, OVER])
 
 
 def test_a_shard_that_does_not_come_back_leaves_the_run_degraded(small, monkeypatch):
@@ -227,3 +251,13 @@ def test_a_line_carries_what_was_sent_before_it_was_closed(hub):
     assert (other.receive(5.0), len(other.receive(5.0))) == (b"one", 5_000_000)
     with pytest.raises(lines.LineLost, match="its connection ended"):
         other.receive(5.0)
+
+
+def test_a_worker_whose_hub_goes_says_so_and_fails(monkeypatch, capsys):
+    made = lines.Lines("127.0.0.1", 0, "secret", lambda line: line.close())
+    monkeypatch.setenv("QPYOTA_TOKEN", "secret")
+    with pytest.raises(SystemExit) as end:
+        main(["worker", "--join", f"http://127.0.0.1:{made.port}", "--index", "0"])
+    made.close()
+    assert end.value.code == Exit.ENVIRONMENT
+    assert "the hub is gone, or has put another in this one's place" in capsys.readouterr().err
