@@ -14,7 +14,7 @@ from sim.cli.output import json_option, print_columns, print_json
 from sim.errors import MachineError, SpecError
 
 if TYPE_CHECKING:
-    from sim.cli.cloud_client import CloudClient
+    from sim.serve.cloud_client import CloudClient
 
 
 @click.group()
@@ -57,9 +57,9 @@ def issue(thing: str, data: Path, output: Path, policy: Path | None, as_json: bo
     Writes THING.cert.pem, THING.key.pem (for its owner alone) and ca.pem. The key never leaves this process but for its
     file.
     """
-    from sim.cli.cloud_client import CloudClient
     from sim.cli.cloud_issue import check_free, enrol, save
     from sim.jobs.topics import THING_NAME
+    from sim.serve.cloud_client import CloudClient
 
     if not THING_NAME.fullmatch(thing):
         raise SpecError(f"{thing[:140]!r} is no thing name: 1 to 128 of a-z A-Z 0-9 : _ - are allowed")
@@ -136,7 +136,7 @@ def _cell(value: Any) -> str:
 
 
 def _client(data: Path) -> CloudClient:
-    from sim.cli.cloud_client import CloudClient
+    from sim.serve.cloud_client import CloudClient
 
     return CloudClient(running_cloud(data))
 

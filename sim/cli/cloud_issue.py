@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
-from sim.cli.cloud_client import CloudClient, CloudError
 from sim.cloud.device_policy import DEVICE_POLICY, device_document
 from sim.errors import MachineError, SpecError
 from sim.jobs.targets import Arns
+from sim.serve.cloud_client import CloudClient, CloudError
 
 
 @dataclass(frozen=True, slots=True)

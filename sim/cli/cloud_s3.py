@@ -16,7 +16,7 @@ from sim.cli.output import json_option, print_columns, print_json
 from sim.errors import MachineError, SpecError
 
 if TYPE_CHECKING:
-    from sim.cli.cloud_client import CloudClient
+    from sim.serve.cloud_client import CloudClient
 
 _URL = re.compile(r"s3://(?P<bucket>[^/]+)(?:/(?P<key>.*))?", re.DOTALL)
 _XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
@@ -56,7 +56,7 @@ def ls(url: str | None, data: Path, as_json: bool) -> Exit:
 @data_option
 def put(file: Path, url: str, data: Path) -> Exit:
     """Store FILE as URL; a URL that ends with / takes the file's name. A bucket that is not there is made."""
-    from sim.cli.cloud_client import CloudError
+    from sim.serve.cloud_client import CloudError
 
     bucket, key = _place(url)
     key = f"{key}{file.name}" if not key or key.endswith("/") else key
@@ -115,6 +115,6 @@ def _xml(text: bytes) -> ElementTree.Element:
 
 
 def _client(data: Path) -> CloudClient:
-    from sim.cli.cloud_client import CloudClient
+    from sim.serve.cloud_client import CloudClient
 
     return CloudClient(running_cloud(data))

@@ -32,6 +32,8 @@ COMMANDS = {
     "worker": ("sim.cli.worker:worker", "Take a shard of a run that goes on elsewhere."),
     "whatif": ("sim.cli.whatif:whatif", "Compare settings of a rollout under many seeds."),
     "shrink": ("sim.cli.shrink:shrink", "Reduce a failing scenario to the smallest that still fails."),
+    "open": ("sim.cli.open:open_", "Show a kept film, or the cloud that runs, in a browser."),
+    "trace": ("sim.cli.trace:trace", "Write a run as a trace for Perfetto, and show it there."),
     "runs": ("sim.cli.runs:runs", "List and remove the runs that were kept."),
     "report": ("sim.cli.report:report", "Write a run as one HTML page to look at."),
     "compare": ("sim.cli.runs:compare", "Tell what two runs differ in."),

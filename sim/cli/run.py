@@ -91,6 +91,7 @@ class _Keep:
 @click.option("--replay", "cut", metavar="ID", help="Instead: one power cut of `qpyota sweep`, by its name.")
 @click.option("--ui", type=click.Choice(["web"]), help="Show the run in a browser, and keep showing it until Ctrl-C.")
 @ui_options
+@click.option("--film", type=click.Path(dir_okay=False, path_type=Path), help="Keep its film, for `qpyota open`.")
 @click.option("--inject", metavar="JSON", multiple=True, help="Do this to the run, at an entry of its film.")
 @click.option("--filmed", metavar="DEVICE", multiple=True, hidden=True)
 @click.option("--film-fd", type=int, hidden=True)
@@ -118,7 +119,7 @@ def run(scenario: str | None, cut: str | None, **values: Any) -> Exit:
         values["keep"],
         values["record"],
         _reports(values["report"]),
-        Film(values["film_fd"], values["inject"], values["filmed"]),
+        Film(values["film_fd"], values["film"], values["inject"], values["filmed"]),
     )
     result = _run(scenario, options, show, keep, values["settings"], plan)
     if show.as_json:

@@ -6,6 +6,7 @@ import ipaddress
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 OURS = frozenset({"ui", "ui_port", "host", "token", "film_fd"})
 """Options of the dashboard, which a take is not told."""
-LEAVES_FILES = frozenset({"store", "keep", "record", "report", "trace", "follow", "port", "speed"})
+LEAVES_FILES = frozenset({"store", "keep", "record", "report", "trace", "follow", "port", "speed", "film"})
 """Options that a branch is not told besides: it writes nothing, and runs as fast as it can."""
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -80,16 +81,17 @@ def words_of(context: click.Context, without: frozenset[str] = frozenset()) -> I
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """What of a run is filmed, and where to: into a descriptor that was handed down, or nowhere."""
+    """What of a run is filmed, and where to: a `file`, and a descriptor that was handed down."""
 
     descriptor: int | None
+    file: Path | None
     injections: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
 
     @property
     def wanted(self) -> bool:
         """An injection needs a camera, which counts the entries."""
-        return self.descriptor is not None or bool(self.injections)
+        return self.descriptor is not None or self.file is not None or bool(self.injections)
 
     def camera(self, stack: ExitStack) -> Camera:
         """What ends the run before its end is told in the film, too."""
@@ -97,7 +99,13 @@ class Film:
         from sim.film.entries import FAILURE, pack_json
         from sim.film.injections import Injections, parse_injection
 
-        sink = _nowhere if self.descriptor is None else _sink(self.descriptor)
+        sinks = [] if self.descriptor is None else [_sink(self.descriptor)]
+        if self.file is not None:
+            sinks.append(_keeper(self.file, stack))
+
+        def sink(block: Block) -> None:
+            for one in sinks:
+                one(block)
 
         def failed(_kind: object, error: BaseException | None, _traceback: object) -> None:
             if isinstance(error, QpyotaError):
@@ -110,8 +118,19 @@ class Film:
         return Camera(sink, Framing(self.devices, injections=log))
 
 
-def _nowhere(_block: Block) -> None:
-    pass
+def _keeper(path: Path, stack: ExitStack) -> Callable[[Block], None]:
+    """Keep a film in a file, written at the end, whatever that is."""
+    from sim.film.bundle import Bundled, save_bundle
+    from sim.film.film import Film as Reel
+
+    reel = Reel()
+
+    def save() -> None:
+        if reel.head:
+            save_bundle(path, {1: Bundled(reel)})
+
+    stack.callback(save)
+    return reel.add
 
 
 def _sink(descriptor: int) -> Callable[[Block], None]:

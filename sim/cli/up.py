@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,28 +40,49 @@ _PORT = click.IntRange(0, 65535)
     "--speed", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="Times the clock."
 )
 @click.option("--fsync", "synced", is_flag=True, help="Survive also the end of the machine; slower.")
+@click.option("--ui", is_flag=True, help="Show it in a browser; qpyota open does so later.")
+@click.option("--ui-port", type=_PORT, help="Port of the dashboard.  [default: a free one from 7880 on]")
 @click.option("-d", "--detach", is_flag=True, help="In the background; returns when the cloud answers.")
-def up(*, detach: bool, **values: Any) -> Exit:
+def up(*, detach: bool, ui: bool, ui_port: int | None, **values: Any) -> Exit:
     """Serve the cloud and the devices of SCENARIO, if one is given. Ctrl-C or `qpyota down` ends it.
 
     Everything is kept in the data directory, and the next `up` goes on from there, however this one ended.
     """
     options = UpOptions(**values)
     options.check()
-    return _in_background(options) if detach else _here(options)
+    if detach and ui:
+        raise click.UsageError("--ui shows a cloud in the foreground; with --detach, use qpyota open afterwards")
+    return _in_background(options) if detach else _here(options, ["--ui-port", str(ui_port)] if ui_port else [], ui=ui)
 
 
-def _here(options: UpOptions) -> Exit:
+def _here(options: UpOptions, words: list[str], *, ui: bool) -> Exit:
     from sim.serve.site import Site
 
     site = Site(options)
     try:
         show(site.open())
         click.echo("Ctrl-C or qpyota down ends it; the data directory keeps everything")
-        site.run()
+        with _dashboard(options, words) if ui else nullcontext():
+            site.run()
     finally:
         site.close()
     return Exit.PASSED
+
+
+@contextmanager
+def _dashboard(options: UpOptions, words: list[str]) -> Iterator[None]:
+    """A process of its own, which prints its URL and ends with this."""
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-c", "from sim.cli.main import main; main()"]
+    sys.stdout.flush()
+    process = subprocess.Popen([*command, "open", "--data", str(options.data), *words], stdin=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def _in_background(options: UpOptions) -> Exit:

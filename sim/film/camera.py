@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from sim.cloud.account import TRACK_SUFFIX
+from sim.cloud.account import TRACK_SUFFIX, Account
 from sim.device.module import Module
 from sim.errors import SpecError
 from sim.film.entries import CELLS, COUNTS, END, HEAD, Block, Event, Ops, States, compact, pack_events, pack_json
@@ -49,11 +49,12 @@ Json = dict[str, Any]
 
 
 class Stand(NamedTuple):
-    """Where the camera stands: whose time, what is told, where devices are."""
+    """Where the camera stands: whose time, what is told, where devices are, what the cloud knows already."""
 
     clock: Clock
     trace: Trace
     places: Places
+    account: Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ class Camera:
         self._replay = ""
         self.n = 0
         """The number of the last entry."""
+        self.off = False
+        """Switched off: it films no more."""
         self._views: dict[str, FlashView] = {}
         self._open: FlashView | None = None
         self._open_n, self._open_us = 0, 0
@@ -95,9 +98,15 @@ class Camera:
         log = [] if self._injections is None else [one.given for one in self._injections.log]
         words = [shlex.join(["--inject", compact(one)]) for one in log]
         self._replay = " ".join([world.options.replay(named(scenario), world.seed, scenario.settings), *words])
-        about = {"seed": world.seed, "transport": world.options.transport, "replay": self._replay, "injections": log}
-        about["jobs"] = jobs_of(world)
-        self.film(scenario, world.devices, Stand(world.clock, world.trace, world.ground.places), about)
+        about = {
+            "live": False,
+            "seed": world.seed,
+            "transport": world.options.transport,
+            "replay": self._replay,
+            "injections": log,
+            "jobs": jobs_of(world),
+        }
+        self.film(scenario, world.devices, Stand(world.clock, world.trace, world.ground.places, world.account), about)
         if self._injections is not None:
             self._injections.begin(world)
 
@@ -114,8 +123,7 @@ class Camera:
         head["start_s"] = clock.start_s
         head["flash"] = {str(self._number[name]): flash_of(devices[name], view) for name, view in self._views.items()}
         self._sink(pack_json(HEAD, head))
-        self._states = {name: DeviceState() for name in devices}
-        self._changed = dict.fromkeys(self._number.values(), 0)
+        self._begin_folds(devices, stand.account)
         self._tell_states(clock.now_us)
         stand.trace.observe(self._take)
 
@@ -143,6 +151,8 @@ class Camera:
     # -- entries
 
     def _op_begins(self, view: FlashView) -> None:
+        if self.off:
+            return
         self._settle()
         if self._injections is not None:
             self._injections.before_op(self.n + 1, view.module)
@@ -162,6 +172,8 @@ class Camera:
         ops.add(self._open_n, self._open_us, *view.settle())
 
     def _take(self, record: Record) -> None:
+        if self.off:
+            return
         self._settle()
         if record.kind in OF_THIS_MACHINE:
             return
@@ -191,9 +203,18 @@ class Camera:
         self.n += 1
         self._pending += 1
         if self._timer is None and self._clock.mode == "paced":
-            self._timer = self._clock.after(self._tick_us, self._look)
+            self._timer = self._clock.after(self._tick_us, self._tick)
 
     # -- folds
+
+    def _begin_folds(self, devices: Mapping[str, Module], account: Account) -> None:
+        """States and counts as they are when the film begins; in a run, nothing has happened yet."""
+        self._states = {name: DeviceState.of(module) for name, module in devices.items()}
+        self._changed = {self._number[name]: NUMBER[state.name] for name, state in self._states.items()}
+        for job_id in account.job_ids:
+            if account.jobs.progress(job_id) is not None:
+                statuses = [execution.status.value for execution in account.jobs.executions(job_id)]
+                self._jobs[job_id] = {status: statuses.count(status) for status in sorted(set(statuses))}
 
     def _fold(self, record: Record) -> None:
         name, kind, data = record.track.removesuffix(TRACK_SUFFIX), record.kind, record.data
@@ -219,9 +240,13 @@ class Camera:
 
     # -- groups
 
-    def _look(self) -> None:
-        """Time is the wall's, and something was filmed since the last look."""
+    def _tick(self) -> None:
         self._timer = None
+        if not self.off:
+            self.look()
+
+    def look(self) -> None:
+        """Show what was filmed up to now."""
         self._settle()
         if self._changed:
             self._tell_states(self._clock.now_us)

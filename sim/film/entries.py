@@ -25,6 +25,7 @@ BLOCK_MAX_BYTES = 64 * 1024 * 1024
 """ESTIMATE: the events of a large fleet between two looks take a few megabytes."""
 
 _PREFIX = Struct("<IB")
+PREFIX_BYTES = _PREFIX.size
 _PAIR = Struct("<II")
 _TICK = Struct("<dII")
 

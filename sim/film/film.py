@@ -19,6 +19,7 @@ from sim.film.entries import (
     FAILURE,
     HEAD,
     OPS,
+    PREFIX_BYTES,
     STATES,
     Block,
     States,
@@ -120,9 +121,12 @@ class Film:
     @property
     def end_us(self) -> int:
         """Simulation time of its edge."""
-        if self.result is not None:
-            return int(self.result["t"])
-        return int(unpack_json(Block(COUNTS, self.groups[-1].counts[5:]))["t"]) if self.groups else 0
+        return int((self.result or self.counts).get("t", 0))
+
+    @property
+    def counts(self) -> Json:
+        """What was counted up to its edge."""
+        return dict(unpack_json(Block(COUNTS, self.groups[-1].counts[PREFIX_BYTES:]))) if self.groups else {}
 
     def blocks(self) -> Iterator[Block]:
         """All of it, as it was taken."""

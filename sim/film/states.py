@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sim.device.module import Module
+
 STATES = (
     ("off", "off"),
     ("booting", "booting"),
@@ -42,6 +44,10 @@ BACK = ("mqtt.connack", "mqtt.in", "http", "phase")
 """Kinds of records that a device without a network cannot have."""
 
 
+AT_FIRST = {"off": "off", "running": "running", "mini": "minimal", "bricked": "bricked"}
+"""State of a module → state; all others are on the way to the firmware."""
+
+
 class DeviceState:
     """One device's; `name` is the state now."""
 
@@ -52,6 +58,15 @@ class DeviceState:
         self._last = "running"
         self._begun = False
         self._lost = ""
+
+    @classmethod
+    def of(cls, module: Module) -> DeviceState:
+        """That of a device which may have been running for long."""
+        state = cls()
+        state.name = AT_FIRST.get(module.state, "booting")
+        if state.name == "running" and module.phase != "idle":
+            state.name = PHASES.get(module.phase, "running")
+        return state
 
     def take(self, kind: str, data: dict[str, Any]) -> bool:
         """Take one of its records, or one about its execution; whether the state changed."""

@@ -18,7 +18,9 @@ from sim.cloud.listen import listening_socket
 from sim.device.module import Module
 from sim.errors import QpyotaError
 from sim.kernel.clock import Clock
+from sim.serve.baton import Baton
 from sim.serve.bench import Bench, Refusal
+from sim.serve.film_line import FilmLine
 from sim.serve.options import LOOPBACK
 
 ORDER_MAX_BYTES = 16 * 1024 * 1024
@@ -33,8 +35,15 @@ NEED_BOOT = frozenset({"console", "ls", "cat", "write", "mkdir", "rm", "reset"})
 """Orders that wait for a device to boot."""
 
 
+FILM_BUFFER_BYTES = 64 * 1024 * 1024
+"""What a dashboard may be behind; one that reads more slowly is hung up on."""
+
+
 class BenchServer:
-    """`keep` saves what devices hold; it is called before anything is answered."""
+    """`keep` saves what devices hold, before anything is answered. `film` and `baton` are for dashboards."""
+
+    film: FilmLine
+    baton: Baton
 
     def __init__(self, clock: Clock, bench: Bench, token: str, keep: Callable[[], None]) -> None:
         self.clock = clock
@@ -68,6 +77,7 @@ class BenchServer:
     def turn(self, work: Callable[[], None]) -> None:
         """Have `work` done in the simulation's turn."""
         self._turns.append(work)
+        self.baton.let_through()
 
     def opened(self, line: _Connection) -> None:
         self._lines.add(line)
@@ -79,6 +89,7 @@ class BenchServer:
         turns, self._turns = self._turns, []
         for work in turns:
             self.clock.handover(work)
+        self.baton.turned()
 
 
 class _Connection(asyncio.Protocol):
@@ -91,6 +102,7 @@ class _Connection(asyncio.Protocol):
         self._waiting = bytearray()
         self._asked = False
         self._module: Module | None = None
+        self._films = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -104,17 +116,37 @@ class _Connection(asyncio.Protocol):
         elif b"\n" in self._waiting:
             line, _, rest = bytes(self._waiting).partition(b"\n")
             self._asked, self._waiting = True, bytearray(rest)
+            if self._is_for_the_clock(line):
+                return
             self._server.turn(lambda: self._take(line))
         elif len(self._waiting) > ORDER_MAX_BYTES:
             self.hang_up()
 
     def connection_lost(self, exc: BaseException | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._server.closed(self)
+        if self._films:
+            self._server.baton.let_go()  # nobody is there any more who could
         self._server.turn(self._let_go)
 
     def hang_up(self) -> None:
         """Close it; what was written still leaves."""
         self._transport.close()
+
+    def _is_for_the_clock(self, line: bytes) -> bool:
+        """Orders to the clock act at once: it may stand, and be told to go on."""
+        try:
+            order = json.loads(line)
+        except ValueError:
+            return False
+        if not isinstance(order, dict) or order.get("do") != "clock" or not self._server.may(order):
+            return False
+        try:
+            self._answer(self._server.baton.take(order))
+        except QpyotaError as error:
+            self._answer({"error": str(error)})
+        self._server.film.flush()
+        self.hang_up()
+        return True
 
     # -- simulation phase
 
@@ -139,6 +171,9 @@ class _Connection(asyncio.Protocol):
                 return
             if module is not None and what == "console":
                 self._attach(module)
+                return
+            if what == "film":
+                self._show_film()
                 return
             answer = bench.take(order)
         except (QpyotaError, ValueError, KeyError, TypeError) as error:
@@ -173,6 +208,23 @@ class _Connection(asyncio.Protocol):
         self._answer({"device": module.name})
         self._type()
 
+    def _show_film(self) -> None:
+        """Give the film to this connection, as bytes, for as long as it is open."""
+        film = self._server.film
+        if film.taken:
+            raise Refusal("a dashboard shows this cloud already; its URL is where qpyota up or qpyota open was started")
+        self._films = True
+        self._answer({"clock": self._server.baton.standing})
+        film.begin(self._film)
+
+    def _film(self, data: bytes) -> None:
+        if self._transport.is_closing():
+            return
+        if self._transport.get_write_buffer_size() > FILM_BUFFER_BYTES:
+            self._transport.abort()
+            return
+        self._transport.write(data)
+
     def _refuse(self, reason: str) -> None:
         self._answer({"error": reason})
         self.hang_up()
@@ -192,6 +244,9 @@ class _Connection(asyncio.Protocol):
             self._transport.write(data)
 
     def _let_go(self) -> None:
+        if self._films:
+            self._films = False
+            self._server.film.end()
         module, self._module = self._module, None
         if module is not None:
             self._type()

@@ -29,6 +29,7 @@ from sim.cloud.store.keeper import LATEST, Keeper
 from sim.cloud.store.objects import Objects
 from sim.device.module import Module
 from sim.errors import SpecError
+from sim.film.camera import Stand
 from sim.jobs.rules import JobRules
 from sim.kernel.clock import Clock
 from sim.mqtt import rules as broker_rules
@@ -38,9 +39,11 @@ from sim.scenario.fleet import Ground
 from sim.scenario.places import Places
 from sim.scenario.schema import Scenario
 from sim.scenario.stage import Stage
+from sim.serve.baton import Baton
 from sim.serve.bench import Bench
 from sim.serve.bench_server import BenchServer
 from sim.serve.data_dir import DataDir, Running, write_private
+from sim.serve.film_line import FilmLine
 from sim.serve.options import UpOptions, reachable
 from sim.serve.servers import Servers
 from sim.serve.shelf import Shelf
@@ -115,7 +118,7 @@ class Site:
             self._workshop = Workshop(ground, account, {})
         else:
             facts = self._set_up(scenario, servers)
-        bench = self._open_bench()
+        bench = self._open_bench(scenario)
         metrics_url = self._open_metrics(scenario)
         operator = operator_key(self._options.token)
         account.resume(rules.jobs, operator, servers.rest_url if self._local_urls(scenario) else "")
@@ -180,7 +183,7 @@ class Site:
         self._serial = world.serial_addresses
         return {SCENARIO: str(scenario.source), BEGAN: began_s or str(clock.start_s)}
 
-    def _open_bench(self) -> int:
+    def _open_bench(self, scenario: Scenario | None) -> int:
         """The devices that people made, the flash of all, and the workbench's port."""
         workshop = self._workshop
         self._exit.callback(workshop.close)
@@ -192,6 +195,7 @@ class Site:
         def make(name: str, model: str, firmware: str) -> Module:
             module = workshop.add(name, model, firmware)
             shelf.put(name, module)
+            server.film.renew()
             self._keeper.take_snapshot({MADE: workshop.made})
             self._clock.after(0, module.power_on)
             return module
@@ -199,10 +203,15 @@ class Site:
         def drop(name: str) -> None:
             workshop.drop(name)
             shelf.drop(name)
+            server.film.renew()
             self._keeper.take_snapshot({MADE: workshop.made})
 
         bench = Bench(workshop.devices, shelf.factory, make, drop)
         server = BenchServer(self._clock, bench, self._bench_token, self._save_devices)
+        stand = Stand(self._clock, self._trace, workshop.places, self._account)
+        self._baton = server.baton = Baton(self._clock, self._trace)
+        server.film = FilmLine(stand, workshop.devices, scenario)
+        server.baton.changed = server.film.flush
         self._exit.callback(lambda: self._clock.loop.run_until_complete(server.stop()))
         self._beat()
         return self._clock.loop.run_until_complete(server.start())
@@ -257,6 +266,7 @@ class Site:
         self._clock.after(round(BEAT_S * 1_000_000 * self._options.speed), self._beat)
 
     def _stop(self) -> None:
+        self._baton.let_go()
         self._clock.stop_at(self._clock.now_us)
 
 

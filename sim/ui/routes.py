@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 
+from sim.film.bundle import SUFFIX, Bundled, write_bundle
 from sim.film.film import Film
 from sim.ui.stage import NotPossible, Stage
 
@@ -25,6 +28,7 @@ def add_to(app: web.Application) -> None:
     app.router.add_get("/api/films/{id}/tape", _tape)
     app.router.add_post("/api/films/{id}/branch", _branch)
     app.router.add_get("/api/diff", _diff)
+    app.router.add_get("/api/bundle", _bundle)
     app.router.add_get("/api/scenario", _scenario)
 
 
@@ -65,6 +69,28 @@ async def _diff(request: web.Request) -> web.Response:
     stage = request.app[STAGE]
     one, other = _number(request.query, "a", 1), _number(request.query, "b", 2)
     return web.json_response(await asyncio.to_thread(stage.diff, one, other))
+
+
+async def _bundle(request: web.Request) -> web.Response:
+    """All films that have ended, as a file to keep or to send."""
+    shown = request.app[STAGE].shown
+    films = {
+        number: Bundled(one.film, one.parent, one.equal, one.log)
+        for number, one in shown.items()
+        if one.film.head and not one.film.growing
+    }
+    if not films:
+        raise NotPossible("no film has come to its end yet")
+    name = str(next(iter(films.values())).film.head.get("title", "run")).replace(" ", "-")
+    body = await asyncio.to_thread(_packed, films)
+    kept = {"Content-Disposition": f'attachment; filename="{quote(name)}{SUFFIX}"'}
+    return web.Response(body=body, content_type="application/zip", headers=kept)
+
+
+def _packed(films: dict[int, Bundled]) -> bytes:
+    file = BytesIO()
+    write_bundle(file, films)
+    return file.getvalue()
 
 
 async def _scenario(request: web.Request) -> web.Response:

@@ -16,9 +16,10 @@ from aiohttp import WSMsgType, web
 
 from sim.errors import MachineError, QpyotaError
 from sim.film.film import Film
-from sim.ui import routes
+from sim.ui import job_routes, routes
 from sim.ui.door import Door, dress, new_token
-from sim.ui.stage import Stage
+from sim.ui.live import Live
+from sim.ui.stage import NotPossible, Stage
 
 STATIC = Path(__file__).parent / "static"
 LOOPBACK = "127.0.0.1"
@@ -47,6 +48,8 @@ class Dashboard:
         self._clients: set[Client] = set()
         self._runner: web.AppRunner | None = None
         self.url = ""
+        self.live: Live | None = None
+        """The served cloud, if this is one."""
         stage.news = self._news
 
     async def open(self) -> None:
@@ -58,6 +61,10 @@ class Dashboard:
         app.router.add_get("/", _page)
         app.router.add_static("/static/", STATIC)
         routes.add_to(app)
+        job_routes.add_to(app)
+        if self.live is not None:
+            app[job_routes.LIVE] = self.live
+            self.live.told = self._tell_clock
         app.router.add_get("/ws", self._socket)
         for room in self._rooms:
             room(app)
@@ -95,10 +102,15 @@ class Dashboard:
         for client in self._clients:
             client.wake()
 
+    def _tell_clock(self, clock: dict[str, Any]) -> None:
+        for client in self._clients:
+            client.clock = clock
+            client.wake()
+
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(heartbeat=30.0, max_msg_size=BODY_MAX_BYTES)
         await socket.prepare(request)
-        client = Client(socket, self.stage)
+        client = Client(socket, self.stage, self.live)
         self._clients.add(client)
         try:
             await client.serve()
@@ -110,9 +122,11 @@ class Dashboard:
 class Client:
     """One page: which film it follows, and how much of it it has."""
 
-    def __init__(self, socket: web.WebSocketResponse, stage: Stage) -> None:
+    def __init__(self, socket: web.WebSocketResponse, stage: Stage, live: Live | None) -> None:
         self._socket = socket
         self._stage = stage
+        self._live = live
+        self.clock = {} if live is None else live.clock
         self._film: Film | None = None
         self._groups = 0
         self._ended = False
@@ -123,6 +137,7 @@ class Client:
             "follow": self._follow,
             "rate": self._rate,
             "film": self._also,
+            "clock": self._hold,
         }
 
     def wake(self) -> None:
@@ -170,6 +185,11 @@ class Client:
         number = self._stage.also_filmed(int(order.get("of", 1)), int(order["film"]))
         await self._say({"filmed": number})
 
+    async def _hold(self, order: dict[str, Any]) -> None:
+        if self._live is None:
+            raise NotPossible("a run goes at its own speed; pause, step and speed are the page's own, over its film")
+        await self._live.hold(order)
+
     async def _rate(self, order: dict[str, Any]) -> None:
         self._period_s = 1 / min(RATE_MAX_PER_S, max(0.1, float(order["rate"])))
 
@@ -187,6 +207,9 @@ class Client:
         if listed != self._told:
             self._told = listed
             await self._socket.send_str(listed)
+        if self.clock:
+            clock, self.clock = self.clock, {}
+            await self._say({"clock": clock})
 
     async def _tell_film(self) -> None:
         film = self._film

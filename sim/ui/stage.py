@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sim.errors import QpyotaError, SpecError
 from sim.film import compare
+from sim.film.bundle import Bundled
 from sim.film.film import Film
 from sim.film.injections import TEARING, Injection, parse_injection
 from sim.ui.takes import Take
@@ -74,15 +75,22 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.shown: dict[int, Shown] = {}
+        self._last = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Semaphore(TAKES_AT_ONCE)
 
     def put(self, shown: Shown) -> int:
         """Show a film; its number."""
-        number = len(self.shown) + 1
+        number = self._last = self._last + 1
         self.shown[number] = shown
         self.news()
         return number
+
+    def load(self, films: Mapping[int, Bundled]) -> None:
+        """Show films of a bundle, under their numbers there."""
+        for number, one in films.items():
+            self.shown[number] = Shown(one.film, one.parent, one.equal, one.log)
+            self._last = max(self._last, number)
 
     async def run(self) -> int | None:
         """Shoot the first film; the exit code of its process."""
@@ -111,7 +119,7 @@ class Stage:
 
     def head(self, number: int) -> Json:
         """The head of one, as pages get it."""
-        return self.film(number).described() | self._brief(number, self.shown[number]) | {"live": False}
+        return self.film(number).described() | self._brief(number, self.shown[number])
 
     def branch(self, number: int, given: object) -> int:
         """Make a film again with one more injection; the number of the branch."""

@@ -10,8 +10,13 @@ from typing import Protocol
 
 from aiohttp import web
 
+from sim.serve.data_dir import Running
+from sim.ui.live import WHY_NOT, Live
 from sim.ui.server import LOOPBACK, Dashboard
 from sim.ui.stage import Script, Stage
+
+FIRST_LOOK_S = 0.05
+"""How often it is looked whether a cloud has begun to show its film."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,34 @@ def play(script: Script, place: Place, tell: Callable[[str], None]) -> int:
 def show(stage: Stage, place: Place, tell: Callable[[str], None], room: Room | None = None) -> None:
     """Show what is on a stage, until somebody ends it; by the page of a room, if there is one."""
     asyncio.run(_show(stage, place, tell, room))
+
+
+def attend(running: Running, place: Place, tell: Callable[[str], None]) -> None:
+    """Show a served cloud until it ends, or somebody ends this."""
+    asyncio.run(_attend(running, place, tell))
+
+
+async def _attend(running: Running, place: Place, tell: Callable[[str], None]) -> None:
+    stage = Stage(Script(why_not=WHY_NOT))
+    dashboard = Dashboard(stage, place.host, place.port, place.token)
+    live = dashboard.live = Live(stage, running)
+    ended = _told_to_end()
+    watching = asyncio.ensure_future(live.watch())
+    try:
+        await dashboard.open()
+        ending = asyncio.ensure_future(ended.wait())
+        while not stage.shown and not watching.done():
+            await asyncio.sleep(FIRST_LOOK_S)
+        if not watching.done():
+            tell(f"dashboard {dashboard.url}")
+        await asyncio.wait({watching, ending}, return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        if watching.done():
+            watching.result()
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        await dashboard.close()
 
 
 async def _play(script: Script, place: Place, tell: Callable[[str], None]) -> int:

@@ -171,7 +171,7 @@ def test_files_go_there_and_back(call: Call) -> None:
 
 
 def test_a_call_that_exceeds_a_rate_is_made_again(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sim.cli.cloud_client import CloudClient, CloudError
+    from sim.serve.cloud_client import CloudClient, CloudError
 
     running, refusals = DataDir(data).running(), ["ThrottlingException", "ThrottlingException"]
     assert running is not None
@@ -191,7 +191,7 @@ def test_a_call_that_exceeds_a_rate_is_made_again(data: Path, monkeypatch: pytes
 
 
 def test_a_list_of_many_pages_is_whole(call: Call, data: Path) -> None:
-    from sim.cli.cloud_client import PAGE_ROWS, CloudClient
+    from sim.serve.cloud_client import PAGE_ROWS, CloudClient
 
     running = DataDir(data).running()
     assert running is not None

@@ -5,15 +5,19 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from sim.cli.main import cli
 from sim.film.entries import END, EVENTS, blocks_of, unpack_json
 
 COMMAND = "from sim.cli.main import main; main()"
@@ -24,11 +28,11 @@ class Refused(Exception):  # noqa: N818 - an answer
 
 
 class Running:
-    """`qpyota run WORDS --ui web`, read line by line."""
+    """`qpyota WORDS` with a dashboard, read line by line."""
 
     def __init__(self, *words: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, "run", *words, "--ui", "web", "--ui-port", "0"],
+            [sys.executable, "-c", COMMAND, *words, "--ui-port", "0"],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -49,7 +53,14 @@ class Running:
 
     def get(self, path: str, **headers: str) -> bytes:
         mark = "&" if "?" in path else "?"
-        request = urllib.request.Request(f"{self.base}{path}{mark}t={self.token}", headers=headers)
+        return self._ask(urllib.request.Request(f"{self.base}{path}{mark}t={self.token}", headers=headers))
+
+    def post(self, path: str, value: object) -> bytes:
+        headers = {"Content-Type": "application/json"}
+        url = f"{self.base}{path}?t={self.token}"
+        return self._ask(urllib.request.Request(url, json.dumps(value).encode(), headers))
+
+    def _ask(self, request: urllib.request.Request) -> bytes:
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return answer.read()
@@ -70,7 +81,7 @@ class Running:
 
 @pytest.fixture
 def finished() -> Iterator[Running]:
-    running = Running("first_upgrade", "--transport", "memory")
+    running = Running("run", "first_upgrade", "--transport", "memory", "--ui", "web")
     try:
         running.until("dashboard http")
         running.until("stays open")
@@ -94,7 +105,7 @@ def test_the_run_is_told_and_shown_until_ctrl_c(finished: Running) -> None:
 
 
 def test_a_run_that_cannot_begin_ends_the_dashboard_with_its_exit_code() -> None:
-    running = Running("no_such_scenario")
+    running = Running("run", "no_such_scenario", "--ui", "web")
     assert running.process.stdout is not None
     said = running.process.stdout.read()
     assert running.process.wait(15) == 2
@@ -103,8 +114,43 @@ def test_a_run_that_cannot_begin_ends_the_dashboard_with_its_exit_code() -> None
     assert "Traceback" not in said
 
 
+def test_a_kept_film_opens_for_looking_only(tmp_path: Path) -> None:
+    path = tmp_path / "run.qpyrun"
+    told = CliRunner().invoke(cli, ["run", "one_device", "--transport", "memory", "--film", str(path), "-q"])
+    assert told.exit_code == 0, told.output
+    running = Running("open", str(path))
+    try:
+        running.until("dashboard http")
+        head = json.loads(running.get("/api/films/1"))
+        assert (head["title"], head["growing"]) == ("one_device", False)
+        assert head["replay"] == "qpyota run one_device --seed 1 --transport memory"
+        name = head["devices"][0]["name"]
+        with pytest.raises(Refused, match="can only be looked at"):
+            running.post("/api/films/1/branch", {"injection": {"n": 1, "device": name, "what": "power_cut"}})
+        assert running.get("/api/bundle") == path.read_bytes()
+        assert running.end() == 0
+    finally:
+        running.leave()
+
+
+def test_what_is_no_film_is_said(tmp_path: Path) -> None:
+    for name, said in (("nothing.qpyrun", "there is no"), (".", "cannot be read|is no")):
+        told = CliRunner().invoke(cli, ["open", str(tmp_path / name)])
+        assert re.search(said, str(told.exception or told.output)), told
+
+
+def test_an_injection_in_a_terminal(tmp_path: Path) -> None:
+    words = ["run", "one_device", "--transport", "memory", "--json"]
+    what = {"t": 20_000_000, "device": "QuecPython_OTA", "what": "power_cut"}
+    plain = json.loads(CliRunner().invoke(cli, words).output)
+    told = json.loads(CliRunner().invoke(cli, [*words, "--inject", json.dumps(what)]).output)
+    assert told["trace_hash"] != plain["trace_hash"]
+    again = CliRunner().invoke(cli, [*shlex.split(told["replay"])[1:], "--json"])
+    assert json.loads(again.output)["trace_hash"] == told["trace_hash"]
+
+
 def test_many_runs_are_refused() -> None:
-    running = Running("first_upgrade", "--repeat", "3")
+    running = Running("run", "first_upgrade", "--repeat", "3", "--ui", "web")
     assert running.process.stdout is not None
     said = running.process.stdout.read()
     assert running.process.wait(15) == 2
