@@ -29,7 +29,9 @@ async def _hand_over(path: Path, tell: Callable[[str], None], port: int = PORT) 
 
     async def give(_: web.Request) -> web.StreamResponse:
         fetched.set()
-        return web.FileResponse(path, headers={"Access-Control-Allow-Origin": VIEWER, "Cache-Control": "no-cache"})
+        headers = {"Access-Control-Allow-Origin": VIEWER, "Cache-Control": "no-cache"}
+        body = await asyncio.to_thread(path.read_bytes)
+        return web.Response(body=body, content_type="application/octet-stream", headers=headers)
 
     app = web.Application()
     app.router.add_get(f"/{path.name}", give)

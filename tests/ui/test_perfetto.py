@@ -36,11 +36,11 @@ def test_its_page_fetches_it_once(tmp_path: Path) -> None:
         serving = asyncio.ensure_future(_hand_over(path, said.append, port=29_871))
         while not said:
             await asyncio.sleep(0.01)
+        with pytest.raises(MachineError, match="port 29871, from which Perfetto fetches"):
+            await _hand_over(path, said.append, port=29_871)
         async with aiohttp.ClientSession() as session, session.get(said[0].split("url=")[1]) as answer:
             assert answer.headers["Access-Control-Allow-Origin"] == VIEWER
             assert await answer.read() == b"trace"
-            with pytest.raises(MachineError, match="port 29871, from which Perfetto fetches"):
-                await _hand_over(path, said.append, port=29_871)
         await asyncio.wait_for(serving, 10)
 
     asyncio.run(main())
