@@ -139,6 +139,7 @@ class Desk:
         ]
 
     def close(self) -> None:
+        """Once or more often. Whatever went wrong in the page is told now."""
         self.context.close()
         assert not self.outside, "nothing leaves the machine"
         assert not self.wrong, self.wrong

@@ -203,6 +203,32 @@ def test_create_a_job_in_the_form_and_watch_the_device_finish_it(upgrade: str, d
     it.until("#document", "EG915UEUABR03A21M08_OCPU_QPY")
 
 
+def test_a_run_is_followed_while_it_goes_on(browser: Any, desk: Callable[..., Desk]) -> None:
+    running = Running("first_upgrade", "--transport", "paced", "--speed", "25", "-q")
+    try:
+        running.until("dashboard http")
+        it = desk().open(f"{running.base}/?t={running.token}")
+        assert it.text("#verdict") == "running"
+        it.page.wait_for_function("() => document.querySelector('#clock').textContent > '00:10'")
+        it.press("Space")
+        stays, known = it.entry, it.entries
+        longer = """(known) => {
+          const [, last] = document.querySelector("#entry").textContent.match(/[0-9,]+/g);
+          return Number(last.replaceAll(",", "")) > known;
+        }"""
+        it.page.wait_for_function(longer, arg=known)
+        assert it.entry == stays
+        it.picture("behind-the-edge")
+        it.page.get_by_role("button", name="Follow").click()
+        it.until("#verdict", "PASSED")
+        it.press("Shift")
+        assert it.entry == it.entries
+        assert it.text("#device-state") == "succeeded"
+        it.close()  # before its server goes, which it would complain of
+    finally:
+        running.leave()
+
+
 def test_a_report_opens_from_a_disk(browser: Any, desk: Callable[..., Desk], tmp_path: Path) -> None:
     report = tmp_path / "report.html"
     words = ["run", "first_upgrade", "--transport", "memory", "-q", "--report", f"html={report}"]

@@ -270,7 +270,7 @@ export class Page {
         </header>
         <section class="headline" aria-label="Now">
           <time id="clock" class="clock">00:00</time>
-          <p id="say" class="narration"></p>
+          <p id="say" class="narration" aria-live=${this.player.playing || this.player.following ? "off" : "polite"}></p>
         </section>
         ${this.notice || this.film.failure
           ? html`<p class="notice" role="status">${this.notice || this.film.failure} <button type="button" class="quiet" @click=${() => this.set({ notice: "" })}>Close</button></p>`
