@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from sim.trace import Observer
 
 MOST_SHARDS = 64
+EVERYWHERE = ("0.0.0.0", "[::]")
+"""All addresses of this machine, none of which others could dial by that name."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,15 +53,17 @@ def plan_of(values: dict[str, Any]) -> ShardPlan | None:
         values["transport"] = "memory"
     from sim.fleet.hub import LOOPBACK, ShardPlan
 
-    plan = partial(ShardPlan, shards, token=os.environ.get("QPYOTA_TOKEN", ""), say=_say)
+    token = os.environ.get("QPYOTA_TOKEN", "")
     host, port = _place(hub) if hub else ("", 0)
+    name = socket.gethostname() if host in EVERYWHERE else ""
+    plan = partial(ShardPlan, shards, token=token, say=_say, url_host=name)
     if dask:
         from sim.fleet.launchers.cluster import reachable_from
 
         near = host or reachable_from(dask)
         return plan(partial(_on_dask, dask, shards), host=near, port=port)
     if hub:
-        return plan(_join, host=host, port=port)
+        return plan(partial(_join, known=bool(token)), host=host, port=port)
     return plan(host=LOOPBACK)
 
 
@@ -81,10 +86,10 @@ def _on_dask(address: str, shards: int) -> Launcher:
     return DaskCluster(address, shards)
 
 
-def _join() -> Launcher:
+def _join(*, known: bool) -> Launcher:
     from sim.fleet.launchers.join import Join
 
-    return Join(_say)
+    return Join(_say, known=known)
 
 
 def _place(text: str) -> tuple[str, int]:

@@ -127,6 +127,7 @@ class Hub:
     def close(self) -> None:
         """End every shard that was started, and free everything."""
         if self._lines is not None:
+            self._muster.dismiss()
             self._lines.close()
         self.launcher.stop()
         self.world.close()
@@ -134,9 +135,9 @@ class Hub:
     def _gather(self) -> None:
         """Have every shard come, and build its part."""
         plan, scenario = self._plan, self._scenario
-        muster = Muster(plan.shards)
+        self._muster = Muster(plan.shards)
         token = plan.token or token_urlsafe(24)
-        self._lines = Lines(plan.host, plan.port, token, muster.take)
+        self._lines = Lines(plan.host, plan.port, token, self._muster.take)
         url = f"http://{plan.url_host or plan.host}:{self._lines.port}"
         run_id, luggage = f"{scenario.name}-{token_hex(4)}", pack(scenario)
         shares = share_out(scenario, self.world.ground.places, plan.shards)
@@ -146,7 +147,7 @@ class Hub:
 
         for index, names in enumerate(shares):
             spec = ShardSpec(run_id, url, token, index)
-            member = Member(spec, names, welcome, muster, self.launcher, self._lost)
+            member = Member(spec, names, welcome, self._muster, self.launcher, self._lost)
             self.members.append(member)
             self._of.update(dict.fromkeys(names, member))
             self.launcher.launch(spec)

@@ -17,7 +17,19 @@ from typing import Any
 
 from sim.errors import MachineError
 from sim.fleet.launchers.launcher import Launcher
-from sim.fleet.orders import NEVER_US, Done, Failed, Finish, ShardSpec, Summary, Told, Welcome, Window, packed
+from sim.fleet.orders import (
+    NEVER_US,
+    Dismissed,
+    Done,
+    Failed,
+    Finish,
+    ShardSpec,
+    Summary,
+    Told,
+    Welcome,
+    Window,
+    packed,
+)
 from sim.net.lines import Line, LineLost
 
 RETRIES = 3
@@ -73,6 +85,12 @@ class Muster:
         """Whether somebody is there who could be this shard."""
         with self._came:
             return self._waits_for(index)
+
+    def dismiss(self) -> None:
+        """Let everybody know that the run is over."""
+        with self._came:
+            for line in (*self._free, *self._named.values(), *self.at_work.values()):
+                line.send(packed(Dismissed()))
 
     def _waits_for(self, index: int) -> bool:
         while self._free and self._free[0].closed.is_set():  # who has left meanwhile

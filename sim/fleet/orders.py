@@ -69,6 +69,10 @@ class Finish(NamedTuple):
     files: tuple[str, ...]
 
 
+class Dismissed(NamedTuple):
+    """You are not needed (any more): the run is over, whatever way."""
+
+
 class HostEnd(NamedTuple):
     """A host as one shard saw it, which heard from somebody new at `heard_us` last."""
 

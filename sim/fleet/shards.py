@@ -23,7 +23,20 @@ from sim.device.peek import read_file
 from sim.device.sim_card import make_sim
 from sim.errors import MachineError, QpyotaError, SpecError
 from sim.fleet.luggage import unpack
-from sim.fleet.orders import NEVER_US, Done, Failed, Finish, HostEnd, ShardSpec, Summary, Told, Welcome, Window, packed
+from sim.fleet.orders import (
+    NEVER_US,
+    Dismissed,
+    Done,
+    Failed,
+    Finish,
+    HostEnd,
+    ShardSpec,
+    Summary,
+    Told,
+    Welcome,
+    Window,
+    packed,
+)
 from sim.kernel.garbage import rare_collections
 from sim.net.lines import Line, LineLost, dial
 from sim.net.memory import DeviceSide
@@ -91,6 +104,8 @@ def _be(line: Line, welcome: Welcome) -> Welcome | None:
                 order = loads(line.receive())
                 if isinstance(order, Welcome):
                     return order
+                if isinstance(order, Dismissed):
+                    return None
                 answer = shard.take(order)
                 line.send(packed(answer))
     except LineLost:

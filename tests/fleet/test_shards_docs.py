@@ -3,9 +3,11 @@
 import os
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 from threading import Thread
@@ -77,7 +79,7 @@ def test_workers_join_a_hub_that_waits_for_them(monkeypatch, capfd):
         thread.join(20)
     assert ends == [Exit.PASSED] * 3
     said = capfd.readouterr().err
-    assert f"waiting for workers: QPYOTA_TOKEN=something-secret qpyota worker --join http://127.0.0.1:{port}" in said
+    assert f"waiting for workers: qpyota worker --join http://127.0.0.1:{port}" in said
 
 
 @pytest.mark.parametrize(
@@ -179,6 +181,26 @@ def test_the_slurm_job_runs(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "PASSED truncated_file" in done.stdout
+
+
+def test_ctrl_c_ends_the_run_and_its_shards_without_a_word_more(tmp_path):
+    words = ["run", "staged_rollout", "--shards", "1", "--quiet"]
+    program = "import sys; from sim.cli.main import main; main(sys.argv[1:])"
+    hub = subprocess.Popen(
+        [sys.executable, "-c", program, *words, "--trace", str(tmp_path / "trace")],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    until = time.monotonic() + 60
+    while time.monotonic() < until and not ((tmp_path / "trace").exists() and (tmp_path / "trace").stat().st_size):
+        time.sleep(0.05)
+    children = Path(f"/proc/{hub.pid}/task/{hub.pid}/children").read_text().split()
+    hub.send_signal(signal.SIGINT)
+    _, err = hub.communicate(timeout=60)
+    assert (hub.returncode, err.strip()) == (Exit.INTERRUPTED, "qpyota: interrupted")
+    assert len(children) == 1
+    assert not Path(f"/proc/{children[0]}").exists()
 
 
 def free_port():

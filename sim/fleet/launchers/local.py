@@ -29,7 +29,13 @@ class Local:
         self._kill(spec.index)
         command = [sys.executable, "-c", PROGRAM, "worker", "--join", spec.hub, "--index", str(spec.index)]
         environment = {**os.environ, TOKEN: spec.token}
-        self.processes[spec.index] = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=2)
+        self.processes[spec.index] = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=2,
+            start_new_session=True,  # Ctrl-C is for the hub, which dismisses them
+        )
 
     def ended(self, index: int) -> str:
         code = self.processes[index].poll()
