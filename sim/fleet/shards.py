@@ -179,7 +179,7 @@ class Shard:
             devices={name: _seen(module, finish.files) for name, module in world.devices.items()},
             hosts={host.name: HostEnd(host_view(host), host.heard_us) for host in world.hosts},
             costs=self._tally.costs,
-            explanations=explanations(world, self._watch),
+            explanations=explanations(world.devices, self._watch),
             peer_notes=list(peer_notes(world, self._tally)),
             missed_faults=list(missed_faults(world)),
             missed_steps=list(missed_steps(world)),

@@ -60,6 +60,7 @@ def _told(item: pytest.Item, rig: Rig) -> list[str]:
     lines += [repr(Device(rig, name)) for name in names[:DEVICES_TOLD]]
     if len(names) > DEVICES_TOLD:
         lines.append(f"and {len(names) - DEVICES_TOLD} more devices")
+    lines += rig.explanations()
     folder: Path | None = item.config.getoption("--qpy-artifacts")
     if folder is not None:
         lines.append(_kept(item, rig, folder))

@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 SLICE_S = 0.005
 """Wall time for which events are handled before requests of other programs get their turn."""
+EXPLAINED_MOST = 3
+"""Devices in a trap that an error tells of."""
 SETTLE_US = 5_000_000
 """Simulation time that everything must have been at rest."""
 
@@ -117,7 +119,11 @@ class Rig:
 
     def unmet(self, sentence: str) -> Unmet:
         """The error of a wait that was in vain."""
-        return Unmet(sentence, self.replay)
+        return Unmet(sentence, self.replay, self.explanations())
+
+    def explanations(self) -> list[str]:
+        """A sentence on each device that is in a known trap, of some of them."""
+        return self.call(self.scene.explained)[:EXPLAINED_MOST]
 
     def target_names(self, targets: object) -> list[str]:
         """Names of devices and groups that somebody means by these handles or names."""

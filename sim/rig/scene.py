@@ -20,12 +20,14 @@ from sim.kernel.clock import Clock
 from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY
 from sim.rig.histories import Histories
 from sim.scenario.artifact_faults import server_faults
+from sim.scenario.explain.evidence import Evidence, Watch
 from sim.scenario.faults import DeviceFault, numbered_fault
 from sim.scenario.fleet import Ground, make_devices
 from sim.scenario.loader import scenario_of
 from sim.scenario.packages import flip_bit
 from sim.scenario.places import Places
 from sim.scenario.result import RunOptions
+from sim.scenario.runner import explanations
 from sim.scenario.schema import Cloud, Fleet, Scenario
 from sim.scenario.schema_jobs import Job
 from sim.scenario.triggers import Watchers
@@ -63,6 +65,8 @@ class Scene:
         self.account = Account(self.clock, self.trace, seed, SCENARIO_RULES)
         self.trace.observe(self._keep)
         self.trace.observe(self.histories)
+        self._watch = Watch(())
+        self.trace.observe(self._watch)
         self._watchers = Watchers(self.trace)
         self._wiring = Wiring(self.clock, self.account, OPTIONS, Cloud())
         self._wiring.open()
@@ -88,6 +92,7 @@ class Scene:
         scenario = self._checked("fleet", made, folder)
         entry = scenario.fleet[-1]
         for name in entry.devices():
+            self._watch.evidence[name] = Evidence(name)
             self.account.register(name, entry.group or "")
         modules = make_devices(entry, self._ground, OPTIONS)
         self._data["fleet"].append(made)
@@ -150,6 +155,10 @@ class Scene:
         jobs = self.account.jobs
         handed_out = all((jobs.progress(job_id) or ("", 0))[1] == 0 for job_id in self.histories.jobs)
         return module.state == "running" and module.phase == "idle" and handed_out and not jobs.pending(name)
+
+    def explained(self) -> list[str]:
+        """A sentence on each device that is in a known trap."""
+        return list(explanations(self.devices, self._watch).values())
 
     def printed(self, name: str) -> str:
         """What the script of a device has printed, with its log and its tracebacks."""

@@ -84,7 +84,7 @@ def run_scenario(
             hosts={host.name: host_view(host) for host in world.hosts},
             problems=list(_problems(world)),
             notes=list(_notes(world, tally)),
-            explanations=list(explanations(world, watch).values()),
+            explanations=list(explanations(world.devices, watch).values()),
         )
         result = judged(world, outcome, seen.views(), time.perf_counter() - started_s)
         for attendant in attendants:
@@ -143,10 +143,10 @@ def judged(world: World, outcome: Outcome, seen: Mapping[str, SeenView], wall_s:
     )
 
 
-def explanations(world: World, watch: Watch) -> dict[str, str]:
+def explanations(devices: Mapping[str, Module], watch: Watch) -> dict[str, str]:
     """What is to be said of devices in a known trap, in the scenario's order."""
     found = {}
-    for name, module in world.devices.items():
+    for name, module in devices.items():
         runs = not isinstance(module.program, ScriptRuntime) or module.program.runs
         sentence = explain(watch.evidence[name], partial(read_file, module), runs=runs)
         if sentence is not None:

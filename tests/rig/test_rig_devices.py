@@ -197,3 +197,14 @@ def test_fleets(rig: Rig) -> None:
         rig.fleet.add(1, group="trackers")
     rig.cloud.create_job("j", ["trackers", rig.fleet["fleet-00001"]], document={})
     assert len(rig.job("j").executions) == 3
+
+
+def test_a_known_trap_is_told_with_the_wait_that_was_in_vain(rig: Rig, app: Path) -> None:
+    (app / "main.py").write_text("import usr.nothing\n")
+    device = rig.device("meter", script=app)
+    with pytest.raises(Unmet) as caught:
+        device.expect("ready", timeout="1m")
+    (explanation,) = caught.value.explanations
+    assert explanation.startswith("meter has been silent since 4.")
+    assert "because there is no /usr/nothing.py on it" in explanation
+    assert str(caught.value).splitlines()[1:] == [explanation, "replay: the command"]
