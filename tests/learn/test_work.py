@@ -158,3 +158,20 @@ def test_a_lab_of_ones_own_works_like_those_that_ship(tmp_path: Path) -> None:
     own = Path(shutil.copytree(lab("sector").folder, tmp_path / "own"))
     begin(load_lab(own), tmp_path / "work")
     assert read_note(tmp_path / "work") == Note("own")
+
+
+def test_looking_while_a_run_goes_on_changes_nothing_of_it(tmp_path: Path) -> None:
+    work = solved("cut_the_power", tmp_path / "work")
+    scenario = sheet("cut_the_power", work, tmp_path).scenario
+    spec = lab("cut_the_power").spec
+    blind, looked = try_work(spec, scenario), try_work(spec, scenario, live=True)
+    assert looked.trace_hash == blind.trace_hash
+    assert looked.passed
+    assert blind.changes == ()
+    for changes in looked.changes:
+        assert changes[0] == (0, False)
+        assert [held for _, held in changes] == [number % 2 == 1 for number in range(len(changes))], "they alternate"
+        assert changes[-1][1]
+    moments = [changes[-1][0] / 1_000_000 for changes in looked.changes]
+    assert 140 < moments[1] < 150, "late loses its power at 144 s"
+    assert max(moments) <= looked.virtual_s

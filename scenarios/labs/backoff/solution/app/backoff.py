@@ -2,10 +2,10 @@
 
 import urandom
 
-FIRST_S = 30
+FIRST_S = 20
 LONGEST_S = 120
 
 
 def pause_s(tries):
-    # Somewhere between nothing and 30, 60, then 120 seconds.
+    # Somewhere between nothing and 20, 40, 80, then 120 seconds.
     return urandom.uniform(0, min(LONGEST_S, FIRST_S * 2 ** min(tries - 1, 4)))
