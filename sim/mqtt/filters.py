@@ -71,13 +71,19 @@ class FilterIndex:
 
     def __init__(self, *, hash_takes_parent: bool = True) -> None:
         self._hash_takes_parent = hash_takes_parent
-        self._exact: dict[str, dict[str, int]] = {}
+        self._exact: dict[str, dict[str, int] | tuple[str, int]] = {}  # a pair: the only one; most are
         self._wild = _Level()
 
     def add(self, subscriber: str, topic_filter: str, qos: int) -> None:
         """A repeated filter takes the new QoS."""
         if not _has_wildcard(topic_filter):
-            self._exact.setdefault(topic_filter, {})[subscriber] = qos
+            held = self._exact.get(topic_filter)
+            if isinstance(held, dict):
+                held[subscriber] = qos
+            elif held is None or held[0] == subscriber:
+                self._exact[topic_filter] = subscriber, qos
+            else:
+                self._exact[topic_filter] = {held[0]: held[1], subscriber: qos}
             return
         at = self._wild
         for name in topic_filter.split("/"):
@@ -87,9 +93,11 @@ class FilterIndex:
     def remove(self, subscriber: str, topic_filter: str) -> None:
         """Harmless when there is no such filter."""
         if not _has_wildcard(topic_filter):
-            holders = self._exact.get(topic_filter)
-            if holders is not None and holders.pop(subscriber, None) is not None and not holders:
-                del self._exact[topic_filter]
+            held = self._exact.get(topic_filter)
+            if isinstance(held, dict):
+                held.pop(subscriber, None)
+            if not held or (isinstance(held, tuple) and held[0] == subscriber):
+                self._exact.pop(topic_filter, None)
             return
         path = [self._wild]
         names = topic_filter.split("/")
@@ -104,7 +112,7 @@ class FilterIndex:
 
     def find(self, topic: str) -> dict[str, int]:
         """Each subscriber that wants `topic` once, with its highest QoS."""
-        found = dict(self._exact.get(topic, ()))
+        found = _holders(self._exact.get(topic))
         if self._wild.below:
             for holders in self._walk(topic):
                 for subscriber, qos in holders.items():
@@ -129,6 +137,13 @@ class FilterIndex:
             yield level.holders
             if self._hash_takes_parent and (below := level.below.get("#")) is not None:
                 yield below.holders
+
+
+def _holders(held: dict[str, int] | tuple[str, int] | None) -> dict[str, int]:
+    """Who holds a filter, and the QoS of each; a dictionary of the caller's own."""
+    if held is None:
+        return {}
+    return {held[0]: held[1]} if isinstance(held, tuple) else dict(held)
 
 
 def _has_wildcard(topic_filter: str) -> bool:

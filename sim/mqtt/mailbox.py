@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
-from sim.mqtt.rules import BrokerRules, Pace
+from sim.mqtt.rules import BrokerRules, pace_of
 from sim.records import record
 
 
@@ -26,47 +27,69 @@ class Delivery:
     dup: bool = False
 
 
+class Receiver(Protocol):
+    """One client's connection."""
+
+    def deliver(self, delivery: Delivery) -> None: ...
+
+
+class Reader(Protocol):
+    """What one connection may get."""
+
+    def receive(self, topic: str) -> bool: ...
+
+
+_NOTHING: dict[int, Delivery] = {}
+"""Shared, and never changed."""
+
+
 class Mailbox:
     """Of one session; it outlives connections as the session does."""
 
-    __slots__ = ("_deliver", "_last_id", "_may_receive", "_now_us", "_pace", "_rules", "_unacked", "_waiting")
+    __slots__ = ("_last_id", "_now_us", "_pace", "_reader", "_receiver", "_rules", "_unacked", "_waiting")
 
     def __init__(self, rules: BrokerRules, now_us: Callable[[], int]) -> None:
         self._rules = rules
         self._now_us = now_us
-        self._pace = Pace(rules.deliveries_per_s)
-        self._deliver: Callable[[Delivery], None] | None = None
-        self._may_receive: Callable[[str], bool] = lambda _: False
+        self._pace = pace_of(rules.deliveries_per_s)
+        self._receiver: Receiver | None = None
+        self._reader: Reader | None = None
         self._last_id = 0
-        self._unacked: dict[int, Delivery] = {}
+        self._unacked: dict[int, Delivery] = _NOTHING  # until there is something: most clients get QoS 0 only
         self._waiting: deque[Delivery] | None = None  # an empty deque has 600 bytes
 
-    def open(self, deliver: Callable[[Delivery], None], may_receive: Callable[[str], bool]) -> None:
-        """There is a connection; call `resume` when its client may get something."""
-        self._deliver, self._may_receive = deliver, may_receive
+    def open(self, receiver: Receiver, reader: Reader) -> None:
+        """There is a connection, to `receiver`, with the rights of `reader`; call `resume` when its client may get
+        something."""
+        self._receiver, self._reader = receiver, reader
 
     def shut(self) -> None:
-        self._deliver = None
+        self._receiver = None
 
     def resume(self) -> None:
         """Send again what has not been acknowledged, then what waited."""
         for packet_id, sent in list(self._unacked.items()):
-            if self._deliver is not None and self._may_receive(sent.topic):
-                self._deliver(Delivery(sent.topic, sent.payload, 1, packet_id, sent.retain, dup=True))
+            if self._receiver is not None and self._may_receive(sent.topic):
+                self._receiver.deliver(Delivery(sent.topic, sent.payload, 1, packet_id, sent.retain, dup=True))
         self._push()
 
     def put(self, message: Delivery, qos: int) -> None:
         """Send `message` at this QoS, or let it wait if it may."""
         if qos:
             self._put_by(Delivery(message.topic, message.payload, 1, retain=message.retain))
-        elif self._deliver is not None and self._may_receive(message.topic) and self._pace.allows(self._now_us()):
+        elif self._receiver is not None and self._may_receive(message.topic) and self._pace.allows(self._now_us()):
             plain = not message.qos and not message.dup
-            self._deliver(message if plain else Delivery(message.topic, message.payload, retain=message.retain))
+            self._receiver.deliver(
+                message if plain else Delivery(message.topic, message.payload, retain=message.retain)
+            )
 
     def acked(self, packet_id: int) -> None:
         """PUBACK from the client; one that was not asked for is ignored."""
         if self._unacked.pop(packet_id, None) is not None:
             self._push()
+
+    def _may_receive(self, topic: str) -> bool:
+        return self._reader is not None and self._reader.receive(topic)
 
     def _put_by(self, message: Delivery) -> None:
         if self._waiting is None:
@@ -76,7 +99,7 @@ class Mailbox:
             self._push()
 
     def _push(self) -> None:
-        while self._deliver is not None and self._waiting and len(self._unacked) < self._rules.in_flight_limit:
+        while self._receiver is not None and self._waiting and len(self._unacked) < self._rules.in_flight_limit:
             message = self._waiting.popleft()
             if not self._may_receive(message.topic):
                 continue
@@ -85,6 +108,8 @@ class Mailbox:
                 packet_id = packet_id % 0xFFFF + 1
             self._last_id = packet_id
             sent = Delivery(message.topic, message.payload, 1, packet_id, message.retain)
+            if self._unacked is _NOTHING:
+                self._unacked = {}
             self._unacked[packet_id] = sent
             self._pace.allows(self._now_us())
-            self._deliver(sent)
+            self._receiver.deliver(sent)

@@ -139,3 +139,20 @@ class Pace:
             return False
         self._count += 1
         return True
+
+
+class _NoPace(Pace):
+    """Any number a second. It keeps nothing, so that all may share one."""
+
+    __slots__ = ()
+
+    def allows(self, now_us: int) -> bool:  # noqa: ARG002
+        return True
+
+
+_NO_PACE = _NoPace(UNLIMITED)
+
+
+def pace_of(limit: int) -> Pace:
+    """A pace of one's own, if there is a limit to it."""
+    return _NO_PACE if limit >= UNLIMITED else Pace(limit)

@@ -23,7 +23,7 @@ from sim.mqtt.filters import FilterIndex, valid_filter, valid_topic
 from sim.mqtt.mailbox import Delivery, Mailbox
 from sim.mqtt.presence import Ended, Presence
 from sim.mqtt.retained import Retained
-from sim.mqtt.rules import AWS, BrokerRules, Pace
+from sim.mqtt.rules import AWS, BrokerRules, Pace, pace_of
 from sim.ports import Will
 from sim.records import record
 
@@ -132,7 +132,7 @@ class Switchboard:
         self._offline: dict[str, int] = {}  # lasting sessions without a connection → since when, oldest first
         self._versions: dict[str, int] = {}
         self._recent: dict[str, int] = {}  # client ids that may not connect again yet → since when, oldest first
-        self._connects = Pace(rules.connects_per_account_s)
+        self._connects = pace_of(rules.connects_per_account_s)
         self._invented = 0
         self._refused = 0
         self._index = FilterIndex(hash_takes_parent=rules.hash_takes_parent)
@@ -162,14 +162,14 @@ class Switchboard:
         present = session is not None
         if session is None:
             session = _Session(
-                client_id, greeting.clean, Mailbox(self._rules, self._now_us), Pace(self._rules.publishes_per_s)
+                client_id, greeting.clean, Mailbox(self._rules, self._now_us), pace_of(self._rules.publishes_per_s)
             )
             self._sessions[client_id] = session
         self._offline.pop(client_id, None)
         version = self._versions[client_id] = self._versions.get(client_id, -1) + 1
         session.presence = Presence(client_id, f"{client_id}#{version}", version, _principal(greeting))
         session.line, session.rights, session.will = line, rights, greeting.will
-        session.mailbox.open(line.deliver, rights.receive)
+        session.mailbox.open(line, rights)
         self._lines[session.presence.connection] = session
         return Accepted(session.presence.connection, present)
 

@@ -34,6 +34,9 @@ class Place:
     cell: int = 0
 
 
+_HOME = Place()
+
+
 def share_of(draw: Draws) -> float:
     """A number from 0 to below 1."""
     return draw.randrange(UNITS) / UNITS
@@ -56,7 +59,7 @@ class Places:
     def place(self, entry: Fleet, device: str) -> Place:
         """Where this device of the entry is."""
         if entry.network is None:
-            return self.of.setdefault(device, Place())
+            return self.of.setdefault(device, _HOME)
         left = share_of(draws(self._seed, device, "network"))
         name = list(entry.network)[-1]
         for candidate, share in entry.network.items():
