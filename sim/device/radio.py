@@ -295,7 +295,7 @@ class Radio:
             port.close()
 
     def _attach(self) -> None:
-        self._search_is_over = True
+        self._search_is_over, self._attach_timer = True, None
         if self._hindrances or not self.on:
             return
         self.attached = True
