@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -158,6 +157,8 @@ def _option(option: click.Option, value: Any) -> Iterator[str]:
 
 
 def _is_loopback(host: str) -> bool:
+    import ipaddress  # takes longer than all else here
+
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

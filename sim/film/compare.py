@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from sim.errors import SpecError
-from sim.film.entries import EVENTS, OPS, Event, Ops, compact, unpack_events, unpack_ops
-from sim.film.film import Film
+from sim.film.entries import EVENTS, OPS, Event, Ops, blocks_of, compact, unpack_events, unpack_ops
+from sim.film.film import Film, Group
 from sim.film.pages import DIGEST_BYTES
 
 Json = dict[str, Any]
@@ -29,6 +29,14 @@ def events_of(film: Film) -> Iterator[Event]:
     for block in film.blocks():
         if block.kind == EVENTS:
             yield from unpack_events(block)
+
+
+def events_in(groups: Iterable[Group]) -> Iterator[Event]:
+    """The events of some groups."""
+    for group in groups:
+        for block in blocks_of(group.entries):
+            if block.kind == EVENTS:
+                yield from unpack_events(block)
 
 
 def ops_of(film: Film) -> Iterator[Ops]:

@@ -59,6 +59,7 @@ class Film:
         """Why it broke off, for people."""
         self._waiting: list[Block] = []
         self._states: dict[int, int] = {}
+        self._told = (0.0, 0)  # time and entry of the states
 
     @property
     def n(self) -> int:
@@ -101,7 +102,8 @@ class Film:
         if len(late) <= LAG_GROUPS:
             return b"".join(group.packed for group in late)
         entries = b"".join(group.entries for group in late)
-        return entries + self._states_before(len(self.groups)).pack().packed() + late[-1].counts
+        now = States(self._told[0], self._told[1], self._states, whole=True)
+        return entries + now.pack().packed() + late[-1].counts
 
     @property
     def end(self) -> Block:
@@ -148,6 +150,10 @@ class Film:
             raise SpecError("the film is damaged: its entries do not follow one another")
         entries = b"".join(block.packed() for block in self._waiting if block.kind in (EVENTS, OPS))
         states = tuple(block for block in self._waiting if block.kind in (STATES, ALL_STATES))
+        for block in states:
+            told = unpack_states(block)
+            self._states.update(told.of)
+            self._told = told.at_us, told.n
         self.groups.append(Group(n, entries, states, counts.packed()))
         self._waiting = []
 

@@ -34,6 +34,7 @@ def head_of(scenario: Scenario | None, devices: Mapping[str, Module], filmed: Se
             _device(module, groups.get(name, ("", "")), places, name in filmed) for name, module in devices.items()
         ],
         "jobs": [],
+        "outside": scenario is not None and (scenario.cloud.broker or scenario.cloud.aws) is not None,
         "thresholds": [] if scenario is None else _thresholds(scenario),
         "expects": [] if scenario is None else list(scenario.expect),
     }

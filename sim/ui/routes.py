@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import zlib
 from collections.abc import Mapping
 from io import BytesIO
@@ -11,12 +12,14 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from sim.film import compare
 from sim.film.bundle import SUFFIX, Bundled, write_bundle
 from sim.film.film import Film
 from sim.ui.stage import NotPossible, Stage
 
 STAGE = web.AppKey("stage", Stage)
 TAPE_CHUNK_BYTES = 1 << 16
+EVENTS_POLL_S = 0.1
 GZIP_WINDOW = 31
 """zlib's word for a gzip header."""
 
@@ -29,6 +32,7 @@ def add_to(app: web.Application) -> None:
     app.router.add_post("/api/films/{id}/branch", _branch)
     app.router.add_get("/api/diff", _diff)
     app.router.add_get("/api/bundle", _bundle)
+    app.router.add_get("/api/events", _events)
     app.router.add_get("/api/scenario", _scenario)
 
 
@@ -69,6 +73,27 @@ async def _diff(request: web.Request) -> web.Response:
     stage = request.app[STAGE]
     one, other = _number(request.query, "a", 1), _number(request.query, "b", 2)
     return web.json_response(await asyncio.to_thread(stage.diff, one, other))
+
+
+async def _events(request: web.Request) -> web.StreamResponse:
+    """Events as server-sent ones, for people with curl: those there are, and what comes, until the film ends."""
+    film = request.app[STAGE].film(_number(request.query, "film", 1))
+    last = _number(request.query, "from", 1) - 1
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    told = 0
+    while True:
+        groups = film.groups[told:]
+        told += len(groups)
+        for event in compare.events_in(groups):
+            if event.n > last:
+                value = event._asdict() | {"t_us": event.at_us}
+                await response.write(f"id: {event.n}\nevent: {event.kind}\ndata: {json.dumps(value)}\n\n".encode())
+        if not film.growing and told == len(film.groups):
+            break
+        await asyncio.sleep(EVENTS_POLL_S)
+    await response.write_eof()
+    return response
 
 
 async def _bundle(request: web.Request) -> web.Response:

@@ -124,6 +124,8 @@ class Stage:
     def branch(self, number: int, given: object) -> int:
         """Make a film again with one more injection; the number of the branch."""
         film, injection = self.film(number), parse_injection(given)
+        if film.head.get("outside"):
+            raise NotPossible("this run had a broker outside of qpyota, and what that did cannot be made again")
         _check(film, injection)
         parent = self.shown[number]
         log = (*parent.log, injection.given)

@@ -156,3 +156,13 @@ def test_many_runs_are_refused() -> None:
     assert running.process.wait(15) == 2
     running.leave()
     assert "--ui shows one run" in said
+
+
+def test_a_run_without_it_loads_nothing_of_it() -> None:
+    code = (
+        "import sys\nfrom sim.cli.main import main\n"
+        "try:\n    main(['run', 'one_device', '--transport', 'memory', '-q'])\nexcept SystemExit:\n    pass\n"
+        "print([name for name in sys.modules if name.startswith(('sim.ui', 'sim.film'))], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from sim.errors import MachineError
+from sim.film import compare
 from sim.film.camera import Camera, Framing
 from sim.film.entries import ALL_STATES, COUNTS, END, STATES, Block, blocks_of, unpack_json
 from sim.film.film import LAG_GROUPS, Film
@@ -140,6 +141,27 @@ def test_a_film_is_its_head_and_its_tape(blocks: list[Block]) -> None:
             status, said = await page.get(path)
             assert status in (400, 404)
             assert said["error"]
+
+    with_film(blocks, test)
+
+
+def test_events_for_people_with_curl(blocks: list[Block]) -> None:
+    async def test(page: Page, stage: Stage) -> None:
+        _, body = await page.get("/api/events?from=5")
+        told = [json.loads(line[6:]) for line in body.decode().splitlines() if line.startswith("data: ")]
+        events = [event for event in compare.events_of(stage.shown[1].film) if event.n >= 5]
+        assert [one["n"] for one in told] == [event.n for event in events]
+        assert told[0]["say"].endswith(".")
+
+    with_film(blocks, test)
+
+
+def test_what_an_outside_broker_did_cannot_be_made_again(blocks: list[Block]) -> None:
+    async def test(page: Page, stage: Stage) -> None:
+        stage.shown[1].film.head["outside"] = True
+        what = {"n": 1, "device": "QuecPython_OTA", "what": "power_cut"}
+        status, said = await page.post("/api/films/1/branch", {"injection": what})
+        assert (status, "broker outside" in said["error"]) == (400, True)
 
     with_film(blocks, test)
 
