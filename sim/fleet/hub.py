@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import merge
-from operator import itemgetter
+from operator import itemgetter, methodcaller
 from secrets import token_hex, token_urlsafe
 from typing import Any
 
@@ -45,6 +45,7 @@ from sim.scenario.world import World
 from sim.trace import Observer, Record
 
 LOOPBACK = "127.0.0.1"
+Answer = Done | Summary | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +163,19 @@ class Hub:
         self._losses.append(text)
         self._plan.say(text)
 
-    def _answers(self, asked: Iterable[Member]) -> Iterator[tuple[Member, Done | Summary]]:
+    def _answers(
+        self, asked: Iterable[Member], ask: Callable[[Member], Answer] = Member.receive
+    ) -> Iterator[tuple[Member, Answer]]:
         """What each of them has to say; LostShard where one has gone that the run cannot do without."""
         for member in asked:
             try:
-                yield member, member.receive()
+                answer = ask(member)
             except LostShard as lost:
                 if self._scenario.shards.on_loss == "stop":
                     raise
                 self._give_up(member, str(lost))
+            else:
+                yield member, answer
 
     def _give_up(self, member: Member, why: str) -> None:
         """The run goes on without a shard's devices: nobody knows what became of them, and the cloud sees them go."""
@@ -280,8 +285,8 @@ class Hub:
             self._judged(self._end_us)
             end_us = self._end_us
             left = [member for member in self.members if not member.lost]
+            left = [member for member, _ in self._answers(left, methodcaller("rewind", end_us - 1))]
             for member in left:
-                member.rewind(end_us - 1)
                 member.send(Finish(end_us, tuple(files_wanted(self._scenario.expect))))
             summaries = [_summary(answer) for _, answer in self._answers(left)]
             self._record(summary.records for summary in summaries)
@@ -386,11 +391,11 @@ def _in_time(call: Call, now_us: int) -> None:
     assert call.at_us == now_us, f"said at {call.at_us}, heard at {now_us}: {call}"
 
 
-def _done(answer: Done | Summary) -> Done:
+def _done(answer: Answer) -> Done:
     assert isinstance(answer, Done)
     return answer
 
 
-def _summary(answer: Done | Summary) -> Summary:
+def _summary(answer: Answer) -> Summary:
     assert isinstance(answer, Summary)
     return answer

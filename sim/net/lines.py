@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
+from errno import EADDRINUSE
 from hmac import compare_digest
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
@@ -34,6 +35,9 @@ MESSAGE_BYTES = 1 << 30
 
 GONE_S = 30.0
 """A hub that does not answer pings for so long is gone."""
+
+FIRST_PORT, LAST_PORT = 19_830, 20_030
+"""Where a free port is looked for when the user names none."""
 
 DIAL_EVERY_S = 0.5
 CLOSE_S = 5.0
@@ -150,7 +154,14 @@ class Lines:
         app.router.add_get(PATH, self._join)
         self._runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=CLOSE_S)
         await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
+        for candidate in [port] if port else range(FIRST_PORT, LAST_PORT):
+            try:
+                await web.TCPSite(self._runner, host, candidate).start()
+                break
+            except OSError as error:
+                if port or error.errno != EADDRINUSE or candidate == LAST_PORT - 1:
+                    await self._runner.cleanup()
+                    raise
         return int(self._runner.addresses[0][1])
 
     async def _end(self) -> None:

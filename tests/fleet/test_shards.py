@@ -1,5 +1,6 @@
 """A run is the same in one process and in several."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from sim.scenario.loader import find_scenario, load_scenario
 from sim.scenario.result import RunOptions
 from tests.fleet.conftest import MEMORY, disturbed, in_threads, staged, watched
 from tests.fleet.threads import Threads
+from tests.scenario.test_shipped import GOLDEN, SCENARIOS, played
 
 
 def test_the_faulty_fleet_is_one(whole):
@@ -25,6 +27,24 @@ def test_the_faulty_fleet_is_one(whole):
 @pytest.mark.parametrize("shards", [1, 5])
 def test_any_number_of_shards_gives_the_run_of_one_process(faulty, whole, shards):
     assert watched(faulty, in_threads(shards)) == whole
+
+
+LONG = {
+    "rough_night",
+    "trap_wrong_file",
+    "trap_wrong_package",
+    "trap_reconnect_storm",
+    "mixed_families",
+    "compare_methods",
+}
+"""Shipped scenarios with many windows; each kind of them is among the others, too."""
+
+
+@pytest.mark.parametrize("file", [file for file in SCENARIOS if file.stem not in LONG], ids=lambda file: file.stem)
+def test_a_shipped_scenario_is_in_shards_what_it_always_was(file):
+    known = json.loads((GOLDEN / f"{file.stem}.json").read_text())
+    now = played(file, in_threads(2))
+    assert {**now, "tracks": set(now["tracks"].items())} == {**known, "tracks": set(known["tracks"].items())}
 
 
 @pytest.mark.parametrize("name", ["first_upgrade", "sensor_node", "trap_broken_file", "flaky_server", "wrong_base"])

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from sim.cli.exits import exit_of
-from sim.fleet.run import run_judged
+from sim.fleet.run import Run, run_judged
 from sim.scenario.loader import load_scenario
 from sim.scenario.result import RunOptions, RunResult
+from sim.scenario.runner import run_scenario
 from sim.scenario.world import World
 from sim.shipped import scenarios_dir
 
@@ -40,10 +41,10 @@ class Digests:
         return result
 
 
-def played(file: Path) -> dict[str, Any]:
+def played(file: Path, run: Run = run_scenario) -> dict[str, Any]:
     """What is kept of a run: the verdict in its own words, how the process would end, and digests by track."""
     digests = Digests()
-    result = run_judged(load_scenario(file), RunOptions(transport="memory"), attendants=lambda _: [digests])
+    result = run_judged(load_scenario(file), RunOptions(transport="memory"), attendants=lambda _: [digests], run=run)
     lines = [f"{'yes' if it.passed else 'no'}: {it.expr}" for it in result.expects]
     return {"exit": int(exit_of(result)), "expects": lines, "tracks": digests.tracks}
 
