@@ -197,11 +197,6 @@ def test_models_parameters_classes_and_fixtures(pytester: pytest.Pytester) -> No
     result.assert_outcomes(passed=len(found))
 
 
-def test_workers_agree(run) -> None:
-    whole = len(set(names(run("http.chunk", "--collect-only", "-q"))))
-    run("http.chunk", "-n", "2").assert_outcomes(passed=whole)
-
-
 def test_fixtures_of_ones_own_are_set_up_for_the_counting_too(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         test_it="""
