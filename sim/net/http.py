@@ -16,14 +16,12 @@ import aiohttp
 from yarl import URL
 
 from sim.manner import Broken
+from sim.net.room import HTTP_CONNECTIONS
 from sim.net.url import split_url
 from sim.ports import HttpFailure, HttpRequest, HttpResponse
 
 BODY_LIMIT_BYTES = 64 * 1024 * 1024
 """Longest answer taken: several times the largest flash part. A longer one counts as a broken connection."""
-
-CONNECTIONS = 100
-"""Open at a time to all servers together; further requests wait, which takes no simulation time."""
 
 SILENCE_S = 300.0
 """A server that says nothing for this long is as good as gone. A device gives up much earlier."""
@@ -52,7 +50,7 @@ class Endpoint:
 def open_session() -> aiohttp.ClientSession:
     """The connections of one network; made inside its running loop, and closed by its owner."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=CONNECTIONS, happy_eyeballs_delay=None),
+        connector=aiohttp.TCPConnector(limit=HTTP_CONNECTIONS, happy_eyeballs_delay=None),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_read=SILENCE_S, ceil_threshold=float("inf")),
         auto_decompress=False,

@@ -15,6 +15,9 @@ try:
 except ImportError:  # not a Unix
     resource = None  # type: ignore[assignment]
 
+HTTP_CONNECTIONS = 100
+"""Open at a time to all servers together; further requests wait, which takes no simulation time."""
+
 ALL_PORTS = 28_232
 """Ports that Linux gives to outgoing connections of one address, unless it says otherwise."""
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from sim.errors import MachineError
 from sim.net import room
-from sim.net.http import CONNECTIONS
 from sim.net.plain import SOURCES
 from sim.scenario.result import RunOptions
 from sim.scenario.schema import Scenario
@@ -57,7 +56,12 @@ def needs_of(scenario: Scenario, options: RunOptions) -> Needs:
     near = broker is not None and not tls and broker.url.host.startswith("127.")
     sources = SOURCES if near else 1
     return Needs(
-        devices, ends, BASE_FILES + 2 * CONNECTIONS + ends * devices, devices, sources, memory + each * devices
+        devices,
+        ends,
+        BASE_FILES + 2 * room.HTTP_CONNECTIONS + ends * devices,
+        devices,
+        sources,
+        memory + each * devices,
     )
 
 

@@ -162,7 +162,7 @@ def test_a_run_without_it_loads_nothing_of_it() -> None:
     code = (
         "import sys\nfrom sim.cli.main import main\n"
         "try:\n    main(['run', 'one_device', '--transport', 'memory', '-q'])\nexcept SystemExit:\n    pass\n"
-        "print([name for name in sys.modules if name.startswith(('sim.ui', 'sim.film'))], file=sys.stderr)"
+        "print([name for name in sys.modules if name.startswith(('sim.ui', 'sim.film', 'aiohttp'))], file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
