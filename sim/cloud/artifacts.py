@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 from sim.cloud import sigv4
 from sim.cloud.artifact_faults import ArtifactFault, spoil
@@ -171,7 +171,8 @@ class ArtifactStore:
         signature = sigv4.signature(self.signer.secret, scope, stamp, Canonical(method, path, pairs, {"host": host}))
         url = f"{scheme}://{host}{path}?{sigv4.canonical_query(pairs)}&X-Amz-Signature={signature}"
         if method == "GET":
-            self._prove(HttpRequest(method, url), now_s, now_s + expires_s)
+            about = (host, unquote_to_bytes(path), *[pair for pair in pairs if not pair[0].startswith(b"X-Amz-")])
+            self._prove(url, about, now_s, now_s + expires_s)
         return url
 
     def _address(self, bucket: str, key: str) -> tuple[str, str, str]:
@@ -197,19 +198,19 @@ class ArtifactStore:
             if known is not None and known[0] == self.buckets.revision:
                 return Foreseen(known[1], proved)
         answer = self.respond(request, now_s)
-        until_s = self._gate.good_until_s(take_apart(request, now_s)) if answer.status == 206 else None
-        if until_s is None:
+        asked = take_apart(request, now_s) if answer.status == 206 else None
+        until_s = None if asked is None else self._gate.good_until_s(asked)
+        if asked is None or until_s is None:
             return Foreseen(answer, _never)
-        proved = self._prove(request, now_s, until_s)
+        about = (asked.host, asked.path, *[pair for pair in asked.query if not pair[0].startswith(b"X-Amz-")])
+        proved = self._prove(url, about, now_s, until_s)
         _keep(self._foreseen, (proved.about, wanted), (self.buckets.revision, answer))
         return Foreseen(answer, proved)
 
-    def _prove(self, request: HttpRequest, from_s: int, until_s: int) -> _Proved:
-        """Keep that the presigned URL of this request is good for so long: it was checked, or was made here."""
-        asked = take_apart(request, from_s)
-        about = (asked.host, asked.path, *[pair for pair in asked.query if not pair[0].startswith(b"X-Amz-")])
+    def _prove(self, url: str, about: Hashable, from_s: int, until_s: int) -> _Proved:
+        """Keep that a presigned URL is good for so long: it was checked, or was made here."""
         proved = _Proved(self, self.buckets.revision, from_s, until_s, about)
-        _keep(self._proved, request.url, proved)
+        _keep(self._proved, url, proved)
         return proved
 
     def respond(self, request: HttpRequest, now_s: int) -> HttpResponse:

@@ -252,7 +252,13 @@ def as_it_comes(method: str, answer: HttpResponse) -> HttpResponse:
     manner, body = answer.manner, answer.body
     if manner is not None and manner.cut_at_bytes is not None:
         body = body[: manner.cut_at_bytes]
-    told = next((int(value) for name, value in answer.headers.items() if name.lower() == "content-length"), len(body))
+    told = len(body)
+    for name, value in answer.headers.items():
+        if name.lower() == "content-length":
+            told = int(value)
+            break
+    if manner is None and told == len(body):
+        return answer
     broken: Broken = ""
     if len(body) < told and method.upper() != "HEAD":
         broken = (manner.end if manner is not None else "") or "closed"

@@ -477,3 +477,14 @@ def test_what_is_foreseen_holds_until_the_url_the_object_or_the_server_changes()
     store.put("files", "k", b"abcdefghij")
     assert not seen.at(EPOCH_S)
     assert foreseen_by(store, url, EPOCH_S + 61).at(EPOCH_S) is False
+
+
+@pytest.mark.parametrize("key", ["k", "a b/c+d.pack", "späť"])
+@pytest.mark.parametrize("more", [{}, {"version": "null"}])
+def test_what_a_url_made_here_leads_to_is_what_it_is_found_to_lead_to(key: str, more: dict[str, str]) -> None:
+    store, other = ArtifactStore(), ArtifactStore()
+    for made in (store, other):
+        made.put("files", key, b"0123456789")
+    url = store.presign("files", key, 60, EPOCH_S, **more)
+    assert foreseen_by(other, url, EPOCH_S).answer.status == 206
+    assert store._proved[url].about == other._proved[url].about
