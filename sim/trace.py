@@ -80,4 +80,16 @@ class Trace:
         return sha256(_compact(list(self.hashes().items())).encode()).hexdigest()[:32]
 
 
-_compact = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
+def _compact(value: Any) -> str:
+    """JSON without blanks, keys in order."""
+    return "".join(_PIECES(value, 0))
+
+
+def _refused(value: Any) -> Any:
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+_PIECES = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
+    None, _refused, json.encoder.encode_basestring, None, ":", ",", True, False, True
+)
+"""What JSONEncoder(sort_keys=True, …).encode makes anew for each value, made once; a test holds it against that."""

@@ -28,7 +28,8 @@ class AliasNetwork:
 
         def receive_renamed(arrival: Arrival) -> None:
             if isinstance(arrival, Message):
-                arrival = replace(arrival, topic=_renamed(arrival.topic, device, alias))
+                topic = _renamed(arrival.topic, device, alias)
+                arrival = Message(topic, arrival.payload, arrival.qos, arrival.packet_id)
             receive(arrival)
 
         channel = self._network.mqtt(device, replace(hello, client_id=client_id, will=will), receive_renamed)
@@ -64,4 +65,4 @@ def _renamed(topic: str, old: str, new: str) -> str:
     """The topic with each level that is `old` made `new`."""
     if old not in topic:
         return topic
-    return "/".join(new if level == old else level for level in topic.split("/"))
+    return "/".join([new if level == old else level for level in topic.split("/")])

@@ -30,7 +30,7 @@ class _Ujson(FirmwareModule):
     def _written(self, value: Any) -> str:
         if self._rt.profile.dict_order == "scrambled":
             value = _scrambled(value)
-        return json.dumps(value, ensure_ascii=False, default=_plain)
+        return _ENCODER.encode(value)
 
 
 def make(rt: ScriptRuntime) -> _Ujson:
@@ -39,7 +39,9 @@ def make(rt: ScriptRuntime) -> _Ujson:
 
 def _loads(text: str | bytes | bytearray) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        if isinstance(text, bytes | bytearray):
+            text = text.decode(json.detect_encoding(text), "surrogatepass")
+        return _DECODER.decode(text)
     except ValueError:
         raise ValueError("syntax error in JSON") from None
 
@@ -65,3 +67,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes | bytearray):
         return value.decode()
     return str(value)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=_plain)
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
