@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sim.device.messages import Messages
 from sim.kernel.seeds import key
 
 ABSENT, READY, PIN_WANTED, PUK_WANTED, BLOCKED = 0, 1, 2, 3, 19
@@ -37,6 +38,9 @@ PIN = "1234"
 
 PUK = "12345678"
 """PUK of every emulated card: real ones differ, and nobody knows them here."""
+
+CENTER = "+99900000000"
+"""Number of the message centre of the test network."""
 
 PIN_TRIES, PUK_TRIES = 3, 10
 """Wrong ones in a row until the card asks for its PUK, or is of no more use; the vendor's page of `sim`."""
@@ -71,6 +75,7 @@ class SimSlot:
         self.insert_level = 0
         self.phonebook: dict[tuple[int, int], tuple[str, str]] = {}
         """(storage, index) → name and number."""
+        self.messages = Messages(CENTER)
         self.on_change: Callable[[bool], object] | None = None
         """The program's: told whether a card was inserted."""
         self._on_usable = on_usable
@@ -136,6 +141,7 @@ class SimSlot:
     def forget_program(self) -> None:
         """The program's life is over."""
         self.on_change = None
+        self.messages.on_message = None
 
     def _right(self, pin: str) -> bool:
         if pin == self._pin:

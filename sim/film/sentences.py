@@ -295,6 +295,12 @@ SENTENCES: dict[str, Sentence] = {
         f"{amount(d['bytes'], 'byte')} come in on UART{d['port']} of {name}{_missed(d['lost'])}."
     ),
     "uart.out": lambda name, d: f"{name} sends {amount(d['bytes'], 'byte')} on UART{d['port']}.",
+    "battery": lambda name, d: (
+        f"The battery of {name} is {'empty' if d['empty'] else 'good again'}, at {d['millivolts']} mV."
+    ),
+    "sms.in": lambda name, d: f"{name} gets a short message from {quoted(d['number'], 25)}.",
+    "sms.out": lambda name, d: f"{name} sends {quoted(d['text'], 60)} to {quoted(d['number'], 25)} by SMS.",
+    "sms.lost": lambda name, d: f"The network gives up a short message from {quoted(d['number'], 25)} to {name}.",
     "peer": lambda name, d: f"The partner on UART{d['port']} of {name} answers, as exchange {d['exchange']} says.",
     "peer.unmatched": lambda name, d: (
         f"The partner on UART{d['port']} of {name} does not expect {quoted(d['text'], 60)}."
@@ -302,6 +308,9 @@ SENTENCES: dict[str, Sentence] = {
     "inert": lambda name, d: f"The script of {name} calls {d['name']}, which does nothing here.",
     "stub": lambda name, d: f"The script of {name} calls {d['name']}, which the scenario answers.",
     "stub.callback": lambda name, d: f"The scenario calls the script of {name} back for {d['module']}.",
+    "shard.lost": lambda name, d: (
+        f"The process that ran {name} is lost, and with it {amount(len(d['executions']), 'execution')} of the device."
+    ),
     "step": lambda name, d: f"As the scenario has it, {stepped(name, d['what'], d['to'])}.",
     "fault": lambda name, d: f"The scenario strikes {name}: {acted(d['what'], d)}.",
     "injected": lambda name, d: f"From here on it is another story for {name}: {acted(d['what'], d)}.",

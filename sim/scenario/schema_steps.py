@@ -17,7 +17,18 @@ from sim.device.sim_card import PIN_WANTED, STATES
 from sim.scenario.expect import suggest
 from sim.scenario.references import Finding, mapping, mappings, unknown
 from sim.scenario.schema_faults import PowerLost, SignalLost
-from sim.scenario.values import ANYTHING, DurationUs, HexBytes, Metres, Millivolts, Number, Share, Spec, exactly_one
+from sim.scenario.values import (
+    ANYTHING,
+    DurationUs,
+    HexBytes,
+    Metres,
+    Millivolts,
+    Number,
+    Share,
+    Spec,
+    exactly_one,
+    matching,
+)
 
 Level = Annotated[StrictInt, Field(ge=0, le=1)]
 Degrees = StrictFloat | StrictInt
@@ -139,6 +150,13 @@ class UartStep(Spec):
         return self.send_hex if self.send_hex is not None else (self.send or "").encode()
 
 
+class SmsStep(Spec):
+    """A short message that somebody sends to the device; it comes when the device can be reached."""
+
+    number: Annotated[str, AfterValidator(matching(r"\+?[0-9]{3,20}", "a telephone number"))] = Field(alias="from")
+    text: Annotated[str, Field(min_length=1, max_length=160)]
+
+
 class SignalStep(Spec):
     """Signal strength as `net.csqQueryPoll()` counts it: 0 to 31, 99 for unknown."""
 
@@ -199,6 +217,7 @@ class DeviceStep(Spec):
     rtc: Annotated[str, AfterValidator(_moment)] | None = None
     usb: Literal["plugged", "unplugged"] | None = None
     uart: UartStep | None = None
+    sms: SmsStep | None = None
     power: Literal["on", "off"] | None = None
     power_key: PowerKeyStep | None = None
     power_cut: PowerLost | None = None

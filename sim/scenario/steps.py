@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from sim.device.battery import Supply
 from sim.device.board import Board
+from sim.device.mail import deliver
 from sim.device.module import Module
 from sim.device.peer import Exchange, Peer
 from sim.device.track import Point, Track
@@ -157,6 +158,7 @@ _ACTS: dict[str, Callable[[_Scene, Any], None]] = {
     "gnss": _gnss,
     "i2c": _i2c,
     "rtc": _rtc,
+    "sms": lambda scene, sms: deliver(scene.module, sms.number, sms.text),
     "usb": lambda scene, to: scene.board.set_usb(to == "plugged"),
     "uart": lambda scene, uart: scene.board.feed_uart(uart.port, uart.data),
     "power": _power,

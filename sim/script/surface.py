@@ -156,13 +156,17 @@ _TEXT = {
 INERT_MODULES = frozenset(
     {
         "aLiYun", "atcmd", "audio", "ble", "bt", "camera", "dlms", "esim", "ethernet", "gnss", "qrcode",
-        "Qth", "quecIot", "sms", "system", "TenCentYun", "voiceCall", "wakeup",
+        "Qth", "quecIot", "system", "TenCentYun", "voiceCall", "wakeup",
         "wifiScan",
     }
 )  # fmt: skip
 """Modules that can be imported and do nothing: hardware and clouds that are not emulated. Their calls fail."""
 
-INERT_MEMBERS = {"machine": ("KeyPad", "LCD", "OneWire"), "misc": ("USBNET",)}
+INERT_MEMBERS = {
+    "machine": ("KeyPad", "LCD", "OneWire"),
+    "misc": ("USBNET",),
+    "sms": ("decodePdu", "getPduLength", "searchPduMsg", "sendPduMsg"),
+}
 """The same of single classes in modules that are emulated otherwise."""
 
 _ITEM = re.compile(

@@ -442,10 +442,10 @@ def test_every_mistake_is_told_in_its_place(tmp_path: Path) -> None:
         "'pluged' is not 'plugged' or 'unplugged'; did you mean 'plugged'?",
         found[3],
         found[4],
-        "give exactly one of pin, adc, battery, sim, network, signal, gnss, i2c, rtc, usb, uart, power, power_key, "
-        "power_cut, link_loss",
-        "give exactly one of pin, adc, battery, sim, network, signal, gnss, i2c, rtc, usb, uart, power, power_key, "
-        "power_cut, link_loss",
+        "give exactly one of pin, adc, battery, sim, network, signal, gnss, i2c, rtc, usb, uart, sms, power, "
+        "power_key, power_cut, link_loss",
+        "give exactly one of pin, adc, battery, sim, network, signal, gnss, i2c, rtc, usb, uart, sms, power, "
+        "power_key, power_cut, link_loss",
         "'times' needs 'every'",
         "a voltage needs a unit, e.g. 3.3V",
         "12 is not text: put hex digits in quotes, e.g. '01 0A'",

@@ -120,12 +120,12 @@ def test_a_screen_in_an_emulated_module_answers(tmp_path: Path) -> None:
 def test_nobody_is_called_back_after_a_restart(tmp_path: Path) -> None:
     found = ran(
         tmp_path,
-        "sms: {setCallback: {returns: 0, calls: [{after: 5s, with: [1]}]}}\n",
+        "wifiScan: {setCallback: {returns: 0, calls: [{after: 5s, with: [1]}]}}\n",
         """
-        import sms
+        import wifiScan
         from misc import Power
         if Power.powerOnReason() == 1:
-            sms.setCallback(lambda arg: print('ghost'))
+            wifiScan.setCallback(lambda arg: print('ghost'))
             Power.powerRestart()
         print('up')
         """,
@@ -140,9 +140,9 @@ def test_nobody_is_called_back_after_a_restart(tmp_path: Path) -> None:
         ("aLiYun: {publsh: 0}", "unknown function of aLiYun: 'publsh'; did you mean 'publish'?"),
         ("machine: {Pin.read: 0}", "unknown function of machine: 'Pin.read'; did you mean 'read'?"),
         ("net: {getState: 0}", "net is emulated; stubs are for modules that are not"),
-        ("sms: {setCallback: {return: 0}}", "unknown key 'return'; did you mean 'returns'?"),
-        ("sms: {setCallback: {returns: 0, in_turn: [1]}}", "give 'returns' or 'in_turn', not both"),
-        ("sms: {setCallback: {calls: [{after: 5}]}}", "a duration needs a unit, e.g. 30s"),
+        ("wifiScan: {setCallback: {return: 0}}", "unknown key 'return'; did you mean 'returns'?"),
+        ("wifiScan: {setCallback: {returns: 0, in_turn: [1]}}", "give 'returns' or 'in_turn', not both"),
+        ("wifiScan: {setCallback: {calls: [{after: 5}]}}", "a duration needs a unit, e.g. 30s"),
     ],
 )
 def test_mistakes_are_told(tmp_path: Path, stubs: str, said: str) -> None:

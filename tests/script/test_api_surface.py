@@ -102,9 +102,9 @@ def test_inert_modules_can_be_imported_and_their_calls_fail(run, module):
 
 
 def test_an_inert_module_says_so_once_a_boot(run):
-    script = run("import sms\nfrom sms import sendTextMsg\nimport sms as again\nprint(again is sms)")
+    script = run("import audio\nfrom audio import Audio\nimport audio as again\nprint(again is audio)")
     assert script.printed == ["True"]
-    assert script.kinds("inert") == [{"name": "sms"}]
+    assert script.kinds("inert") == [{"name": "audio"}]
 
 
 def test_constants_of_inert_modules_are_numbers(run):

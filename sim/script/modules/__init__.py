@@ -35,6 +35,7 @@ FIRMWARE_MODULES = {
     "queue": "queue",
     "request": "request",
     "sim": "sim",
+    "sms": "sms",
     "sys": "sys",
     "sys_bus": "sys_bus",
     "uasyncio": "uasyncio",
