@@ -64,7 +64,7 @@ class ImportTable:
     def script_modules(self) -> list[ModuleType]:
         """Modules of the application that are loaded now."""
         found = [module for module in self.modules.values() if isinstance(module, ModuleType)]
-        return [module for module in found if hasattr(module, "__file__")]
+        return [module for module in found if "__file__" in vars(module)]
 
     def _load(self, name: str) -> Any:
         model = self._runtime.module.model
