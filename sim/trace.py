@@ -8,10 +8,11 @@ a record that differs between transports: no port, no wall time, no address.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from hashlib import blake2b, sha256
 from typing import Any, NamedTuple
+
+from sim.json_text import text_of
 
 Observer = Callable[["Record"], None]
 
@@ -80,16 +81,4 @@ class Trace:
         return sha256(_compact(list(self.hashes().items())).encode()).hexdigest()[:32]
 
 
-def _compact(value: Any) -> str:
-    """JSON without blanks, keys in order."""
-    return "".join(_PIECES(value, 0))
-
-
-def _refused(value: Any) -> Any:
-    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
-
-
-_PIECES = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
-    None, _refused, json.encoder.encode_basestring, None, ":", ",", True, False, True
-)
-"""What JSONEncoder(sort_keys=True, …).encode makes anew for each value, made once; a test holds it against that."""
+_compact = text_of(sort_keys=True)

@@ -8,7 +8,6 @@ is announced as a whole: take a `glimpse` of the thing, change what is to be cha
 from __future__ import annotations
 
 import hashlib
-import json
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -22,11 +21,11 @@ from sim.jobs.job import Job
 from sim.jobs.messages import JobStatus, Json, Status
 from sim.jobs.rules import JobRules
 from sim.jobs.targets import Arns, NoGroups, Targets
+from sim.json_text import text_of
 from sim.records import record
 
 _RANK = attrgetter("rank")
-_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
-_ASCII = json.JSONEncoder(separators=(",", ":"))
+_TEXT, _ASCII = text_of(), text_of(ensure_ascii=True)
 
 Key = tuple[str, ...]
 """What comes up in the agenda: its kind, then the job and, for a timer of one execution, the thing."""
@@ -328,10 +327,10 @@ class Ledger:
 def encode(body: object) -> bytes:
     """JSON as it goes out."""
     try:
-        return _ENCODER.encode(body).encode()
+        return _TEXT(body).encode()
     except UnicodeEncodeError:
         # A device may send half of a surrogate pair; it goes back escaped, as it came.
-        return _ASCII.encode(body).encode()
+        return _ASCII(body).encode()
 
 
 def _nothing() -> JobExecution:
