@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from sim.errors import SpecError
@@ -79,32 +81,69 @@ def prefix_digest(film: Film, n: int) -> str:
 
 def first_difference(one: Film, other: Film) -> Difference | None:
     """The first entry in which two films differ; None when they do not."""
-    ours, theirs = _Entries(one), _Entries(other)
-    for n in range(1, max(one.n, other.n) + 1):
-        if ours.at(n) != theirs.at(n):
-            return Difference(n, ours.at(n), theirs.at(n))
+    found = [_first_event(one, other), *_first_ops(one, other)]
+    n = min((n for n in found if n), default=0)
+    return Difference(n, _entry(one, n), _entry(other, n)) if n else None
+
+
+def _first_event(one: Film, other: Film) -> int:
+    """The number of the first event that is not the same; 0 for none."""
+    for first, second in zip_longest(events_of(one), events_of(other)):
+        if first != second:
+            return min(event.n for event in (first, second) if event is not None)
+    return 0
+
+
+def _first_ops(one: Film, other: Film) -> Iterator[int]:
+    """Of each device, the number of its first flash operation that is not the same."""
+    ours, theirs = _all_ops(one), _all_ops(other)
+    for device in sorted(ours.keys() | theirs.keys()):
+        a, b = ours.get(device, Ops(device)), theirs.get(device, Ops(device))
+        pairs = zip(a.columns, b.columns, strict=True)
+        at = min(_common(first, second) for first, second in pairs)
+        numbers = [ops.n[at] for ops in (a, b) if at < len(ops)]
+        if numbers:
+            yield min(numbers)
+
+
+def _all_ops(film: Film) -> dict[int, Ops]:
+    """The operations of each device in one piece."""
+    found: dict[int, Ops] = {}
+    for ops in ops_of(film):
+        whole = found.setdefault(ops.device, Ops(ops.device))
+        for column, more in zip(whole.columns, ops.columns, strict=True):
+            column.extend(more)
+    return found
+
+
+def _common(first: array[Any], second: array[Any]) -> int:
+    """How many items at their beginning are the same."""
+    size, a, b = first.itemsize, memoryview(first).cast("B"), memoryview(second).cast("B")
+    low, high = 0, min(len(first), len(second))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[low * size : middle * size] == b[low * size : middle * size]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _entry(film: Film, n: int) -> Json | None:
+    """An entry by its number."""
+    group = film.groups[bisect_left(film.groups, n, key=lambda one: one.n) :][:1]
+    for event in events_in(group):
+        if event.n == n:
+            return event._asdict()
+    for block in blocks_of(group[0].entries) if group else ():
+        if block.kind == OPS:
+            ops = unpack_ops(block)
+            at = bisect_left(ops.n, n)
+            if at < len(ops) and ops.n[at] == n:
+                names = ("n", "at_us", "page", "pages", "op", "after")
+                values = [column[at] for column in ops.columns]
+                return {"device": ops.device, **dict(zip(names, values, strict=True))}
     return None
-
-
-class _Entries:
-    """The entries of a film by number."""
-
-    def __init__(self, film: Film) -> None:
-        self._found: dict[int, tuple[Any, ...]] = {}
-        for event in events_of(film):
-            self._found[event.n] = event
-        for ops in ops_of(film):
-            for row in zip(*ops.columns, strict=True):
-                self._found[row[0]] = (ops.device, *row)
-
-    def at(self, n: int) -> Json | None:
-        entry = self._found.get(n)
-        if entry is None:
-            return None
-        if isinstance(entry, Event):
-            return entry._asdict()
-        names = ("device", "n", "at_us", "page", "pages", "op", "after")
-        return dict(zip(names, entry, strict=True))
 
 
 def diff(one: Film, other: Film) -> Json:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from sim.errors import SpecError
 from sim.film.compare import first_difference, prefix_digest
+from sim.film.entries import COUNTS, Event, Ops, pack_events, pack_json
+from sim.film.film import Film
 from sim.film.injections import Injections, parse_injection
 from sim.scenario.result import RunOptions
 
@@ -132,3 +134,41 @@ def test_what_is_wrong_is_said(given: object, said: str) -> None:
 def test_a_device_that_is_not_there_is_said_before_anything_happens() -> None:
     with pytest.raises(SpecError, match=r"did you mean '?QuecPython_OTA"):
         branch({"n": 5, "what": "power_cut", "device": "QuecPython_OTB"})
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_the_first_difference_is_the_first(data: st.DataObject) -> None:
+    """Against the plain way: all entries by number, one after the other."""
+    films = []
+    for _ in range(2):
+        film, n = Film(), 0
+        for _ in range(data.draw(st.integers(0, 3))):
+            ops = [Ops(device) for device in range(2)]
+            events = []
+            for what in data.draw(st.lists(st.integers(0, 3), max_size=4)):
+                n += 1
+                if what < 2:
+                    ops[what].add(n, n, data.draw(st.integers(0, 1)), 1, 1, 2)
+                else:
+                    events.append(Event(n, n, -1, 0, "job", {"x": data.draw(st.integers(0, 1))}, "."))
+            for block in [pack_events(events), *(one.pack() for one in ops)]:
+                film.add(block)
+            film.add(pack_json(COUNTS, {"t": n, "n": n}))
+        films.append(film)
+    plain = [dict(entries_of(film)) for film in films]
+    wanted = next((n for n in range(1, 20) if plain[0].get(n) != plain[1].get(n)), None)
+    found = first_difference(*films)
+    assert (found and found.n) == wanted
+    if found is not None:
+        assert [side and side["n"] for side in (found.a, found.b)] == [
+            found.n if found.n in one else None for one in plain
+        ]
+
+
+def entries_of(film: Any) -> Any:
+    for event in events_of(film):
+        yield event.n, event
+    for ops in ops_of(film):
+        for row in zip(*ops.columns, strict=True):
+            yield row[0], (ops.device, *row)
