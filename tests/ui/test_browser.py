@@ -28,7 +28,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def upgrade(browser: Any) -> Iterator[str]:
     """The URL of a dashboard whose run, the first upgrade, is over."""
-    running = Running("first_upgrade", "--transport", "memory")
+    running = Running("run", "first_upgrade", "--transport", "memory", "--ui", "web")
     try:
         running.until("dashboard http")
         running.until("stays open")
@@ -188,6 +188,7 @@ def test_create_a_job_in_the_form_and_watch_the_device_finish_it(upgrade: str, d
     it.page.get_by_role("button", name="Submit").click()
     assert it.page.evaluate("document.querySelector('#jobId').validity.patternMismatch")
     it.page.fill("#jobId", "again")
+    it.page.wait_for_function("() => document.querySelector('#job-form textarea').value.includes('V0003.pack')")
     document = it.page.input_value("#document")
     it.page.fill("#document", "{ no JSON")
     it.page.get_by_role("button", name="Submit").click()
@@ -204,7 +205,7 @@ def test_create_a_job_in_the_form_and_watch_the_device_finish_it(upgrade: str, d
 
 
 def test_a_run_is_followed_while_it_goes_on(browser: Any, desk: Callable[..., Desk]) -> None:
-    running = Running("first_upgrade", "--transport", "paced", "--speed", "25", "-q")
+    running = Running("run", "first_upgrade", "--transport", "paced", "--speed", "25", "-q", "--ui", "web")
     try:
         running.until("dashboard http")
         it = desk().open(f"{running.base}/?t={running.token}")
@@ -224,6 +225,48 @@ def test_a_run_is_followed_while_it_goes_on(browser: Any, desk: Callable[..., De
         it.press("Shift")
         assert it.entry == it.entries
         assert it.text("#device-state") == "succeeded"
+        it.close()  # before its server goes, which it would complain of
+    finally:
+        running.leave()
+
+
+def test_a_served_cloud_create_a_job_and_watch_the_device_finish_it(desk: Callable[..., Desk], tmp_path: Path) -> None:
+    ports = [word for name in ("--port", "--tls-port", "--mqtt-port") for word in (name, "0")]
+    running = Running("up", "first_upgrade", "--ui", "--speed", "60", "--data", str(tmp_path / "cloud"), *ports)
+    try:
+        running.until("dashboard http")
+        it = desk().open(f"{running.base}/?t={running.token}")
+        assert it.text("#verdict") == "live"
+        it.page.locator("#hold").click()
+        it.until("#hold", "Let time go")
+        it.press("Shift")
+        stood = it.text("#clock")
+        it.page.locator("#tick").click()
+        it.page.wait_for_function("(stood) => document.querySelector('#clock').textContent !== stood", arg=stood)
+        it.until("#hold", "Let time go")
+        it.press("j")
+        it.until("#job-list", "jobfota")
+        it.page.locator("#new-job").click()
+        it.page.fill("#jobId", "from-the-form")
+        it.page.get_by_role("button", name="Submit").click()
+        it.until("#form-error", "let it go first")
+        it.page.locator("#hold").click()
+        it.until("#hold", "Hold time")
+        it.page.get_by_role("button", name="Cancel").click()
+        it.page.locator("#new-job").click()
+        it.page.fill("#jobId", "from-the-form")
+        it.page.wait_for_function("() => document.querySelector('#job-form textarea').value.includes('V0003.pack')")
+        it.page.get_by_role("button", name="Submit").click()
+        it.until("#job-title", "from-the-form")
+        it.until("#executions", "Succeeded")
+        it.picture("served-cloud")
+        it.page.get_by_role("tab", name="Job document").click()
+        it.until("#document", "EG915UEUABR03A21M08_OCPU_QPY")
+        it.press("f")
+        it.page.locator("#cut").click()
+        it.until("#states", "off")
+        it.page.locator("#cut", has_text="Power on").click()
+        it.page.wait_for_function("() => !document.querySelector('#states').textContent.includes('off')")
         it.close()  # before its server goes, which it would complain of
     finally:
         running.leave()

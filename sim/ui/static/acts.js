@@ -10,6 +10,9 @@
 /** How long the power stays off, and a link is gone, when a button says so. */
 const OFF_FOR = "5s";
 const LINK_GONE_FOR = "30s";
+/** How often, and how soon, it is looked whether time stands again. */
+const LOOKS = 40;
+const LOOK_MS = 250;
 /** Entries that come of an injection at once: that it happened, and what was made of it. */
 const AFTER = 3;
 /** @param {Page} page @param {Record<string, any>} injection */
@@ -68,6 +71,16 @@ export function dropLink(page) {
 /** The time of a served cloud stands, or goes on. @param {Page} page */
 export const holdTime = (page) => page.link.send({ clock: page.clock?.paused ? "resume" : "pause" });
 
+/** The time of a served cloud goes on until something happens; how it stands is asked for until it stands. @param {Page} page */
+export async function nextThing(page) {
+  page.link.send({ clock: "step" });
+  for (let looked = 0; looked < LOOKS; looked++) {
+    await new Promise((done) => setTimeout(done, LOOK_MS));
+    page.link.send({ clock: "show" });
+    if (page.clock?.paused) return;
+  }
+}
+
 /** One bit of the first byte of the chosen sector, else of what was written last. @param {Page} page */
 export function corruptByte(page) {
   const flash = page.film.head.flash[page.device];
@@ -79,6 +92,7 @@ export function corruptByte(page) {
 
 /** @param {Page} page @param {Record<string, any>} job CreateJob's members */
 export async function createJob(page, job) {
+  if (page.clock?.paused) throw new Error("The time of the cloud stands, and it answers nobody: let it go first.");
   page.set({ busy: true });
   try {
     if (page.film.head.live) await page.link.ask("api/jobs", job);

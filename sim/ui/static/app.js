@@ -53,6 +53,7 @@ export class Page {
     this.job = "";
     this.tab = "executions";
     this.making = false;
+    this.example = "";
     this.busy = false;
     this.formError = "";
     this.notice = "";
@@ -252,7 +253,7 @@ export class Page {
         <header class="top">
           <div class="title">
             <h1>${head.title}</h1>
-            <span class="chip ${(verdict ?? "").toLowerCase()}" id="verdict">${verdict ?? (this.film.failure ? "broke off" : "running")}</span>
+            <span class="chip ${(verdict ?? "").toLowerCase()}" id="verdict">${verdict ?? (this.film.failure ? "broke off" : head.live ? "live" : "running")}</span>
             ${this.link.listed.length > 1 && !head.live
               ? html`<label class="field">Future
                   <select id="future" @change=${(/** @type {any} */ e) => this.showFilm(Number(e.target.value))}>

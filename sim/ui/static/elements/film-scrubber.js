@@ -16,6 +16,7 @@ export class FilmScrubber extends Drawn {
     super();
     /** @type {{t: number, lane: string, bad: boolean}[]} */
     this._marks = [];
+    this._begin = 0;
     this._end = 1;
     this._position = 0;
     this._branched = -1;
@@ -40,10 +41,11 @@ export class FilmScrubber extends Drawn {
     this.onkeydown = (/** @type {KeyboardEvent} */ event) => this._key(event);
   }
 
-  /** @param {{t: number, lane: string, bad: boolean}[]} marks @param {number} end_us @param {number} [branched_us] */
-  setFilm(marks, end_us, branched_us = -1) {
+  /** @param {{t: number, lane: string, bad: boolean}[]} marks @param {number[]} span first and last µs @param {number} [branched_us] */
+  setFilm(marks, [begin_us, end_us], branched_us = -1) {
     this._marks = marks;
-    this._end = Math.max(1, end_us);
+    this._begin = begin_us;
+    this._end = Math.max(begin_us + 1, end_us);
     this._branched = branched_us;
     this.setAttribute("aria-valuemax", String(Math.round(this._end / 1e6)));
     this.redraw();
@@ -65,16 +67,16 @@ export class FilmScrubber extends Drawn {
   _move(event) {
     const box = this.getBoundingClientRect();
     const share = (event.clientX - box.left - HANDLE) / (box.width - 2 * HANDLE);
-    this.tell("scrub", { t: Math.max(0, Math.min(1, share)) * this._end });
+    this.tell("scrub", { t: this._begin + Math.max(0, Math.min(1, share)) * (this._end - this._begin) });
   }
 
   /** @param {KeyboardEvent} event */
   _key(event) {
-    const page = this._end * PAGE_SHARE;
-    const to = { Home: 0, End: this._end, PageUp: this._position - page, PageDown: this._position + page }[event.key];
+    const page = (this._end - this._begin) * PAGE_SHARE;
+    const to = { Home: this._begin, End: this._end, PageUp: this._position - page, PageDown: this._position + page }[event.key];
     if (to === undefined) return;
     event.preventDefault();
-    this.tell("scrub", { t: Math.max(0, Math.min(this._end, to)) });
+    this.tell("scrub", { t: Math.max(this._begin, Math.min(this._end, to)) });
   }
 
   /** @param {CanvasRenderingContext2D} context @param {number} width @param {number} height @param {boolean} whole */
@@ -83,7 +85,7 @@ export class FilmScrubber extends Drawn {
     context.clearRect(0, 0, width, height);
     context.drawImage(this._still, 0, 0, width, height);
     const ink = inks();
-    const x = HANDLE + (this._position / this._end) * (width - 2 * HANDLE);
+    const x = this._at(this._position, width);
     context.fillStyle = ink.text;
     context.fillRect(x - 1.5, 0, 3, height);
     context.beginPath();
@@ -93,6 +95,11 @@ export class FilmScrubber extends Drawn {
     context.beginPath();
     context.arc(x, height / 2, HANDLE - 4, 0, 7);
     context.fill();
+  }
+
+  /** Where a time is. @param {number} t @param {number} width */
+  _at(t, width) {
+    return HANDLE + Math.max(0, (t - this._begin) / (this._end - this._begin)) * (width - 2 * HANDLE);
   }
 
   /** Marks are many and do not move: drawn once. @param {number} width @param {number} height */
@@ -109,7 +116,7 @@ export class FilmScrubber extends Drawn {
     context.fill();
     const lanes = LANES.map((lane) => lane.name);
     const tall = (height - 8) / lanes.length;
-    const at = (/** @type {number} */ t) => HANDLE + (t / this._end) * (width - 2 * HANDLE);
+    const at = (/** @type {number} */ t) => this._at(t, width);
     context.fillStyle = ink.faint;
     for (const mark of this._marks) {
       if (!mark.bad) context.fillRect(at(mark.t) - 0.75, 4 + lanes.indexOf(mark.lane) * tall, 1.5, tall - 1);

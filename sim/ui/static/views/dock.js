@@ -1,6 +1,6 @@
 /** The controls below every view: the scrubber, play and step, speed, and what can be done here. */
 import { html, nothing } from "../vendor/lit-html.js";
-import { corruptByte, cutPower, dropLink, holdTime, isOff } from "../acts.js";
+import { corruptByte, cutPower, dropLink, holdTime, isOff, nextThing } from "../acts.js";
 import { CLASSES, SPEEDS } from "../player.js";
 import { laneOf } from "../words.js";
 
@@ -59,7 +59,7 @@ function held(page) {
   const paused = Boolean(page.clock?.paused);
   return html`<div class="group" role="group" aria-label="The cloud's time">
     <button type="button" id="hold" aria-pressed=${paused} @click=${() => holdTime(page)}>${paused ? "Let time go" : "Hold time"} <kbd>h</kbd></button>
-    <button type="button" id="tick" ?disabled=${!paused} @click=${() => page.link.send({ clock: "step" })}>Next thing</button>
+    <button type="button" id="tick" @click=${() => nextThing(page)}>Next thing</button>
   </div>`;
 }
 
@@ -76,7 +76,7 @@ export function paintDock(page) {
     const marks = film.events
       .filter((event, i) => i % every === 0 || bad(event.kind))
       .map((event) => ({ t: event.t, lane: laneOf(event.kind).name, bad: bad(event.kind) }));
-    scrubber.setFilm(marks, film.edge_us, film.head.branched_at ? film.timeOf(film.head.branched_at) : -1);
+    scrubber.setFilm(marks, [film.head.live ? film.timeOf(1) : 0, film.edge_us], film.head.branched_at ? film.timeOf(film.head.branched_at) : -1);
   }
   scrubber.position = player.t;
 }

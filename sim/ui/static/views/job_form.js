@@ -10,10 +10,10 @@ const PRESIGN_ROLE = "arn:aws:iam::123456789012:role/qpyota-presign";
 
 /** @param {Page} page */
 export function newJob(page) {
-  const { devices, jobs } = page.film.head;
+  const { devices } = page.film.head;
   const groups = [...new Set(devices.map((/** @type {any} */ one) => one.group).filter(Boolean))];
   const targets = [...groups.map((name) => [name, `group ${name}`]), ...devices.slice(0, 500).map((/** @type {any} */ one) => [one.name, one.name])];
-  const example = jobs?.[0]?.document ?? [{ operation: "FOTA", files: [{ fileName: "", fileVersion: "", fileSource: { url: "" } }] }];
+  const example = page.example || pretty([{ operation: "FOTA", files: [{ fileName: "", fileVersion: "", fileSource: { url: "" } }] }]);
   return html`
     <h2 id="job-title">Create job</h2>
     <form id="job-form" class="form" @submit=${(/** @type {SubmitEvent} */ e) => submit(page, e)}>
@@ -32,7 +32,7 @@ export function newJob(page) {
           ${targets.map(([value, label], i) => html`<option value=${value} ?selected=${i === 0}>${label}</option>`)}
         </select>
         <label for="document">Job document <span class="faint">document</span></label>
-        <textarea id="document" name="document" required rows="9" spellcheck="false" .value=${pretty(example)}></textarea>
+        <textarea id="document" name="document" required rows="9" spellcheck="false" .value=${example}></textarea>
         <label for="expiresInSec">Pre-signed URLs are valid for, seconds <span class="faint">presignedUrlConfig.expiresInSec</span></label>
         <input id="expiresInSec" name="expiresInSec" type="number" min="60" max="3600" value="3600">
         <label for="roleArn">Role that signs URLs <span class="faint">presignedUrlConfig.roleArn</span></label>

@@ -16,7 +16,7 @@ export function jobsView(page) {
       <section class="panel" aria-labelledby="jobs-title">
         <div class="panel-head">
           <h2 id="jobs-title">Jobs</h2>
-          <button type="button" class="primary" id="new-job" @click=${() => page.set({ making: true, job: "" })}>Create job</button>
+          <button type="button" class="primary" id="new-job" @click=${() => openForm(page)}>Create job</button>
         </div>
         <div id="job-list"></div>
       </section>
@@ -35,6 +35,16 @@ export function jobIds(page) {
     else if (event.kind === "execution") known.add(event.data.job);
   }
   return [...known];
+}
+
+/** The form, and in it, once it is known, the document of a job that there is. @param {Page} page */
+async function openForm(page) {
+  const [job] = jobIds(page);
+  page.set({ making: true, job: "" });
+  const field = () => /** @type {HTMLTextAreaElement | null} */ (document.querySelector("#job-form textarea"));
+  const blank = field()?.value;
+  const known = job ? await page.document(job) : "";
+  if (field()?.value === blank && /^[[{]/.test(known)) page.set({ example: known });
 }
 
 /** @param {Page} page */
