@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,8 +17,29 @@ from sim.pytest_plugin.places import COUNT, CUT, RIG, UNCUT
 if TYPE_CHECKING:
     from sim.rig.rig import Rig
 
+_OURS = str(Path(__file__).parents[1]) + os.sep
+_PYTEST = ("_pytest.", "pluggy.")
+
 DEVICES_TOLD = 5
 NAME_CHARS = 150
+
+
+def shorten(call: pytest.CallInfo[None]) -> None:
+    """Of an error that is told to people, show the lines of the test, and not how it came about inside qpyota."""
+    if call.excinfo is None or "sim.errors" not in sys.modules:
+        return
+    from sim.errors import QpyotaError
+
+    if not isinstance(call.excinfo.value, QpyotaError):
+        return
+    before: TracebackType | None = None
+    at: TracebackType | None = call.excinfo.tb
+    while at is not None and not at.tb_frame.f_code.co_filename.startswith(_OURS):
+        before, at = at, at.tb_next
+    if at is None:
+        return
+    caller = before is not None and not before.tb_frame.f_globals.get("__name__", "").startswith(_PYTEST)
+    (before if before is not None and caller else at).tb_next = None
 
 
 def add_section(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:

@@ -42,7 +42,6 @@ class VirtualClock:
 
         A function is asked after every event. It may look at the rig, and must not wait.
         """
-        __tracebackhide__ = True
         if isinstance(moment, str):
             self._rig.pass_time(max(0, duration_us(moment) - self.now_us))
         elif not self._rig.pass_time(duration_us(timeout), moment, often=True):

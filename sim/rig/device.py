@@ -85,14 +85,12 @@ class Device:
 
     def boot(self, timeout: str = "5m") -> None:
         """Have it run: switch it on if it is off, and let time pass until its firmware has started."""
-        __tracebackhide__ = True
         self._rig.call(self._switch_on)
         if not self._rig.pass_time(duration_us(timeout), lambda: self._module.state == "running"):
             raise self._rig.unmet(f"{self.name} has not booted within {timeout}: it is {self.state}")
 
     def expect(self, pattern: str, timeout: str = "5m") -> re.Match[str]:
         """Let time pass until what it prints, from the end of the last match on, holds this regular expression."""
-        __tracebackhide__ = True
         wanted = re.compile(pattern)
 
         def found() -> re.Match[str] | None:
@@ -108,7 +106,6 @@ class Device:
     def exec(self, code: str, timeout: str = "1m") -> str:
         """Run code at its prompt, as mpremote does: a main.py that runs is interrupted. What it printed; Unmet with the
         device's traceback when it fails."""
-        __tracebackhide__ = True
         self.boot()
         return execute(self._rig, self.name, code, timeout)
 
@@ -121,7 +118,6 @@ class Device:
     def run_until_idle(self, limit: str) -> None:
         """Let time pass until it has nothing left to do: no job, no update, no power that comes back. Unmet after
         `limit`. A bricked device has nothing left to do."""
-        __tracebackhide__ = True
         self._rig.rest(limit, lambda: [self.name], self.name)
 
     def __repr__(self) -> str:

@@ -43,7 +43,6 @@ class Fleet:
 
     def run_until_idle(self, limit: str) -> None:
         """Let time pass until nothing is left to do for any of them. Unmet after `limit`."""
-        __tracebackhide__ = True
         self._rig.rest(limit, lambda: self._names, f"the fleet of {len(self)}")
 
     def __getitem__(self, name: str) -> Device:

@@ -31,7 +31,6 @@ class Job:
         """Let virtual time pass until all of its executions have this status, or the job itself has it: SCHEDULED,
         COMPLETED, CANCELED. Gives what the job has come to. Unmet after `timeout`, or once it cannot happen any more.
         """
-        __tracebackhide__ = True
         if status not in (*_OF_EXECUTIONS, *_OF_JOBS):
             known = (*_OF_EXECUTIONS, *_OF_JOBS)
             raise SpecError(f"{status!r} is no status{suggest(status, known)}; there are {', '.join(known)}")

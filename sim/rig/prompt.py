@@ -58,7 +58,6 @@ class Line(RawPrompt):
 
 def execute(rig: Rig, name: str, code: str, timeout: str) -> str:
     """What the code printed, with the line ends of text."""
-    __tracebackhide__ = True
     line = Line(rig, name, timeout)
     line.open()
     shown = bytearray()

@@ -98,7 +98,6 @@ class Rig:
 
     def rest(self, limit: str, names: Callable[[], list[str]], who: str) -> None:
         """Let time pass until these devices have been at rest for a while. Unmet when they are not by then."""
-        __tracebackhide__ = True
         until_us = self.call(lambda: self.scene.clock.now_us) + duration_us(limit)
 
         doubtful: list[str] = []  # who was busy is asked first: of thousands, not all have to be asked each time

@@ -142,6 +142,35 @@ def test_a_failure_tells_how_to_repeat_it_and_keeps_what_there_was(run, pytester
     assert pytester.runpytest_inprocess(*STRICT, *line.split()[1:]).parseoutcomes() == {"failed": 1}
 
 
+def test_errors_show_the_lines_of_the_test_alone(run) -> None:
+    source = """
+        import pytest
+
+        def mine(device):
+            device.fs.read("/usr/nothing")
+
+        def test_wrong(qpy_device):
+            mine(qpy_device)
+
+        @pytest.mark.qpy(model="EG915")
+        def test_fixture(qpy_device):
+            pass
+
+        def test_defect(qpy_device, _qpy_rig):
+            _qpy_rig.call(lambda: 1 / 0)
+        """
+    result = run(source)
+    result.assert_outcomes(failed=2, errors=1)
+    wrong, defect = result.stdout.str().split("test_defect ___")
+    assert "device-1 has no readable file '/usr/nothing'" in wrong
+    assert "mine(qpy_device)" in wrong
+    assert "device.fs.read(" in wrong
+    assert "did you mean 'EG915U'" in wrong
+    assert "sim/rig" not in wrong
+    assert "asyncio" not in wrong
+    assert "sim/rig/loop.py" in defect.split("short test summary")[0]  # a defect shows all there is
+
+
 def test_the_option_is_stronger_than_every_mark(run) -> None:
     source = """
         import pytest
