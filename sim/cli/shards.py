@@ -55,13 +55,14 @@ def plan_of(values: dict[str, Any]) -> ShardPlan | None:
 
     token = os.environ.get("QPYOTA_TOKEN", "")
     host, port = _place(hub) if hub else ("", 0)
-    name = socket.gethostname() if host in EVERYWHERE else ""
+    name = socket.gethostname() if host in EVERYWHERE else host
+    host = host.strip("[]")  # of an IPv6 address
     plan = partial(ShardPlan, shards, token=token, say=_say, url_host=name)
     if dask:
         from sim.fleet.launchers.cluster import reachable_from
 
         near = host or reachable_from(dask)
-        return plan(partial(_on_dask, dask, shards), host=near, port=port)
+        return plan(partial(_on_dask, dask, shards), host=near, port=port, url_host=name or near)
     if hub:
         return plan(partial(_join, known=bool(token)), host=host, port=port)
     return plan(host=LOOPBACK)

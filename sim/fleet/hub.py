@@ -144,7 +144,7 @@ class Hub:
         shares = share_out(scenario, self.world.ground.places, plan.shards)
 
         def welcome(index: int, epoch: int, orders: tuple[bytes, ...]) -> Welcome:
-            return Welcome(index, epoch, luggage, self._options, shares[index], orders)
+            return Welcome(run_id, index, plan.shards, epoch, luggage, self._options, shares[index], orders)
 
         for index, names in enumerate(shares):
             spec = ShardSpec(run_id, url, token, index)

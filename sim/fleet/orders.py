@@ -32,10 +32,12 @@ class ShardSpec:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """You are shard `index`, with the devices `names`. `orders` (pickled) are those of earlier epochs, to be gone
-    through again; only what came of the last one is to be told."""
+    """You are shard `index` of `of` of a run, with the devices `names`. `orders` (pickled) are those of earlier epochs,
+    to be gone through again; only what came of the last one is to be told."""
 
+    run_id: str
     index: int
+    of: int
     epoch: int
     luggage: bytes
     options: RunOptions

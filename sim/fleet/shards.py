@@ -7,7 +7,7 @@ event and the shortest way up. What it does is a function of the windows it is g
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from heapq import heappop
@@ -61,11 +61,12 @@ OVER, GONE = "the run is over", "the hub is gone, or has put another in this one
 """How a shard ends."""
 
 
-def run_shard(spec: ShardSpec) -> str:
-    """Be a shard until the run is over (OVER), or the hub wants it no more (GONE). MachineError when it never did."""
+def run_shard(spec: ShardSpec, say: Callable[[str], object] = str) -> str:
+    """Be a shard until the run is over (OVER), or the hub wants it no more (GONE). MachineError when it never did.
+    `say` is told which shard this is."""
     line = dial(spec.hub, spec.token, spec.index, PATIENCE_S)
     try:
-        return _serve(line)
+        return _serve(line, say)
     except LineLost:
         return GONE
     finally:
@@ -73,9 +74,11 @@ def run_shard(spec: ShardSpec) -> str:
         line.closed.wait(PATIENCE_S)
 
 
-def _serve(line: Line) -> str:
+def _serve(line: Line, say: Callable[[str], object]) -> str:
     welcome = loads(line.receive())
     while isinstance(welcome, Welcome):
+        which = f"shard {welcome.index} of {welcome.of} of {welcome.run_id}, epoch {welcome.epoch}"
+        say(f"{which}: {len(welcome.names)} devices, {len(welcome.orders)} windows to catch up with")
         try:
             welcome = _be(line, welcome)
         except QpyotaError as error:

@@ -71,14 +71,18 @@ def test_workers_join_a_hub_that_waits_for_them(monkeypatch, capfd):
         except SystemExit as end:
             ends.append(end.code)
 
-    workers = [Thread(target=called, args=(words,)) for words in (join, [*join, "--index", "1"])]
-    for thread in workers:
-        thread.start()
-    called([*wait, "--quiet"])
+    workers = [Thread(target=called, args=(join,)) for _ in range(2)]
+    workers[0].start()
+    with pytest.MonkeyPatch.context() as kubernetes:
+        kubernetes.setenv("JOB_COMPLETION_INDEX", "1")
+        workers[1].start()
+        called([*wait, "--quiet"])
     for thread in workers:
         thread.join(20)
     assert ends == [Exit.PASSED] * 3
     said = capfd.readouterr().err
+    assert all(f"shard {index} of 2 of canceled_rollout-" in said for index in (0, 1))
+    assert said.count("the run is over") == 2
     assert f"waiting for workers: qpyota worker --join http://127.0.0.1:{port}" in said
 
 

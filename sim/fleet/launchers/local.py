@@ -27,7 +27,7 @@ class Local:
     def launch(self, spec: ShardSpec) -> None:
         assert spec.index is not None
         self._kill(spec.index)
-        command = [sys.executable, "-c", PROGRAM, "worker", "--join", spec.hub, "--index", str(spec.index)]
+        command = [sys.executable, "-c", PROGRAM, "worker", "--quiet", "--join", spec.hub, "--index", str(spec.index)]
         environment = {**os.environ, TOKEN: spec.token}
         self.processes[spec.index] = subprocess.Popen(
             command,
