@@ -136,7 +136,7 @@ class Desk:
         said = self._said() | {
             name: value.strip()[:200] or None for name, value in given.items() if name in self._said()
         }
-        (self._work / PREDICT_FILE).write_text(filled(self._lab.spec, said), encoding="utf-8")
+        _put(self._work / PREDICT_FILE, filled(self._lab.spec, said))
         return web.json_response(self._told())
 
     async def _write(self, request: web.Request) -> web.Response:
@@ -152,7 +152,7 @@ class Desk:
         file = self._work / given["name"]
         if file.is_symlink():
             raise NotPossible(f"{given['name']} is a link, which is not followed")
-        file.write_text(given["text"], encoding="utf-8")
+        _put(file, given["text"])
         return web.json_response({})
 
     async def _hint(self, _: web.Request) -> web.Response:
@@ -175,7 +175,7 @@ class Desk:
         sheet = self._room / str(self._looks)
         try:
             made = make_sheet(self._lab, self._work, sheet)
-        except QpyotaError as error:
+        except (QpyotaError, OSError, UnicodeError) as error:
             self._found = {"problem": str(error)}
             return web.json_response(self._told())
         text = yaml.safe_dump(with_goals(self._lab.spec, made.data), sort_keys=False, allow_unicode=True)
@@ -218,6 +218,13 @@ class Desk:
             await asyncio.gather(self._looking, return_exceptions=True)
         self._stop()
         shutil.rmtree(self._room, ignore_errors=True)
+
+
+def _put(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise NotPossible(f"{file} cannot be written: {error}") from None
 
 
 def _html(text: str) -> str:

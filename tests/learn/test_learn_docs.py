@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
+import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from learn_rig import lab, solved, starter
 
+from sim.cli.main import main
 from sim.learn.library import find_lab, lab_names
 from sim.learn.schema import Goal, Lab, Prediction, Yours
 
@@ -20,21 +20,24 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {name: (DOCS / name).read_text(encoding="utf-8") for name in ("labs.md", "teaching.md")}
 
 
-def commands(page: str) -> str:
-    """All commands of a page, as a script."""
+def commands(page: str) -> list[str]:
+    """All commands of a page."""
     blocks = re.findall(r"^```console\n(.*?)^```", PAGES[page], re.MULTILINE | re.DOTALL)
-    return "\n".join(line.removeprefix("$ ") for block in blocks for line in block.splitlines())
+    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
 
 
-def typed(script: str, folder: Path) -> str:
-    """What a shell prints."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    ended = subprocess.run(
-        ["bash", "-c", f"set -e -o pipefail\n{script}"], cwd=folder, capture_output=True, text=True, timeout=300,
-        env={"PATH": path, "HOME": str(folder), "LANG": "C.UTF-8"},
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+def typed(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What it prints: qpyota's in this process, which has firmware packages already, all others' in a shell."""
+    ours, _, otherwise = command.partition(" || ")
+    if not ours.startswith("qpyota "):
+        ended = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, timeout=60)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+    with pytest.raises(SystemExit) as ended_with:
+        main(shlex.split(ours)[1:])
+    captured = capsys.readouterr()
+    assert bool(ended_with.value.code) == bool(otherwise), captured.err
+    return captured.out + (otherwise if ended_with.value.code else "")
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
@@ -44,12 +47,15 @@ def typed(script: str, folder: Path) -> str:
         ("labs.md", ["it was yes", "not yet", "1. Look at `to`", "PASSED Your first firmware upgrade"]),
         ("teaching.md", ["ann,yes,3,3,0,3,", "bob,no,2,3,0,3,logger erases fewer than 40"]),
     ],
-)  # fmt: skip
-def test_the_walk(tmp_path: Path, page: str, told: list[str]) -> None:
+)
+def test_the_walk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], page: str, told: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     if page == "teaching.md":
         solved("sector", tmp_path / "class" / "ann")
         starter("sector", tmp_path / "class" / "bob")
-    printed = typed(commands(page), tmp_path)
+    printed = "".join(typed(command, tmp_path, capsys) for command in commands(page))
     for words in told:
         assert words in printed, (words, printed)
 

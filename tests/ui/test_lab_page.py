@@ -85,7 +85,15 @@ def test_only_what_is_the_students_can_be_written(served: Served) -> None:
     answers = {"erases": "about 12", "worst": '"]', "lost": "yes", "nobody": "x"}
     status, told = served.ask("/predict", answers)
     assert [one["said"] for one in told["predict"]] == ["about 12", '"]', "yes"], "the terminal reads the same file"
-    assert served.ask("", None)[0] == 200
+    (served.work / "app" / "main.py").write_bytes(b"\xff")
+    assert served.ask("/check", {})[1]["looking"], "what is no text is a failed run, not a broken page"
+    shutil.rmtree(served.work / "app")
+    status, told = served.ask("", None)
+    assert (status, told["files"]) == (200, [])
+    shutil.rmtree(served.work)
+    status, said = served.ask("/predict", answers)
+    assert status == 400
+    assert "cannot be written" in said["error"]
     assert urllib.request.urlopen(served.url, timeout=10).headers["Content-Security-Policy"].startswith("default-src")
 
 
