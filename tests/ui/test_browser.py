@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -205,7 +206,7 @@ def test_create_a_job_in_the_form_and_watch_the_device_finish_it(upgrade: str, d
 
 
 def test_a_run_is_followed_while_it_goes_on(browser: Any, desk: Callable[..., Desk]) -> None:
-    running = Running("run", "first_upgrade", "--transport", "paced", "--speed", "25", "-q", "--ui", "web")
+    running = Running("run", "first_upgrade", "--transport", "paced", "--speed", "40", "-q", "--ui", "web")
     try:
         running.until("dashboard http")
         it = desk().open(f"{running.base}/?t={running.token}")
@@ -294,6 +295,15 @@ def test_a_report_opens_from_a_disk(browser: Any, desk: Callable[..., Desk], tmp
     it.picture("report")
     if AXE.exists():
         assert it.faults() == []
+
+
+def test_the_run_with_its_verdict_and_a_film_to_take_away(upgrade: str, desk: Callable[..., Desk]) -> None:
+    it = desk().open(upgrade, "scenario")
+    assert "job['jobfota'].status == 'SUCCEEDED'" in it.text(".checks")
+    assert "qpyota run first_upgrade --seed 1 --transport memory" in it.text(".replay")
+    with it.page.expect_download() as taken:
+        it.page.get_by_role("link", name="Save the film").click()
+    assert zipfile.is_zipfile(taken.value.path())
 
 
 def test_keys_are_told_and_the_focus_is_seen(upgrade: str, desk: Callable[..., Desk]) -> None:
