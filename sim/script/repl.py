@@ -3,7 +3,7 @@
 Rules: it reads bytes of the console and prints there; what it evaluates runs on the main thread, in the namespace that
 main.py had, by the runtime's own way of running code. It starts when somebody types and main.py has ended, so that a
 fleet that nobody talks to has none. Keys and answers are MicroPython's. Raw-paste, which came after the firmware's
-MicroPython, is refused as newer versions refuse it. History and completion are the terminal's business.
+MicroPython, is refused as newer versions refuse it. Nothing is completed.
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
+from sim.script.line_editor import ENTER, LineEditor
 from sim.script.loader import RAW_PATH, REPL_PATH
 
 if TYPE_CHECKING:
     from sim.script.terminal import Terminal
 
 CTRL_A, CTRL_B, CTRL_C, CTRL_D, CTRL_E = 1, 2, 3, 4, 5
-_BACKSPACE = (0x08, 0x7F)
-_ENTER = (0x0A, 0x0D)
-_ESCAPE = 0x1B
 _OPENING, _CLOSING = "([{", ")]}"
 _COMPOUND = ("if", "while", "for", "try", "with", "def", "class", "async")
 _RAW_BANNER = "raw REPL; CTRL-B to exit\n"
@@ -32,6 +30,7 @@ class Repl:
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
         self._write = terminal.write
+        self._editor = LineEditor(terminal.read_key, terminal.write)
 
     def run(self) -> None:
         while True:
@@ -101,26 +100,15 @@ class Repl:
     def _line(self, prompt: str, *, empty: bool) -> str | None:
         """A line, typed and echoed; None when a control key came instead, which was obeyed."""
         self._write(prompt)
-        line = bytearray()
-        while True:
-            key = self._terminal.read_key()
-            if key in _ENTER:
-                self._write("\n")
-                return line.decode("utf-8", "replace")
-            if key in _BACKSPACE:
-                self._erase(line)
-            elif key == _ESCAPE:
-                self._skip_sequence()
-            elif key == CTRL_C:
-                self._write("\n")
-                return None
-            elif key in self._commands and not line and empty:
-                self._write("\n")
-                self._commands[key](self)
-                return None
-            elif key >= 0x20 or key == 0x09:
-                line.append(key)
-                self._echo(line)
+        return self._editor.read(self._obey if empty else lambda _key: False)
+
+    def _obey(self, key: int) -> bool:
+        """Whether it is a key for the prompt itself."""
+        if key not in self._commands:
+            return False
+        self._write("\n")
+        self._commands[key](self)
+        return True
 
     def _echo(self, line: bytearray) -> None:
         """The last character, once all its bytes are there."""
@@ -129,19 +117,6 @@ class Repl:
             start -= 1
         character = bytes(line[start:]).decode("utf-8", "ignore")
         self._write(character)
-
-    def _erase(self, line: bytearray) -> None:
-        if line:
-            while len(line) > 1 and line[-1] & 0xC0 == 0x80:
-                del line[-1]
-            del line[-1]
-            self._write("\b \b")
-
-    def _skip_sequence(self) -> None:
-        """Arrow keys and their like do nothing here."""
-        if self._terminal.read_key() in b"[O":
-            while not 0x40 <= self._terminal.read_key() <= 0x7E:
-                pass
 
     def _enter_raw(self) -> None:
         self._terminal.raw = True
@@ -157,8 +132,8 @@ class Repl:
             if key in (CTRL_C, CTRL_D):
                 self._write("\n")
                 break
-            text.append(0x0A if key in _ENTER else key)
-            if key in _ENTER:
+            text.append(0x0A if key in ENTER else key)
+            if key in ENTER:
                 self._write("\n" + _PASTE)
             else:
                 self._echo(text)

@@ -1,5 +1,7 @@
 """The prompt: what a person and what a program type, and what comes back; unhappy paths first."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -152,9 +154,84 @@ def test_blocks_take_lines_until_an_empty_one(line):
 
 def test_keys_of_editing(line):
     made = line()
-    made.type("\x02")
-    assert made.type("print(12\x7f\x7f3)\r").endswith("3\r\n>>> ")
-    assert made.type("\x1b[A\x1b[D'\u00e9\u20ac\x7f'\r").endswith("'\u00e9'\r\n>>> ")
+    made.type("\r")
+    assert made.type("'é€\x7f'\r").endswith("'é'\r\n>>> ")
+    assert made.type("print(1\x7f2)\r").endswith("\r\n2\r\n>>> ")
+
+
+UP, DOWN, RIGHT, LEFT, HOME, END, DELETE = "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[H", "\x1b[F", "\x1b[3~"
+
+
+@pytest.mark.parametrize(
+    ("keys", "runs"),
+    [
+        (f"print(23){LEFT}{LEFT}{LEFT}1", "123"),
+        (f"rint(1){HOME}p{END}#", "1"),
+        (f"xprint(1)\x01{DELETE}", "1"),
+        (f"print(1)\x01{RIGHT}{RIGHT}{LEFT}{LEFT}\x05\x7f+1)", "2"),
+        (f"print(12){LEFT}{LEFT}\x7f", "2"),
+        (f"{UP}", "2"),  # the line before
+        (f"{UP}{UP}", "1"),
+        (f"{UP}{UP}{UP}{UP}", "1"),  # there is none before the first
+        (f"{UP}{DOWN}print(9)", "9"),
+        (f"{UP}{UP}{DOWN}", "2"),
+        (f"{UP}{LEFT}{LEFT}7", "72"),
+        (f"print('ä'){LEFT}{LEFT}{LEFT}ö", "öä"),
+        ("\x1b[5~\x1bOA" + "\x1b[99;9X" + "\x1bx" + RIGHT + LEFT + DELETE + "\x05)", "2"),
+    ],
+)
+def test_a_line_is_edited_in_its_middle_and_earlier_ones_come_back(line, keys, runs):
+    made = line()
+    made.type("\r")
+    made.type("print(1)\rprint(1)\rprint(2)\r")
+    shown = made.type(keys + "\r").splitlines()
+    assert shown[-2:] == [runs, ">>> "], shown
+
+
+def test_eight_lines_are_remembered_and_a_soft_reset_forgets_them(line):
+    made = line()
+    made.type("\r")
+    for number in range(10):
+        made.type(f"print({number})\r")
+    assert made.type(UP * 20 + "\r").splitlines()[-2] == "2"
+    made.type("\x04")
+    assert made.type(UP + "\r").splitlines()[-1] == ">>> "
+
+
+@given(
+    st.lists(
+        st.sampled_from([*"ab(é", UP, DOWN, RIGHT, LEFT, HOME, END, DELETE, "\x7f", "\x01", "\x05", "\r"]), max_size=40
+    )
+)
+def test_what_a_terminal_shows_is_the_line_that_is_run(keys):
+    """A terminal of one row that knows no more than cursor left and erase to the end."""
+    from sim.script.line_editor import LineEditor
+
+    waiting = list(b"".join(key.encode() for key in keys) + b"\r")
+    row, at, seen = [], 0, []
+
+    def write(text):
+        nonlocal row, at
+        while text:
+            if moved := re.match(r"\x1b\[(\d+)D", text):
+                at, text = at - int(moved[1]), text[moved.end() :]
+            elif text.startswith("\x1b[K"):
+                row, text = row[:at], text[3:]
+            else:
+                letter, text = text[0], text[1:]
+                if letter == "\b":
+                    at -= 1
+                elif letter == "\n":
+                    seen.append("".join(row))
+                    row, at = [], 0
+                else:
+                    row[at : at + 1] = [letter]
+                    at += 1
+            assert 0 <= at <= len(row)
+
+    editor = LineEditor(lambda: waiting.pop(0), write)
+    while waiting:
+        assert editor.read(lambda _key: False) == seen[-1]
 
 
 def test_paste_mode(line):
