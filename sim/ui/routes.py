@@ -97,15 +97,15 @@ async def _events(request: web.Request) -> web.StreamResponse:
 
 
 async def _bundle(request: web.Request) -> web.Response:
-    """All films that have ended, as a file to keep or to send."""
+    """All films as far as they have come, as a file to keep or to send."""
     shown = request.app[STAGE].shown
     films = {
         number: Bundled(one.film, one.parent, one.equal, one.log)
         for number, one in shown.items()
-        if one.film.head and not one.film.growing
+        if one.film.head
     }
     if not films:
-        raise NotPossible("no film has come to its end yet")
+        raise NotPossible("there is no film yet")
     name = str(next(iter(films.values())).film.head.get("title", "run")).replace(" ", "-")
     body = await asyncio.to_thread(_packed, films)
     kept = {"Content-Disposition": f'attachment; filename="{quote(name)}{SUFFIX}"'}
