@@ -91,6 +91,7 @@ class Desk:
             "goals": [{"say": goal.say, "why": goal.why.strip()} for goal in spec.goals],
             "hints": [_html(hint) for hint in spec.hints[: note.hints]],
             "hints_left": len(spec.hints) - note.hints,
+            "keys": list(spec.yours.keys),
             "files": self._files(),
             "passed": passed or note.passed,
             "after": _html(spec.after) if passed else "",

@@ -139,6 +139,9 @@ def student(desk: Desk, served: Served) -> None:
     assert page.locator("#goals li.held").count() == 3
     assert (served.work / "app" / "main.py").read_text(encoding="utf-8") == solution.read_text(encoding="utf-8")
 
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "text and film scroll by themselves"
+    assert desk.overflow() <= 0
+
     ticks_follow_the_film(desk)
     desk.picture("lab-passed")
     page.once("dialog", lambda dialog: dialog.accept())

@@ -152,6 +152,7 @@ class LabPage {
       <div class="text" data-html=${lab.text}></div>
       ${lab.predict.length ? html`<h2>What do you expect?</h2>${lab.predict.map((/** @type {any} */ one) => this.question(one))}` : nothing}
       <h2>Your files</h2>
+      ${lab.keys.length ? html`<p>In scenario.yaml this is yours: ${lab.keys.map((/** @type {string} */ key) => html`<code>${key}</code> `)}</p>` : nothing}
       ${this.files()}
       <div class="deeds">
         <button id="run" class="primary" ?disabled=${this.busy || lab.looking} @click=${() => this.check()}>${lab.looking ? "The run goes on …" : "Run it"}</button>
