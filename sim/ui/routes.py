@@ -100,9 +100,7 @@ async def _bundle(request: web.Request) -> web.Response:
     """All films as far as they have come, as a file to keep or to send."""
     shown = request.app[STAGE].shown
     films = {
-        number: Bundled(one.film, one.parent, one.equal, one.log)
-        for number, one in shown.items()
-        if one.film.head
+        number: Bundled(one.film, one.parent, one.equal, one.log) for number, one in shown.items() if one.film.head
     }
     if not films:
         raise NotPossible("there is no film yet")
