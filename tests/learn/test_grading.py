@@ -144,7 +144,7 @@ def test_a_process_that_hangs_or_dies_is_a_failed_submission(tmp_path: Path, mon
         (["sector", "{nothing}", "--seeds", "0"], "neither a work folder of sector nor"),
         (["sector", "{course}", "--seeds", "0", "--student", "x"], "--student is for one submission"),
         (["sector", "{work}", "--seeds", "0", "--student", "\n"], "is no name for a student"),
-        (["sector", "{work}", "--seeds", "0", "--json", "--junit"], "only one of"),
+        (["sector", "{work}", "--seeds", "0", "--json", "--junit", "-"], "only one of"),
         (["sector"], "--grade needs LAB and the folder"),
     ],
 )
@@ -161,3 +161,19 @@ def test_what_cannot_be_graded_is_told(
     assert ended.value.code == Exit.USAGE
     captured = capsys.readouterr()
     assert told in captured.err + captured.out
+
+
+def test_without_names_json_is_printed_and_the_others_are_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    solved("sector", tmp_path / "submission")
+    (tmp_path / "secret").write_text("what only the teacher knows\n")
+    with pytest.raises(SystemExit) as ended:
+        main(["learn", "--grade", str(lab("sector").folder / "lab.yaml"), "submission/", "--secret", "secret",
+              "--seeds", "1", "--junit", "--csv", "--json"])  # fmt: skip
+    told = json.loads(capsys.readouterr().out)
+    assert ended.value.code == Exit.PASSED
+    assert [(one["student"], one["passed"], one["runs"]) for one in told["submissions"]] == [("submission", True, 2)]
+    assert ET.parse("grades.xml").getroot().get("failures") == "0"
+    assert Path("grades.csv").read_text().splitlines()[1].startswith("submission,yes,3,3")
