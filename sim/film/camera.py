@@ -187,6 +187,7 @@ class Camera:
         elif record.at_us >= self._next_tick_us and self._changed:
             self._next_tick_us = record.at_us + self._tick_us
             self._tell_states(record.at_us)
+            self._flush(record.at_us)  # with counts of the same moment, which the funnel shows beside them
 
     def _film(self, record: Record, number: int) -> None:
         self._count()

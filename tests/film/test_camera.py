@@ -9,7 +9,7 @@ from struct import iter_unpack
 import pytest
 from film_rig import events_of, ops_of
 
-from sim.film.entries import unpack_states
+from sim.film.entries import COUNTS, Block, unpack_json, unpack_states
 from sim.fleet.run import run_judged
 from sim.scenario.loader import find_scenario, load_scenario
 from sim.scenario.result import RunOptions
@@ -95,3 +95,8 @@ def test_a_large_fleet_shows_filmed_devices_jobs_and_states(shoot: SHOOT) -> Non
     assert all(track.startswith("job/") for track in tracks)
     assert {event.device for event in events_of(film)} == {-1, *range(20)}
     assert len(film._states_before(len(film.groups)).of) == len(film.head["devices"])
+    # A look at the states comes with counts of the same moment, so that a grid and a funnel agree.
+    looks = [(unpack_states(block).at_us, unpack_json(Block(COUNTS, group.counts[5:]))["t"])
+             for group in film.groups for block in group.states]  # fmt: skip
+    assert len(looks) > 20
+    assert sum(seen == counted for seen, counted in looks) >= len(looks) - 2  # but for the first and the last

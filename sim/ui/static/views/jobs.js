@@ -8,6 +8,8 @@ import { newJob } from "./job_form.js";
 
 /** Executions that one table shows; more are counted. */
 const ROWS_MAX = 200;
+/** In larger fleets not every record is an event (docs/film.md). */
+const SMALL_FLEET = 200;
 
 /** @param {Page} page */
 export function jobsView(page) {
@@ -152,5 +154,6 @@ function rows(page, job) {
       </tr>`;
     })}</tbody>
   </table>
+  ${found.length || page.film.head.devices.length <= SMALL_FLEET ? nothing : html`<p class="faint">In a fleet of this size executions are counted, not listed.</p>`}
   ${found.length > ROWS_MAX ? html`<p class="faint">and ${found.length - ROWS_MAX} more</p>` : nothing}`);
 }
