@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from learn_rig import lab, replaced, sheet, solved, starter
 
@@ -175,3 +176,36 @@ def test_looking_while_a_run_goes_on_changes_nothing_of_it(tmp_path: Path) -> No
     moments = [changes[-1][0] / 1_000_000 for changes in looked.changes]
     assert 140 < moments[1] < 150, "late loses its power at 144 s"
     assert max(moments) <= looked.virtual_s
+
+
+LINES = (lab("which_package").solution / "scenario.yaml").read_text(encoding="utf-8").splitlines()
+BITS = ("", "~", "[]", "{}", "-1", "''", "[[]]", "&x *x", "!!python/none x", "1e999", "\t", "é", "${matrix.x}", "? x")
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    edits=st.lists(
+        st.tuples(
+            st.integers(0, len(LINES) - 1), st.sampled_from(["drop", "twice", "value", "end"]), st.sampled_from(BITS)
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_whatever_a_scenario_holds_it_is_a_sheet_or_a_told_mistake(
+    edits: list[tuple[int, str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    lines = list(LINES)
+    for at, how, bit in edits:
+        line = lines[min(at, len(lines) - 1)]
+        key, colon, _ = line.partition(":")
+        made = {"drop": [], "twice": [line, line], "value": [f"{key}{colon} {bit}"], "end": [line[: at % 40] + bit]}
+        lines[min(at, len(lines) - 1) : min(at, len(lines) - 1) + 1] = made[how] or [""]
+    folder = tmp_path_factory.mktemp("drawn")
+    work = starter("which_package", folder / "work")
+    (work / "scenario.yaml").write_text("\n".join(lines), encoding="utf-8")
+    with suppress(SpecError):
+        found = sheet("which_package", work, folder)
+        assert [one.devices() for one in found.scenario.fleet] == [
+            one.devices() for one in lab("which_package").scenario.fleet
+        ]
