@@ -39,6 +39,7 @@ class Live:
         self._running = running
         self._cloud = CloudClient(running)
         self.told = told
+        self._known: list[Json] = []
         self.clock: Json = {}
 
     async def watch(self) -> None:
@@ -68,19 +69,30 @@ class Live:
 
     async def jobs(self) -> list[Json]:
         """All jobs in brief."""
-        rows = await asyncio.to_thread(self._rows)
+        if not self._stands:
+            self._known = await asyncio.to_thread(self._rows)
         counts = self._film().counts.get("jobs", {})
-        return [
-            {"jobId": row["jobId"], "status": row["status"], "counts": counts.get(row["jobId"], {})} for row in rows
-        ]
+        names = ("jobId", "status")
+        return [{name: row[name] for name in names} | {"counts": counts.get(row["jobId"], {})} for row in self._known]
 
     async def job(self, job_id: str) -> Json:
         """One job with its document and executions."""
+        self._need_time()
         return await asyncio.to_thread(self._job, job_id)
 
     async def create_job(self, given: Json) -> Json:
         """CreateJob; `targets` by name or ARN."""
+        self._need_time()
         return await asyncio.to_thread(self._create, given)
+
+    @property
+    def _stands(self) -> bool:
+        return bool(self.clock.get("paused"))
+
+    def _need_time(self) -> None:
+        """The cloud answers in its own time."""
+        if self._stands:
+            raise NotPossible("time stands, so the cloud does not answer; let it go on first")
 
     async def _dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         try:

@@ -16,6 +16,7 @@ from aiohttp import WSMsgType, web
 
 from sim.errors import MachineError, QpyotaError
 from sim.film.film import Film
+from sim.serve.options import reachable
 from sim.ui import job_routes, routes
 from sim.ui.door import Door, dress, new_token
 from sim.ui.live import Live
@@ -71,7 +72,8 @@ class Dashboard:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         port = await self._listen(self._runner)
-        name = f"[{self._host}]" if ":" in self._host else self._host
+        host = reachable(self._host)
+        name = f"[{host}]" if ":" in host else host
         self.url = f"http://{name}:{port}/?t={self._token}"
 
     async def close(self) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from struct import iter_unpack
 
 import pytest
-from film_rig import events_of, ops_of
+from film_rig import events_of, filmed, ops_of
 
+from sim.film.compare import prefix_digest
 from sim.film.entries import COUNTS, Block, unpack_json, unpack_states
 from sim.fleet.run import run_judged
 from sim.scenario.loader import find_scenario, load_scenario
@@ -18,14 +19,39 @@ from sim.trace import Record
 SHOOT = Callable[..., object]
 
 
-@pytest.mark.parametrize("transport", ["memory", "virtual"])
-@pytest.mark.parametrize("name", ["first_upgrade", "power_cut_apply", "minimal_upgrade"])
+@pytest.mark.parametrize(
+    ("name", "transport"),
+    [
+        ("first_upgrade", "memory"),
+        ("first_upgrade", "virtual"),
+        ("power_cut_apply", "memory"),
+        ("minimal_upgrade", "virtual"),
+        ("rough_night", "memory"),
+        ("sensor_node", "memory"),
+    ],
+)
 def test_a_filmed_run_is_the_run(name: str, transport: str, shoot: SHOOT) -> None:
     options = RunOptions(transport=transport)
     plain = run_judged(load_scenario(find_scenario(name)), options)
     film = shoot(name, options=options)
     assert film.result.trace_hash == plain.trace_hash
     assert film.film.result["trace_hash"] == plain.trace_hash
+
+
+def test_a_film_has_the_same_entries_on_every_transport() -> None:
+    """Many devices, whose records share instants: not only the tracks are equal, but their order, too."""
+    memory, virtual, paced = (
+        filmed("one_device", "duration=20s", options=options).film
+        for options in (
+            RunOptions(transport="memory"),
+            RunOptions(transport="virtual"),
+            RunOptions(transport="paced", speed=40),
+        )
+    )
+    assert prefix_digest(memory, memory.n) == prefix_digest(virtual, virtual.n) == prefix_digest(paced, paced.n)
+    fleet = [filmed("expired_url", options=RunOptions(transport=name)).film for name in ("memory", "virtual")]
+    assert len({prefix_digest(film, film.n) for film in fleet}) == 1
+    assert fleet[0].n == fleet[1].n > memory.n
 
 
 def test_entries_are_numbered_without_gap_and_time_never_goes_back(first_upgrade) -> None:

@@ -173,6 +173,11 @@ def test_jobs_go_through_the_clouds_own_api(running: Running) -> None:
             assert [one["device"] for one in told["executions"]] == [DEVICE]
             with pytest.raises(QpyotaError, match="ResourceAlreadyExists"):
                 await seen.live.create_job({**job, "document": "{}"})
+            await hold(seen, "pause")
+            with pytest.raises(NotPossible, match="time stands"):
+                await seen.live.create_job({**job, "jobId": "later"})
+            assert [one["jobId"] for one in await seen.live.jobs()] == ["from-page"]
+            await hold(seen, "resume")
             with pytest.raises(NotPossible, match="no thing and no group 'nobody'"):
                 await seen.live.create_job({**job, "jobId": "other", "targets": ["nobody"]})
 
