@@ -1,5 +1,7 @@
 """A life ends at once, and nothing of it acts afterwards."""
 
+import pytest
+
 from sim.device.life import Life
 from sim.kernel.clock import Clock
 from sim.kernel.power import PowerLoss
@@ -59,3 +61,50 @@ def test_a_story_may_end_its_own_life():
     life.spawn(story())
     clock.run(100)
     assert seen == ["goes on to its next yield"]
+
+
+def test_an_event_that_fails_ends_the_story_and_the_run():
+    clock, seen = Clock(), []
+    life, event = Life(clock, lambda: None), clock.env.event()
+
+    def story():
+        try:
+            yield event
+            seen.append("never")
+        finally:
+            seen.append("closed")
+
+    life.spawn(story())
+    clock.after(5, event.fail, ValueError("what it waited for failed"))
+    with pytest.raises(ValueError, match="what it waited for failed"):
+        clock.run(100)
+    assert seen == ["closed"]
+
+
+def test_a_defect_in_a_story_comes_out_of_the_run_as_it_is():
+    clock = Clock()
+    life = Life(clock, lambda: None)
+
+    def story():
+        yield clock.timeout(5)
+        raise KeyError("a defect")
+
+    life.spawn(story())
+    with pytest.raises(KeyError, match="a defect"):
+        clock.run(100)
+    assert clock.now_us == 5
+
+
+def test_what_has_come_already_is_not_waited_for():
+    clock, seen = Clock(), []
+    life, event = Life(clock, lambda: None), clock.env.event()
+    event.succeed("early")
+
+    def story():
+        yield clock.timeout(5)
+        seen.append((yield event))
+        seen.append(clock.now_us)
+
+    life.spawn(story())
+    clock.run(100)
+    assert seen == ["early", 5]
