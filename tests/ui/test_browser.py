@@ -118,7 +118,7 @@ def test_a_sector_is_read_by_pointer_and_by_arrows(upgrade: str, desk: Callable[
     it.page.locator("#map canvas").click(position={"x": 300, "y": 60})
     first = it.text("#sector")
     assert first.startswith("sector ")
-    assert "0x" in first
+    assert "Chosen: page " in first
     it.press("ArrowRight")
     assert it.text("#sector") != first
     it.page.get_by_role("button", name="wear").click()
@@ -179,6 +179,22 @@ def test_pause_step_ten_cut_resume_verdict_go_back_and_compare(upgrade: str, des
     assert it.pixels("#map-0 canvas") != it.pixels("#map-1 canvas")
     assert "PASSED and PASSED" in it.text("#differ")
     it.picture("two-futures")
+
+
+def test_a_byte_that_is_corrupted_after_its_download_is_found_before_anything_is_installed(
+    upgrade: str, desk: Callable[..., Desk]
+) -> None:
+    it = desk().open(upgrade)
+    it.page.evaluate(SCRUB, 11)
+    it.press("x")
+    it.until(".notice", "This is future")
+    it.until("#future", "flip bit")
+    it.play_to_the_end()
+    assert it.text("#verdict") == "PASSED"  # the script downloads it once more
+    it.page.evaluate(SCRUB, 12.5)
+    it.press("Shift")
+    assert "refuses the package, error 505" in it.text("#timeline")
+    it.picture("future-corrupted")
 
 
 def test_create_a_job_in_the_form_and_watch_the_device_finish_it(upgrade: str, desk: Callable[..., Desk]) -> None:

@@ -81,12 +81,12 @@ export async function nextThing(page) {
   }
 }
 
-/** One bit of the first byte of the chosen sector, else of what was written last. @param {Page} page */
+/** One bit of the first byte of the chosen page, else of what was written last. @param {Page} page */
 export function corruptByte(page) {
   const flash = page.film.head.flash[page.device];
   const last = flash ? page.scene.lastOf(page.device, page.player.n).op : null;
-  const address = !flash ? -1 : page.sector >= 0 ? page.sector * flash.sector_bytes : last ? last.first * flash.page_bytes : -1;
-  if (address < 0) return page.say("Choose a sector of the map first: a bit of its first byte is flipped.");
+  const address = !flash ? -1 : page.chosenPage >= 0 ? page.chosenPage * flash.page_bytes : last ? last.first * flash.page_bytes : -1;
+  if (address < 0) return page.say("Choose a place on the map first: a bit of the first byte of that page is flipped.");
   return busy(page, () => branch(page, { device: named(page), what: "flip_bit", address }));
 }
 

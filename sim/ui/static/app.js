@@ -58,7 +58,7 @@ export class Page {
     this.formError = "";
     this.notice = "";
     this.sectorWords = "";
-    this.sector = -1;
+    this.chosenPage = -1;
     /** @type {number[]} */ this.pair = [1, 1];
     /** @type {any} */ this.diff = null;
     /** @type {any} */ this.clock = null;
@@ -189,7 +189,7 @@ export class Page {
   _choose(device) {
     this.device = this.player.device = device;
     this.sectorWords = "";
-    this.sector = -1;
+    this.chosenPage = -1;
   }
 
   /** @param {string} words */
@@ -286,9 +286,9 @@ export class Page {
     this.paintSoon();
   }
 
-  /** @param {{sector: number, words: string}} told */
+  /** @param {{page: number, words: string}} told */
   _sector(told) {
-    this.sector = told.sector;
+    this.chosenPage = told.page;
     this.sectorWords = told.words;
     const place = document.getElementById("sector");
     if (place) this.render();

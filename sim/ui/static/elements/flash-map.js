@@ -2,7 +2,7 @@
  * <flash-map>: every sector of a device's flash, every page in it, coloured by what is there now.
  *
  * `flash` is the head's description, `classes` one byte a page (shared, changed in place), `quiet(partition)` says which
- * partitions are folded. `touch(first, pages)` after a change, `all()` after a jump. Tells `sector` {sector, page} when
+ * partitions are folded. `touch(first, pages)` after a change, `all()` after a jump. Tells `sector` {sector, page, words} when
  * one is chosen by pointer or arrows.
  */
 import { PAGES, PAGE_LABELS, inks, isDark } from "../palette.js";
@@ -212,15 +212,31 @@ export class FlashMap extends Drawn {
   /** @param {number} x @param {number} y */
   _point(x, y) {
     const sector = this._plan ? sectorAt(this._plan, x, y) : -1;
-    if (sector >= 0) this._moveTo(sector, true);
+    if (sector >= 0) this._moveTo(sector, true, this._pageAt(sector, x, y));
   }
 
-  /** @param {number} sector @param {boolean} tell */
-  _moveTo(sector, tell) {
+  /** Which page of a sector is under a point. @param {number} sector @param {number} x @param {number} y */
+  _pageAt(sector, x, y) {
+    const where = /** @type {import("./layout.js").Plan} */ (this._plan);
+    const at = cellOf(where, sector);
+    if (!at) return 0;
+    const across = Math.ceil(Math.sqrt(this.perSector));
+    const down = Math.ceil(this.perSector / across);
+    const column = Math.min(across - 1, Math.floor(((x - at.x) / where.cell) * across));
+    const row = Math.min(down - 1, Math.floor(((y - at.y) / where.cell) * down));
+    return Math.min(this.perSector - 1, row * across + column);
+  }
+
+  /** @param {number} sector @param {boolean} tell @param {number} [page] of the sector */
+  _moveTo(sector, tell, page = 0) {
     for (const one of [this._cursor, sector]) if (one >= 0) this._touched.add(one);
     this._cursor = sector;
     this.mark();
-    if (tell) this.tell("sector", { sector, words: this.words(sector) });
+    if (!tell) return;
+    const number = sector * this.perSector + page;
+    const address = (number * this._flash.page_bytes).toString(16).padStart(6, "0");
+    const words = `${this.words(sector)}. Chosen: page ${page} at 0x${address}, ${PAGE_LABELS[this.classes[number]]}.`;
+    this.tell("sector", { sector, page: number, words });
   }
 
   /** @param {KeyboardEvent} event */
