@@ -23,6 +23,8 @@ from sim.learn.library import find_lab
 
 COMMAND = "from sim.cli.main import main; main()"
 LAB = "sector"
+RUN_PATIENCE_MS = 90_000
+"""A look at the work is two processes, beside whatever else the machine does."""
 
 
 class Served:
@@ -112,6 +114,7 @@ def test_a_lab_is_passed_and_graded(served: Served, tmp_path: Path, capsys: pyte
 
 def student(desk: Desk, served: Served) -> None:
     page = desk.page
+    page.set_default_timeout(RUN_PATIENCE_MS)
     page.goto(served.url)
     page.wait_for_selector("#goals li")
     assert page.locator("#goals li.held").count() == 0
