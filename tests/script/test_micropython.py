@@ -29,6 +29,31 @@ def test_it_really_is_micropython(run):
     assert _printed(run("print(b'a'.hex())")) == ["61"]
 
 
+@pytest.mark.parametrize("name", ["compile", "help", "input"])
+def test_a_builtin_that_the_device_lacks_is_a_name_error_when_it_is_called(run, name):
+    assert _printed(run(f"try:\n    {name}('1')\nexcept NameError as e:\n    print(e)")) == [
+        f"name '{name}' isn't defined"
+    ]
+
+
+def test_an_object_of_a_module_is_one_object_and_a_derived_one_stays_itself(run):
+    script = run("""
+        import fota, machine, utime
+        class Mine(machine.Timer):
+            def __init__(self, number):
+                super().__init__(number)
+                self.word = 'mine'
+        t = Mine(machine.Timer.Timer1)
+        seen = []
+        t.start(period=10, mode=t.ONE_SHOT, callback=seen.append)
+        utime.sleep_ms(50)
+        print(fota() is fota(), seen[0] is t, seen[0].word)
+        many = [machine.Timer(machine.Timer.Timer2) for _ in range(400)]
+        print(many[0] == many[0], len(many))
+    """)
+    assert _printed(script) == ["True True mine", "True 400"]
+
+
 def test_a_reset_ends_the_process_and_the_next_boot_has_another(run):
     script = run("import utime\nprint('up')\nutime.sleep(1000)", seconds=10)
     first = _process(script)
