@@ -107,6 +107,12 @@ def test_messages_console_and_starts(upgrade: str, desk: Callable[..., Desk]) ->
     it.page.get_by_role("button", name="MQTT", exact=True).click()
     it.page.get_by_role("button", name="power, boot", exact=True).click()
     assert it.page.locator("#timeline .sign.lane-mqtt").count() == 0
+    seen = """() => {
+      const list = document.querySelector("#timeline .timeline").getBoundingClientRect();
+      const now = document.querySelector("#timeline .now").getBoundingClientRect();
+      return now.top >= list.top && now.bottom <= list.bottom;
+    }"""
+    assert it.page.evaluate(seen), "what happens now is in view"
     event = it.page.locator("#timeline .event").first
     event.click()
     assert it.page.locator("#timeline pre").count() == 1

@@ -62,7 +62,7 @@ export class EventTimeline extends HTMLElement {
     this._list.replaceChildren(...near.map((event) => this._row(event, event === now, event.n > n)));
     if (!near.length) this._list.append(Object.assign(document.createElement("li"), { className: "timeline-none", textContent: "nothing yet" }));
     const current = this._list.querySelector(".now");
-    if (current) this._list.scrollTop = /** @type {HTMLElement} */ (current).offsetTop - this._list.offsetTop - this._list.clientHeight * 0.6;
+    if (current) this._list.scrollTop = /** @type {HTMLElement} */ (current).offsetTop - this._list.clientHeight * 0.6; // the list is positioned
   }
 
   /** @param {number} n */
