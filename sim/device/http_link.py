@@ -39,7 +39,7 @@ class HttpLink(Link):
 
     def fetch(self, request: HttpRequest) -> Story:
         """Story whose value is the HttpResponse or the HttpFailure, after the time its bytes take."""
-        if not (yield from self.radio.wait_attached()):
+        if not self.radio.attached and not (yield from self.radio.wait_attached()):
             return HttpFailure("dns_timeout" if self.radio.on else "dns" if self.alive else "aborted")
         if not self.alive:
             return HttpFailure("reset")
@@ -50,7 +50,9 @@ class HttpLink(Link):
             trips = DNS_ROUND_TRIPS + TCP_ROUND_TRIPS + (TLS_ROUND_TRIPS if tls else 0)
         if self.radio.doze is not None:
             self.radio.doze.stir()
-        size = len(request.url) + sum(len(k) + len(v) + 4 for k, v in request.headers.items()) + 80
+        size = len(request.url) + 80
+        for name, value in request.headers.items():
+            size += len(name) + len(value) + 4
         self._ask(request, answer, self.radio.clock.now_us + self.round_trips_us(trips) + self.up_us(size))
         result = yield answer
         self._waiting = None
