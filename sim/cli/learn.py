@@ -6,6 +6,8 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 BEGUN_FILE = "learn.json"
 """In the data directory: which lab was begun in which folder."""
 STDOUT = "-"
+MOST_NARROW = 30
+"""Columns; a terminal that says it has fewer does not know."""
 
 _file = click.Path(dir_okay=False, path_type=Path, allow_dash=True)
 
@@ -173,7 +177,7 @@ def _hint(shelf: Shelf, folder: Path | None) -> Exit:
     hints = shelf.spec.hints
     shown = min(note.hints + 1, len(hints))
     for number, hint in enumerate(hints[:shown], 1):
-        click.echo(f"{number}. {hint.strip()}")
+        click.echo(f"{number}. {_folded(hint, 3)}")
     click.echo("That was the last hint." if shown == len(hints) else f"{len(hints) - shown} more.")
     write_note(folder, replace(note, hints=shown))
     return Exit.PASSED
@@ -224,23 +228,41 @@ def _print_attempt(shelf: Shelf, folder: Path, done: Attempt) -> None:
     if done.predicted:
         click.echo("What you expected")
     for one in done.predicted:
-        click.echo(f"  {mark(one.right)} {one.asked.ask.strip()}")
-        click.echo(f"      you said {one.said}; it was {one.shown}. {one.asked.why.strip()}".rstrip())
+        _item(mark(one.right), one.asked.ask)
+        _more(f"you said {one.said}; it was {one.shown}. {one.asked.why.strip()}")
     click.echo("Goals")
     for goal in done.outcome.goals:
-        click.echo(f"  {mark(goal.held)} {goal.goal.say.strip()}")
-        told = goal.goal.why.strip() if goal.held else goal.detail
-        if told:
-            click.echo(f"      {told}")
+        _item(mark(goal.held), goal.goal.say)
+        _more(goal.goal.why if goal.held else goal.detail)
     for sentence in done.outcome.explanations[:3]:
-        click.echo(f"  {click.style('?', fg='yellow')} {sentence}")
+        _item(click.style("?", fg="yellow"), sentence)
     for note in done.notes:
-        click.echo(f"  - {note}")
+        _item("-", note)
     if done.outcome.passed:
-        click.echo(f"{click.style('PASSED', fg='green', bold=True)} {shelf.spec.title}\n\n{shelf.spec.after.strip()}")
+        click.echo(
+            f"{click.style('PASSED', fg='green', bold=True)} {shelf.spec.title}\n\n{_folded(shelf.spec.after, 0)}"
+        )
         return
     held = sum(one.held for one in done.outcome.goals)
     click.echo(f"{held} of {len(done.outcome.goals)} goals. Stuck? qpyota learn --check {_shown(folder)} --hint")
+
+
+def _item(sign: str, text: str) -> None:
+    click.echo(f"  {sign} {_folded(text, 4)}")
+
+
+def _more(text: str) -> None:
+    if text.strip():
+        click.echo(f"      {_folded(text, 6)}")
+
+
+def _folded(text: str, indent: int) -> str:
+    """Lines that fit a terminal, so that nothing breaks in the middle of a word; on a pipe, one line."""
+    words = " ".join(text.split())
+    if not sys.stdout.isatty():
+        return words
+    width = max(MOST_NARROW, get_terminal_size().columns - indent)
+    return f"\n{' ' * indent}".join(wrap(words, width, break_long_words=False, break_on_hyphens=False))
 
 
 def _attempt_json(shelf: Shelf, done: Attempt) -> dict[str, Any]:
