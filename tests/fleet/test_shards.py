@@ -7,6 +7,7 @@ import pytest
 
 from sim.errors import SpecError
 from sim.fleet.hub import ShardPlan
+from sim.fleet.run import run_judged
 from sim.scenario.loader import find_scenario, load_scenario
 from sim.scenario.result import RunOptions
 from tests.fleet.conftest import MEMORY, disturbed, in_threads, staged, watched
@@ -191,3 +192,12 @@ def test_what_cannot_be_shared_out_is_refused(tmp_path, everything):
     with pytest.raises(SpecError, match="misbehaves a number of `times`"):
         watched(load_scenario(path), in_threads(2))
     assert MEMORY.transport == "memory"
+
+
+def test_observers_see_the_run_while_it_goes_on(everything):
+    told, so_far = [], []
+    run = disturbed(ShardPlan(2, Threads), lambda hub, at_us: so_far.append((len(told), at_us)))
+    run_judged(everything, MEMORY, [told.append], run=run)
+    half, at_us = so_far[len(so_far) // 2]
+    assert 0 < half < len(told)
+    assert told[half - 1].at_us <= at_us
