@@ -5,63 +5,78 @@ It goes to the console, or where `set_output` says; the trace has it in any case
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
 from sim.script.modules.utime import DEFAULT_ZONE_HOURS, civil
-from sim.script.namespace import namespace
+from sim.script.namespace import FirmwareModule, of_boot
 from sim.script.runtime import ScriptRuntime
 
 LEVELS = {"CRITICAL": 50, "ERROR": 40, "WARNING": 30, "INFO": 20, "DEBUG": 10, "NOTSET": 0}
 _NAMES = {level: name for name, level in LEVELS.items()}
 
 
-def make(rt: ScriptRuntime) -> ModuleType:
-    config: dict[str, Any] = {"level": LEVELS["INFO"], "output": None}
+class Logger:
+    """One named logger of the module `log`."""
 
-    def line(level: str, name: str, text: str) -> str:
-        year, month, day, hour, minute, second, *_ = civil(rt.clock.epoch_s + DEFAULT_ZONE_HOURS * 3600)
-        return f"{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} [{name}][{level}] {text}\r\n"
+    def __init__(self, name: str, log: _Log) -> None:
+        self.name = name
+        self._log = log
 
-    class Logger:
-        def __init__(self, name: str) -> None:
-            self.name = name
+    def log(self, level: int, message: Any, *args: Any) -> None:
+        self._log._take(self.name, level, message, args)
 
-        def log(self, level: int, message: Any, *args: Any) -> None:
-            rt.me()
-            if level >= config["level"]:
-                text = str(message) % args if args else str(message)
-                told = _NAMES.get(level, str(level))
-                rt.trace("log", level=told, name=self.name, text=text)
-                if config["output"] is not None:
-                    config["output"].write(line(told, self.name, text))
+    def debug(self, message: Any, *args: Any) -> None:
+        self.log(LEVELS["DEBUG"], message, *args)
 
-        def debug(self, message: Any, *args: Any) -> None:
-            self.log(LEVELS["DEBUG"], message, *args)
+    def info(self, message: Any, *args: Any) -> None:
+        self.log(LEVELS["INFO"], message, *args)
 
-        def info(self, message: Any, *args: Any) -> None:
-            self.log(LEVELS["INFO"], message, *args)
+    def warning(self, message: Any, *args: Any) -> None:
+        self.log(LEVELS["WARNING"], message, *args)
 
-        def warning(self, message: Any, *args: Any) -> None:
-            self.log(LEVELS["WARNING"], message, *args)
+    def error(self, message: Any, *args: Any) -> None:
+        self.log(LEVELS["ERROR"], message, *args)
 
-        def error(self, message: Any, *args: Any) -> None:
-            self.log(LEVELS["ERROR"], message, *args)
+    def critical(self, message: Any, *args: Any) -> None:
+        self.log(LEVELS["CRITICAL"], message, *args)
 
-        def critical(self, message: Any, *args: Any) -> None:
-            self.log(LEVELS["CRITICAL"], message, *args)
 
-    loggers: dict[str, Logger] = {}
+class _Log(FirmwareModule):
+    def __init__(self, rt: ScriptRuntime) -> None:
+        super().__init__("log", rt, **LEVELS)
+        self._level = LEVELS["INFO"]
+        self._output: Any = None
+        self._loggers: dict[str, Logger] = {}
+        self._kind = of_boot(Logger, rt)
 
-    def get_logger(name: str = "root") -> Logger:
-        return loggers.setdefault(name, Logger(name))
+    def getLogger(self, name: str = "root") -> Logger:  # noqa: N802 - the device's names
+        if name not in self._loggers:
+            self._loggers[name] = self._kind(name, self)
+        return self._loggers[name]
 
-    def basic_config(level: int = LEVELS["INFO"], **_options: Any) -> None:
-        config["level"] = level
+    def basicConfig(self, level: int = LEVELS["INFO"], **_options: Any) -> None:  # noqa: N802
+        self._level = level
 
-    def set_output(out: Any) -> None:
+    def set_output(self, out: Any) -> None:
         """A serial port or another stream; what has no `write`, as `usys`, is the console again."""
-        rt.me()
-        config["output"] = out if hasattr(out, "write") else None
+        self._rt.me()
+        self._output = out if hasattr(out, "write") else None
 
-    return namespace("log", set_output=set_output, getLogger=get_logger, basicConfig=basic_config, **LEVELS)
+    def _take(self, name: str, level: int, message: Any, args: tuple[Any, ...]) -> None:
+        rt = self._rt
+        rt.me()
+        if level >= self._level:
+            text = str(message) % args if args else str(message)
+            told = _NAMES.get(level, str(level))
+            rt.trace("log", level=told, name=name, text=text)
+            if self._output is not None:
+                self._output.write(_line(rt.clock.epoch_s, told, name, text))
+
+
+def _line(epoch_s: int, level: str, name: str, text: str) -> str:
+    year, month, day, hour, minute, second, *_ = civil(epoch_s + DEFAULT_ZONE_HOURS * 3600)
+    return f"{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} [{name}][{level}] {text}\r\n"
+
+
+def make(rt: ScriptRuntime) -> _Log:
+    return _Log(rt)
