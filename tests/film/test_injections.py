@@ -52,7 +52,7 @@ def test_the_same_log_gives_the_same_film_on_every_transport(first_upgrade) -> N
     assert len({film.result["trace_hash"] for film in films}) == 1
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1), what=st.sampled_from(["power_cut", "link_loss", "power_on", "corrupt_download"]))
 def test_a_branch_is_its_parent_up_to_any_position(place: float, what: str, first_upgrade) -> None:
     parent = first_upgrade.film

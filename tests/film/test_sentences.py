@@ -1,29 +1,26 @@
-"""Every record has a sentence that reads well: of all kinds in the source, of all records of shipped scenarios."""
+"""Every kind of record in the source has a sentence that reads well.
+
+Those on the records of all shipped scenarios are read in tests/scenario/test_shipped.py, where they run anyway.
+"""
 
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sentence_rig import reads_well
 
 import sim
-from sim.cloud.account import TRACK_SUFFIX
 from sim.film.camera import OF_THIS_MACHINE
 from sim.film.injections import DEVICE_KINDS
 from sim.film.sentences import SAY_CHARS, SENTENCES, say
 from sim.film.spoken import _ACTS, topic_in, topic_out
-from sim.fleet.run import run_judged
 from sim.scenario.fault_acts import ACTS
-from sim.scenario.loader import load_scenario
-from sim.scenario.result import RunOptions
 from sim.scenario.schema_faults import Phase
-from sim.shipped import scenarios_dir
-from sim.trace import Record
 
 SOURCE = Path(sim.__file__).parent
 TELLS_FIRST, TELLS_SECOND = {"trace", "_trace", "_told"}, {"emit", "aside"}
@@ -47,12 +44,6 @@ def kinds() -> Iterator[tuple[str, str]]:
                     yield f"? {ast.unparse(argument)}", place
 
 
-def reads_well(text: str) -> bool:
-    told = re.sub(r"“[^”]*”", "“”", text)
-    wrong = re.search(r"None|[{}]|\bnull\b|  |\n|\.\.$|“”[^ ,.:;)]", told)
-    return not wrong and text.endswith(".") and 10 <= len(text) <= SAY_CHARS and text[0].isalnum()
-
-
 def test_every_kind_in_the_source_has_a_sentence() -> None:
     found = dict(kinds())
     assert len(found) > 55
@@ -68,21 +59,6 @@ def test_every_fault_phase_and_injection_has_words() -> None:
     assert set(ACTS) | set(DEVICE_KINDS) | {"create_job"} == set(_ACTS)
     for phase in [*Phase.__args__, "idle"]:
         assert reads_well(say("phase", {"phase": phase}, "meter"))
-
-
-@pytest.mark.parametrize("path", sorted(scenarios_dir().glob("*.yaml")), ids=lambda path: path.stem)
-def test_records_of_a_shipped_scenario_read_well(path: Path) -> None:
-    wrong: dict[str, str] = {}
-
-    def look(record: Record) -> None:
-        if record.kind in OF_THIS_MACHINE:
-            return
-        text = say(record.kind, record.data, record.track.removesuffix(TRACK_SUFFIX))
-        if not reads_well(text):
-            wrong[record.kind] = text
-
-    run_judged(load_scenario(path), RunOptions(transport="memory"), [look])
-    assert not wrong
 
 
 EXAMPLES = {

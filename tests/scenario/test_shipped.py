@@ -1,4 +1,5 @@
-"""Every shipped scenario, in memory: its verdict, its exit code, and the digest of each track, as they were recorded.
+"""Every shipped scenario, in memory: its verdict, its exit code, and the digest of each track, as they were recorded;
+and the sentence on each of its records reads well.
 
 A digest that differs means that something a device or the cloud did is not what it was. When that was meant, record
 anew and look at the difference before it is committed: `QPYOTA_GOLDEN=write pytest tests/scenario/test_shipped.py`.
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sentence_rig import Reader
 
 from sim.cli.exits import exit_of
 from sim.fleet.run import Run, run_judged
@@ -43,8 +45,11 @@ class Digests:
 
 def played(file: Path, run: Run = run_scenario) -> dict[str, Any]:
     """What is kept of a run: the verdict in its own words, how the process would end, and digests by track."""
-    digests = Digests()
-    result = run_judged(load_scenario(file), RunOptions(transport="memory"), attendants=lambda _: [digests], run=run)
+    digests, reader = Digests(), Reader()
+    options = RunOptions(transport="memory")
+    observers = [reader] if run is run_scenario else []
+    result = run_judged(load_scenario(file), options, observers, lambda _: [digests], run)
+    assert not reader.stumbled
     lines = [f"{'yes' if it.passed else 'no'}: {it.expr}" for it in result.expects]
     return {"exit": int(exit_of(result)), "expects": lines, "tracks": digests.tracks}
 
