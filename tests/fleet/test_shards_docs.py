@@ -188,7 +188,7 @@ def test_the_slurm_job_runs(tmp_path):
 
 
 def test_ctrl_c_ends_the_run_and_its_shards_without_a_word_more(tmp_path):
-    words = ["run", "staged_rollout", "--shards", "1", "--quiet"]
+    words = ["run", "staged_rollout", "--shards", "1", "--quiet", "--set", "fleet.1.count=300"]
     program = "import sys; from sim.cli.main import main; main(sys.argv[1:])"
     hub = subprocess.Popen(
         [sys.executable, "-c", program, *words, "--trace", str(tmp_path / "trace")],
