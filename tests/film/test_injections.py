@@ -172,3 +172,12 @@ def entries_of(film: Any) -> Any:
     for ops in ops_of(film):
         for row in zip(*ops.columns, strict=True):
             yield row[0], (ops.device, *row)
+
+
+def test_a_sector_that_went_bad_is_shown_as_bad() -> None:
+    film = branch({"t": 1_000_000, "what": "bad_block", "partition": "APP", "sector": 0}).film
+    (app,) = [one for one in film.head["flash"]["0"]["partitions"] if one["name"] == "APP"]
+    page = app["offset"] // film.head["flash"]["0"]["page_bytes"]
+    classes = {row[1] for ops in ops_of(film) for row in zip(ops.page, ops.after, strict=True) if row[0] == page}
+    assert classes == {5}
+    assert any(event.kind == "fault" for event in events_of(film))
