@@ -8,9 +8,7 @@ run is the one in memory, whatever the number of shards.
 
 from __future__ import annotations
 
-import ast
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import merge
@@ -27,19 +25,18 @@ from sim.fleet.launchers.local import Local
 from sim.fleet.luggage import pack
 from sim.fleet.members import LostShard, Member, Muster
 from sim.fleet.orders import NEVER_US, Done, Finish, ShardSpec, Summary, Told, Welcome, Window
+from sim.fleet.outcome import files_wanted, outcome_of
 from sim.fleet.share import check_shardable, share_out
 from sim.kernel.garbage import rare_collections
 from sim.mqtt.presence import Ended
 from sim.net.lines import Lines
 from sim.net.memory_cloud import Call
-from sim.scenario.faults import nobody_struck
 from sim.scenario.part import Part
 from sim.scenario.result import RunOptions, RunResult
-from sim.scenario.runner import SETTLE_US, Attendant, Outcome, judged, never_happened
+from sim.scenario.runner import SETTLE_US, Attendant, Outcome, judged
 from sim.scenario.schema import Scenario
 from sim.scenario.sightings import Sightings, kinds_in
-from sim.scenario.tally import Cost, Tally
-from sim.scenario.views import HostView
+from sim.scenario.tally import Tally
 from sim.scenario.wiring import Wiring
 from sim.scenario.world import World
 from sim.trace import Observer, Record
@@ -113,7 +110,7 @@ class Hub:
             while (at_us := self._next_us()) < self._end_us:
                 self._pass(at_us)
             summaries = self._finish()
-        outcome = self._outcome(summaries)
+        outcome = outcome_of(self.world, summaries, self._tally.costs, self._losses)
         result = judged(self.world, outcome, seen.views(), time.perf_counter() - started_s)
         for attendant in attendants:
             result = attendant.end(self.world, result)
@@ -297,51 +294,6 @@ class Hub:
             self.world.views = {name: found[name] for name in self._every if name in found}
             return summaries
 
-    def _outcome(self, summaries: Sequence[Summary]) -> Outcome:
-        explained = {name: text for summary in summaries for name, text in summary.explanations.items()}
-        return Outcome(
-            costs=list(self._costs(summaries)),
-            hosts=dict(_hosts(summaries)),
-            problems=list(self._problems(summaries)),
-            notes=[*self._notes(summaries), *self._losses],
-            explanations=[explained[name] for name in self._every if name in explained],
-        )
-
-    def _costs(self, summaries: Sequence[Summary]) -> Iterator[Cost]:
-        """Counted where the flash is, in the order in which executions ended."""
-        of: dict[str, deque[Cost]] = {}
-        for cost in (cost for summary in summaries for cost in summary.costs):
-            of.setdefault(cost.device, deque()).append(cost)
-        for cost in self._tally.costs:
-            if cost.device not in self.world.lost:
-                yield of[cost.device].popleft()
-
-    def _problems(self, summaries: Sequence[Summary]) -> Iterator[str]:
-        yield from self.world.problems
-        yield from (text for summary in summaries for text in summary.problems)
-        if self.world.cut_short:
-            return
-        yield from self._in_order(entry for summary in summaries for entry in summary.missed_faults)
-        for number, fault in enumerate(self.world.account.artifacts.faults):
-            if not fault.done and not any(summary.artifact_faults[number] for summary in summaries):
-                yield never_happened(fault)
-        yield from self._in_order(entry for summary in summaries for entry in summary.missed_steps)
-
-    def _notes(self, summaries: Sequence[Summary]) -> Iterator[str]:
-        world = self.world
-        yield from nobody_struck(world.scenario, world.ground.places, world.seed)
-        said: dict[tuple[str, int], list[str]] = {}
-        for line, text in (entry for summary in summaries for entry in summary.peer_notes):
-            said.setdefault(line, []).append(text)
-        for spec in world.scenario.peers:
-            for name in world.scenario.things(spec.device):
-                yield from said.pop((name, spec.port), ())
-
-    def _in_order(self, found: Iterable[tuple[tuple[int, str], str]]) -> list[str]:
-        """As in one process: by number in the scenario, then by device."""
-        order = {name: number for number, name in enumerate(self._every)}
-        return [text for _, text in sorted(found, key=lambda entry: (entry[0][0], order[entry[0][1]]))]
-
 
 def run_sharded(
     scenario: Scenario,
@@ -358,33 +310,6 @@ def run_sharded(
         return hub.degraded(str(lost))
     finally:
         hub.close()
-
-
-def files_wanted(expects: Sequence[str]) -> Iterator[str]:
-    """Paths that expect lines read."""
-    for line in expects:
-        for node in ast.walk(ast.parse(line.replace("\n", " "), mode="eval")):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                yield from (str(word.value) for word in node.args if isinstance(word, ast.Constant))
-
-
-def _hosts(summaries: Sequence[Summary]) -> Iterator[tuple[str, HostView]]:
-    """Each host as all shards together saw it."""
-    if not summaries:
-        return
-    for name in summaries[0].hosts:
-        ends = sorted((summary.hosts[name] for summary in summaries), key=lambda end: end.heard_us)
-        views = [end.view for end in ends]
-        yield (
-            name,
-            HostView(
-                connections=sum(view.connections for view in views),
-                finished=sum(view.finished for view in views),
-                unmet=sum(view.unmet for view in views),
-                requests=sum(view.requests for view in views),
-                received=views[-1].received,
-            ),
-        )
 
 
 def _in_time(call: Call, now_us: int) -> None:
