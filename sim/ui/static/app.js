@@ -214,8 +214,12 @@ export class Page {
     const key = `${this.filmId} ${job}`;
     const injected = (this.film.head.injections ?? []).filter((/** @type {any} */ one) => one.what === "create_job");
     const known = [...this.film.head.jobs, ...injected].find((/** @type {any} */ one) => one.jobId === job)?.document;
+    if (!known && this.clock?.paused) return Promise.resolve("not told while the time of the cloud stands");
     if (!this._documents.has(key)) {
-      const asked = () => this.link.ask(`api/jobs/${encodeURIComponent(job)}`).then((told) => told.document, (error) => error.message);
+      const asked = () => this.link.ask(`api/jobs/${encodeURIComponent(job)}`).then((told) => told.document, (error) => {
+        this._documents.delete(key); // it may be told another time
+        return error.message;
+      });
       this._documents.set(key, known || !this.film.head.live ? Promise.resolve(known ?? "not known here") : asked());
     }
     return this._documents.get(key).then((/** @type {any} */ text) => pretty(text));
