@@ -36,6 +36,7 @@ def test_the_result_has_every_key_that_is_promised(bench):
     assert list(result) == [
         "scenario", "passed", "seed", "transport", "devices", "executions", "expects", "virtual_s", "wall_s",
         "trace_hash", "replay", "problems", "costs", "notes", "explanations", "pace", "thresholds", "failures",
+        "shard_lost",
     ]  # fmt: skip
 
 
