@@ -37,6 +37,8 @@ from sim.scenario.world import World
 from sim.trace import Record, Trace
 
 Ops = dict[str, dict[str, int]]
+Images = dict[str, tuple[bytes, ...]]
+"""By group: the sectors of all images."""
 
 FAMILIES = {
     "EG915U": ("EG915UEUABR03A20M08_OCPU_QPY", "EG915UEUABR03A21M08_OCPU_QPY"),
@@ -170,28 +172,37 @@ class Struck:
     wrong: list[str]
 
 
-def judge(world: World) -> Struck:
-    """Compare each struck device's images with those of an undisturbed one: the new ones, and after a spoiled download
-    the old ones."""
-    struck = {fault._module.name: fault.kind for fault in world.faults if fault.done}
-    wanted: dict[tuple[str, bool], tuple[bytes, ...]] = {}
-    versions = {name.lower(): pair for name, pair in FAMILIES.items()}
+def judge(world: World, old: Images) -> Struck:
+    """Compare each struck device's images with those of an undisturbed one: the new ones where the upgrade succeeded,
+    and where it failed, which only a spoiled download explains, the `old` ones."""
+    struck: dict[str, list[str]] = {}
+    for fault in world.faults:
+        if fault.done:
+            struck.setdefault(fault._module.name, []).append(fault.kind)
+    new: Images = {}
     for name, module in world.devices.items():
-        group = name.rpartition("-")[0]
         if name not in struck:
-            wanted.setdefault((group, True), images(module))
+            new.setdefault(group_of(name), images(module))
+    jobs = world.account.jobs
+    ends = {it.thing: str(it.status) for name in FAMILIES for it in jobs.executions(name.lower())}
+    versions = {name.lower(): pair for name, pair in FAMILIES.items()}
     found = Struck({}, 0, [])
-    for name, kind in struck.items():
-        module, group = world.devices[name], name.rpartition("-")[0]
-        found.faults[kind] = found.faults.get(kind, 0) + 1
-        hurt = kind in HURTS
-        right = module.state == "running" and module.version == versions[group][not hurt]
-        same = wanted.setdefault((group, not hurt), images(module)) == images(module)
-        if right and same:
+    for name, kinds in struck.items():
+        for kind in kinds:
+            found.faults[kind] = found.faults.get(kind, 0) + 1
+        module, group, done = world.devices[name], group_of(name), ends[name] == "SUCCEEDED"
+        explained = done or (ends[name] == "FAILED" and not HURTS.isdisjoint(kinds))
+        right = explained and module.state == "running" and module.version == versions[group][done]
+        if right and images(module) == (new if done else old)[group]:
             found.exact += 1
         else:
-            found.wrong.append(f"{name}: {kind}, runs {module.version or module.state}")
+            found.wrong.append(f"{name}: {' and '.join(kinds)}, {ends[name]}, runs {module.version or module.state}")
     return found
+
+
+def group_of(name: str) -> str:
+    """The group of a device, which is its family."""
+    return name.rpartition("-")[0]
 
 
 def images(module: Module) -> tuple[bytes, ...]:
@@ -215,6 +226,10 @@ def measure(devices: int, folder: Path, *, faults: bool = True) -> dict[str, Any
         records += 1
 
     world.trace.observe(count)
+    old: Images = {}
+    for name, module in world.devices.items():
+        if group_of(name) not in old:
+            old[group_of(name)] = images(module)
     world.start()
     began_s, began_wall_s = time.process_time(), time.monotonic()
     with rare_collections():
@@ -223,7 +238,7 @@ def measure(devices: int, folder: Path, *, faults: bool = True) -> dict[str, Any
     events = next(world.clock.env._eid)
     grown = resident_bytes() - before
     done = {str(status): count for status, count in world.account.jobs.counts().items() if count}
-    struck = judge(world)
+    struck = judge(world, old)
     pings = devices * (DAY_US // (KEEPALIVE_S * 1_000_000) - 1)
     bare_s = bare_timeouts_s(devices, events)
     return {
