@@ -37,4 +37,6 @@ def test_the_commands_of_the_page(folder):
     assert "load, paced: 20 devices: 320 open files (1 a device), 20 ports" in said["doctor"]
     assert "PASSED load" in said["run"]
     assert f"speed {FASTER}, sim_time_ratio" in said["run"]
-    assert "update → answer, from the time of intent: 60 times" in said["run"]
+    answers = re.search(r"update → answer, from the time of intent: (\d+) times", said["run"])
+    assert answers is not None
+    assert int(answers[1]) >= 60  # a device that waits too long asks again

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from pack_samples import FAMILY, LAYOUT, NEW, OLD, diff, firmware, full
 
@@ -95,15 +93,12 @@ def applied(package: bytes, old: bytes, partition_bytes: int) -> bytes:
     return bytes(flash)
 
 
-def test_a_real_sized_upgrade_is_a_few_percent_and_quick_to_make():
+def test_a_real_sized_upgrade_is_a_few_percent():
     old, new = (synthesize("ecx00u", version, EG915U_SIZES) for version in ("V0002", "V0003"))
-    start = time.perf_counter()
     package = build_diff(old, new, EG915U)
-    spent = time.perf_counter() - start
     whole = sum(len(image) for image in new.images.values())
     assert 0.03 < len(package) / whole < 0.09
     assert parse(package).head.kind is Kind.DIFF_STAGED
-    assert spent < 6  # about 1.3 s on a quiet machine
 
 
 def test_a_package_is_described_in_plain_values():
