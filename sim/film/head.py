@@ -43,6 +43,11 @@ def head_of(scenario: Scenario | None, devices: Mapping[str, Module], filmed: Se
 
 def flash_of(module: Module, view: FlashView) -> Json:
     """The flash of a filmed device: its part, its partitions, its pages."""
+    return {**part_of(module), "first": view.first()}
+
+
+def part_of(module: Module) -> Json:
+    """A device's flash part and its partitions."""
     part = module.model.part
     return {
         "part": part.name,
@@ -54,7 +59,6 @@ def flash_of(module: Module, view: FlashView) -> Json:
             {"name": one.name, "offset": one.offset, "bytes": one.size_bytes, "use": one.use}
             for one in module.model.partitions
         ],
-        "first": view.first(),
     }
 
 

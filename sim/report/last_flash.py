@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator
-from typing import Any
 
 from sim.device.module import Module
+from sim.film.head import part_of
 from sim.film.pages import PageClass
 from sim.flash.cells import Chunk
 from sim.scenario.result import RunResult
@@ -77,22 +77,6 @@ class LastFlash:
                         if journal.start <= address < journal.start + journal.size_bytes
                         else PageClass.NEW
                     )
-
-
-def part_of(module: Module) -> dict[str, Any]:
-    """The part and its partitions, as the head of a film has them."""
-    part = module.model.part
-    return {
-        "part": part.name,
-        "bytes": part.size_bytes,
-        "sector_bytes": part.sector_bytes,
-        "page_bytes": part.page_bytes,
-        "endurance": part.endurance_cycles,
-        "partitions": [
-            {"name": one.name, "offset": one.offset, "bytes": one.size_bytes, "use": one.use}
-            for one in module.model.partitions
-        ],
-    }
 
 
 def _wear(module: Module) -> tuple[int, ...]:
