@@ -59,7 +59,7 @@ def test_all_do_their_job_and_a_generator_that_fell_behind_says_so(scenario):
     assert any(problem.startswith("the generator fell behind: ") for problem in said["problems"])
     pace = said["pace"]
     assert pace["behind"]
-    assert pace["sim_time_ratio"] < 0.95
+    assert pace["sim_time_ratio"] < 0.95 or pace["lag_ms"]["p99"] > 100  # by its pace, or by its lag
     assert pace["latency_ms"]["update"]["count"] >= 2 * DEVICES
     assert pace["latency_ms"]["get"]["count"] >= 2 * DEVICES
     assert pace["answered"] >= 1000
