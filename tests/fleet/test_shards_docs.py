@@ -10,7 +10,6 @@ import sys
 import time
 import tomllib
 from pathlib import Path
-from threading import Thread
 
 import click
 import pytest
@@ -57,33 +56,33 @@ def test_the_first_command_of_the_page_runs_with_a_smaller_scenario(capsys):
     assert "replay: qpyota run truncated_file --seed 1 --transport memory" in capsys.readouterr().out
 
 
-def test_workers_join_a_hub_that_waits_for_them(monkeypatch, capfd):
+def test_workers_join_a_hub_that_waits_for_them():
+    """Processes, since the index of a shard may come from the environment, which threads would share."""
     wait, join = [words for words in commands(PAGE) if "--hub" in words or "--join" in words]
     port = free_port()
     wait = [word.replace("10.0.0.1:7801", f"127.0.0.1:{port}") for word in wait]
     join = [word.replace("10.0.0.1:7801", f"127.0.0.1:{port}") for word in join]
-    monkeypatch.setenv("QPYOTA_TOKEN", "something-secret")
-    ends = []
+    kubernetes = {"JOB_COMPLETION_INDEX": "1"}
+    started = [called(join), called(join, **kubernetes), called([*wait, "--quiet"])]
+    try:
+        said = [process.communicate(timeout=120)[1] for process in started]
+    finally:
+        for process in started:
+            process.kill()
+    assert [process.returncode for process in started] == [Exit.PASSED] * 3, said
+    for index, told in enumerate(said[:2]):
+        assert f"shard {index} of 2 of canceled_rollout-" in told
+        assert "the run is over" in told
+    assert f"waiting for workers: qpyota worker --join http://127.0.0.1:{port}" in said[2]
 
-    def called(words):
-        try:
-            main(words)
-        except SystemExit as end:
-            ends.append(end.code)
 
-    workers = [Thread(target=called, args=(join,)) for _ in range(2)]
-    workers[0].start()
-    with pytest.MonkeyPatch.context() as kubernetes:
-        kubernetes.setenv("JOB_COMPLETION_INDEX", "1")
-        workers[1].start()
-        called([*wait, "--quiet"])
-    for thread in workers:
-        thread.join(20)
-    assert ends == [Exit.PASSED] * 3
-    said = capfd.readouterr().err
-    assert all(f"shard {index} of 2 of canceled_rollout-" in said for index in (0, 1))
-    assert said.count("the run is over") == 2
-    assert f"waiting for workers: qpyota worker --join http://127.0.0.1:{port}" in said
+def called(words, **environment):
+    """`qpyota` with these words, in a process and an environment of its own."""
+    code = "import sys; from sim.cli.main import main; main(sys.argv[1:])"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "QPYOTA_TOKEN": "something-secret", **environment},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
