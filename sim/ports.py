@@ -8,6 +8,7 @@ delivers anything, and the other side is not told.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -194,6 +195,15 @@ class Address(NamedTuple):
 
     ip: str
     port: int
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IPv4 address and no name."""
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ other side ended before it should. After that the connection is of no more use.
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING
 
 import simpy
@@ -15,7 +14,7 @@ from sim.device.link import DNS_ROUND_TRIPS
 from sim.device.tcp_link import TcpLink
 from sim.errors import QpyotaError
 from sim.kernel.clock import Story
-from sim.ports import Address, Data, Ended, Gone, Opened, TcpArrival
+from sim.ports import Address, Data, Ended, Gone, Opened, TcpArrival, is_address
 
 if TYPE_CHECKING:
     from sim.device.radio import Radio
@@ -50,7 +49,7 @@ class StreamTalk:
         radio = self._radio
         if not (yield from radio.wait_attached()):
             raise TalkFailed("dns_timeout" if radio.on else "dns")
-        if not _is_address(host):
+        if not is_address(host):
             yield radio.clock.timeout(self._link.round_trips_us(DNS_ROUND_TRIPS))
         ip = radio.network.streams.resolve(host)
         if ip is None:
@@ -120,11 +119,3 @@ class StreamTalk:
         self._change = None
         if not change.triggered:
             change.succeed(why)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.IPv4Address(host)
-    except ValueError:
-        return False
-    return True

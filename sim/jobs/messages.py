@@ -127,16 +127,3 @@ class NotifyNext(TypedDict, total=False):
 
     timestamp: int
     execution: Execution
-
-
-class UpdateRequest(TypedDict, total=False):
-    """What a device publishes to `update`; `status` is required."""
-
-    status: str
-    statusDetails: Mapping[str, str | int]
-    expectedVersion: int
-    executionNumber: int
-    includeJobExecutionState: bool
-    includeJobDocument: bool
-    stepTimeoutInMinutes: int
-    clientToken: str

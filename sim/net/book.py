@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Generic, TypeVar
 
 from sim.net.url import leads_to_cloud
-from sim.ports import Address
+from sim.ports import Address, is_address
 
 PEERS = ipaddress.IPv4Network("198.18.0.0/16")
 CLOUD = ipaddress.IPv4Network("198.19.0.0/16")
@@ -36,13 +36,13 @@ class Book(Generic[T]):
 
     def name(self, host: str) -> str:
         """The address of a peer's name, the next free one if it has none; an address is its own name."""
-        if _is_address(host):
+        if is_address(host):
             return host
         return self._names.setdefault(host.lower(), str(PEERS[len(self._names) + 1]))
 
     def resolve(self, host: str) -> str | None:
         """The address behind a name, or None."""
-        if _is_address(host):
+        if is_address(host):
             return host
         if host.lower() in self._names:
             return self._names[host.lower()]
@@ -79,13 +79,5 @@ class Book(Generic[T]):
         return iter(list(self._places.values()))
 
 
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.IPv4Address(host)
-    except ValueError:
-        return False
-    return True
-
-
 def _whole_cloud(to: Address) -> Address:
-    return Address(CLOUD_IP, to.port) if _is_address(to.ip) and ipaddress.IPv4Address(to.ip) in CLOUD else to
+    return Address(CLOUD_IP, to.port) if is_address(to.ip) and ipaddress.IPv4Address(to.ip) in CLOUD else to

@@ -8,8 +8,7 @@ import pytest
 from mosquitto_rig import Mosquitto
 
 DEVICES = 200
-TOO_FAST, FAR_TOO_FAST = 500, 10_000
-"""No instant comes in time; and the whole run takes longer than it may."""
+TOO_FAST = 500
 URL = "${aws:iot:s3-presigned-url:https://store.s3.us-west-2.amazonaws.com/"
 FLEET = f"""\
 version: 1
@@ -42,39 +41,26 @@ CODE = "import sys; from sim.cli.main import main; main(sys.argv[1:])"
 
 @pytest.fixture
 def scenario(tmp_path):
-    broker = Mosquitto(tmp_path, "allow_anonymous true\nmax_connections -1").start()
+    # Without nodelay mosquitto holds small packets back for 40 ms, at this speed nearly as long as a device waits.
+    broker = Mosquitto(tmp_path, "allow_anonymous true\nmax_connections -1\nset_tcp_nodelay true").start()
     path = tmp_path / "fleet.yaml"
     path.write_text(FLEET.replace("BROKER", broker.url))
     yield path
     broker.stop()
 
 
-def run(scenario, speed, *options):
-    """Its exit code, and what it says of itself."""
-    command = [sys.executable, "-c", CODE, "run", str(scenario), "--json", "--transport", "paced"]
-    done = subprocess.run(
-        [*command, "--speed", str(speed), *options], capture_output=True, text=True, timeout=120, check=False
-    )
-    return done.returncode, json.loads(done.stdout)
-
-
 def test_all_do_their_job_and_a_generator_that_fell_behind_says_so(scenario):
-    code, said = run(scenario, TOO_FAST)
+    command = [sys.executable, "-c", CODE, "run", str(scenario), "--json", "--transport", "paced"]
+    done = subprocess.run([*command, "--speed", str(TOO_FAST)], capture_output=True, text=True, timeout=120)
+    said = json.loads(done.stdout)
     assert said["executions"] == {"SUCCEEDED": DEVICES}
     assert all(expect["passed"] for expect in said["expects"])
-    assert code == 5
+    assert done.returncode == 5
     assert not said["passed"]
     assert any(problem.startswith("the generator fell behind: ") for problem in said["problems"])
     pace = said["pace"]
     assert pace["behind"]
-    assert pace["lag_ms"]["p99"] > 100  # all devices get their power at one instant
+    assert pace["sim_time_ratio"] < 0.95
     assert pace["latency_ms"]["update"]["count"] >= 2 * DEVICES
     assert pace["latency_ms"]["get"]["count"] >= 2 * DEVICES
     assert pace["answered"] >= 1000
-
-
-def test_time_that_did_not_pass_is_told(scenario):
-    code, said = run(scenario, FAR_TOO_FAST, "--set", "duration=10m", "--set", "expect=[]")
-    assert code == 5
-    assert said["pace"]["sim_time_ratio"] < 0.95
-    assert any(f"of the time that speed {FAR_TOO_FAST} asks for passed" in problem for problem in said["problems"])
