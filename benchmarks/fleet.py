@@ -1,7 +1,8 @@
 """A rollout of a firmware upgrade to a big fleet of built-in agents, in memory, in one process, for 24 virtual hours.
 
 `python benchmarks/fleet.py [--devices N] [--no-faults] [--json]`. Six families, one differential package each, a job
-each, at AWS's exponential pace up to 1,000 a minute. Two devices of a hundred are struck by a random fault: mostly a
+each, after ten minutes, at AWS's exponential pace up to 1,000 a minute; within the first nine, devices are switched on
+one after another. Two devices of a hundred are struck by a random fault: mostly a
 power cut at a drawn flash operation, any of the upgrade, torn in one of three ways; else a lost signal, or a download
 that is broken off or comes with a flipped bit. In the end the images of each struck device are compared, byte for byte,
 with what an undisturbed device has.
@@ -65,6 +66,10 @@ HURTS = {"truncate", "corrupt_download"}
 EVENTS_A_PING = 8
 """What an idle device's PINGREQ and its answer take when they are stepped (ADR 0085)."""
 
+RAMP = "9m"
+"""Devices get their power one after another within this: nobody's fleet is switched on in one microsecond. All are
+online when the jobs begin."""
+
 KEEPALIVE_S = 1200
 DAY_US = 24 * 3600 * 1_000_000
 PACE = {
@@ -85,6 +90,7 @@ def scenario(devices: int, folder: Path, ops: Ops | None = None) -> Scenario:
         count = devices // len(FAMILIES) + (number < devices % len(FAMILIES))
         name = model.lower()
         fleet.append({"group": name, "count": count, "model": model, "firmware": old, "agent": "modelled"})
+        fleet[-1]["start"] = {"ramp": RAMP}
         packages[name] = {"method": "differential", "from": old, "to": new}
         objects[f"{name}.pack"] = {"package": name}
         faults += random_faults(name, ops[name]) if ops else []

@@ -27,6 +27,8 @@ ENDPOINT = "qpyota-ats.iot.us-west-2.amazonaws.com"
 TLS_PORT = 8883
 KEEPALIVE_S = 1200
 """AWS IoT Core's maximum, so that an idle fleet stays quiet."""
+REST_US = KEEPALIVE_S * US_PER_S
+"""How often a connection at rest is heard of."""
 
 ANSWER_TIMEOUT_US = 20_000_000
 RETRY_US = 10_000_000
@@ -46,7 +48,7 @@ class Agent:
 
     def __init__(self, module: Module) -> None:
         self._module = module
-        self._inbox: list[Arrival] = []
+        self._inbox: tuple[Arrival, ...] = ()  # an empty one costs nothing
         self._arrived: Any = None
         self._link: MqttLink | None = None
         self._resting = False
@@ -93,24 +95,25 @@ class Agent:
             elif not self._told_already() and self._link is not None:
                 self._resting = True
                 self._module.doze()
-                self._link.rest(KEEPALIVE_S * US_PER_S, ANSWER_TIMEOUT_US, self._silent)
+                self._until_us = 0
+                self._link.rest(REST_US, ANSWER_TIMEOUT_US, self)
                 return True
         return False
 
     def _told_already(self) -> bool:
         """Whether a message came with the answer: another job may be next."""
         told = any(isinstance(arrival, Message) for arrival in self._inbox)
-        self._inbox.clear()
+        self._inbox = ()
         return told
 
     def _woken(self) -> None:
         self._resting = False
         if self._link is not None:
             self._link.wake()
-        self._inbox.clear()
+        self._inbox = ()
         self._module.life.spawn(self._go_on())
 
-    def _silent(self) -> None:
+    def unanswered(self) -> None:
         """A ping was not answered."""
         self._drop()
         self._woken()
@@ -171,12 +174,12 @@ class Agent:
     def _connect(self) -> Story:
         """True when the broker let us in."""
         module = self._module
-        self._inbox.clear()
+        self._inbox = ()
         if not (yield from module.radio.wait_attached()):
             return False
         papers = module.setting.identity.papers
         hello = Hello(ENDPOINT, TLS_PORT, self._module.name, keepalive_s=KEEPALIVE_S, tls=True, papers=papers)
-        self._link = module.radio.open_mqtt(hello, self._arrive)
+        self._link = module.radio.open_mqtt(hello, self)
         answer = yield from self._await(lambda arrival: isinstance(arrival, Connack))
         if answer is None or answer.code != 0:
             self._drop()
@@ -206,14 +209,15 @@ class Agent:
             topics.describe(self._module.name, topics.NEXT)
         )
 
-    def _arrive(self, arrival: Arrival) -> None:
+    def __call__(self, arrival: Arrival) -> None:
+        """What its connection hands over."""
         if isinstance(arrival, Closed):
             self._link = None
         if self._resting:
             if isinstance(arrival, Closed | Message):
                 self._woken()
             return
-        self._inbox.append(arrival)
+        self._inbox = (*self._inbox, arrival)
         if self._arrived is not None:
             waiting, self._arrived = self._arrived, None
             waiting.succeed()
@@ -224,7 +228,7 @@ class Agent:
         until_us = clock.now_us + timeout_us
         while True:
             while self._inbox:
-                arrival = self._inbox.pop(0)
+                arrival, self._inbox = self._inbox[0], self._inbox[1:]
                 if wanted(arrival):
                     return arrival
                 if isinstance(arrival, Closed):

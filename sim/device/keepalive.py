@@ -8,8 +8,7 @@ settled it goes on step by step. Where packets get lost every ping is sent: one 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sim.device.air import draws_plainly
 from sim.kernel.clock import Timer
@@ -22,26 +21,33 @@ PINGREQ_BYTES, PINGRESP_BYTES = 2, 4
 """What the air counts for them; an answer of any sort but a message counts 4."""
 
 
+class Resting(Protocol):
+    """Who lets a connection rest."""
+
+    def unanswered(self) -> None:
+        """A ping was not answered in time."""
+
+
 class Rest:
-    """Of `link`, from now on. `silent()` is called when a ping was not answered for `patience_us`."""
+    """Of `link`, from now on. Its owner hears when a ping was not answered for `patience_us`."""
 
     __slots__ = (
         "_accounted",
         "_due",
         "_give_up",
         "_link",
+        "_owner",
         "_patience_us",
         "_period_us",
         "_pings",
-        "_silent",
         "_since_us",
     )
 
-    def __init__(self, link: MqttLink, period_us: int, patience_us: int, silent: Callable[[], None]) -> None:
+    def __init__(self, link: MqttLink, period_us: int, patience_us: int, owner: Resting) -> None:
         self._link = link
         self._period_us = period_us
         self._patience_us = patience_us
-        self._silent = silent
+        self._owner = owner
         self._since_us = link.radio.clock.now_us
         self._pings = 0
         self._due: Timer | None = None
@@ -120,4 +126,4 @@ class Rest:
     def _gave_up(self) -> None:
         self._give_up = None
         self.end()
-        self._silent()
+        self._owner.unanswered()

@@ -8,7 +8,7 @@ process of SimPy would; it is run here, because nobody waits for its end.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from simpy.events import URGENT
 
@@ -19,14 +19,20 @@ PRUNE_AT = 32
 """Timers kept before those that are done are let go."""
 
 
+class Powered(Protocol):
+    """What lives."""
+
+    def power_cut(self) -> None: ...
+
+
 class Life:
-    """`on_power_loss` is called, at the same instant, when a story of this life lost power under its hands."""
+    """Of `owner`, whose power is cut, at the same instant, when a story of this life lost it under its hands."""
 
-    __slots__ = ("_clock", "_on_power_loss", "_runs", "_timers", "alive")
+    __slots__ = ("_clock", "_owner", "_runs", "_timers", "alive")
 
-    def __init__(self, clock: Clock, on_power_loss: Callable[[], None]) -> None:
+    def __init__(self, clock: Clock, owner: Powered) -> None:
         self._clock = clock
-        self._on_power_loss = on_power_loss
+        self._owner = owner
         self._runs: tuple[_Run, ...] = ()
         self._timers: tuple[Timer, ...] = ()
         self.alive = True
@@ -58,7 +64,7 @@ class Life:
     def power_lost(self) -> None:
         """Power went inside a flash operation of this life."""
         if self.alive:
-            self._clock.after(0, self._if_alive, self._on_power_loss, ())
+            self._clock.after(0, self._if_alive, self._owner.power_cut, ())
 
     def _ended(self, ended: _Run) -> None:
         self._runs = tuple([run for run in self._runs if run is not ended])

@@ -85,10 +85,9 @@ class Module:
         self.clock = clock
         self.setting = setting
         self._trace = trace
-        told = self.trace
-        self.storage = Storage(clock, setting.model, told)
+        self.storage = Storage(clock, setting.model, setting.name, trace)
         spec = setting.radio or setting.model.radio
-        self.radio = Radio(clock, spec, network, setting.name, setting.seed, told)
+        self.radio = Radio(clock, spec, network, setting.name, setting.seed, trace)
         self._board: Board | None = None
         self._console: Console | None = None
         self._sim: SimSlot | None = None
@@ -322,7 +321,7 @@ class Module:
         self.phase, self.progress = "idle", 0.0
         self.storage.staging_prefix = ""
         self.state = "starting"
-        self._life = Life(self.clock, self.power_cut)
+        self._life = Life(self.clock, self)
         self._life.spawn(self._start_again())
 
     def _start_again(self) -> Story:
@@ -348,7 +347,7 @@ class Module:
         if self._sim is not None:
             self._sim.power_on()
         self.state = "bootloader"
-        self._life = Life(self.clock, self.power_cut)
+        self._life = Life(self.clock, self)
         self._life.spawn(self._boot())
 
     def _end(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sim.device.keepalive import Rest
+from sim.device.keepalive import Rest, Resting
 from sim.device.link import DNS_ROUND_TRIPS, TCP_ROUND_TRIPS, TLS_ROUND_TRIPS, Link
 from sim.ports import Arrival, Closed, Connack, Hello, Message, MqttChannel, Pingresp
 
@@ -49,10 +49,10 @@ class MqttLink(Link):
         """PINGREQ."""
         self.up(2, self._send, "ping")
 
-    def rest(self, period_us: int, patience_us: int, silent: Callable[[], None]) -> None:
-        """Send a PINGREQ each period and nothing else, until `wake`. `silent()` is called, and the rest is over, when
-        one is not answered for `patience_us`."""
-        self._rest = Rest(self, period_us, patience_us, silent)
+    def rest(self, period_us: int, patience_us: int, owner: Resting) -> None:
+        """Send a PINGREQ each period and nothing else, until `wake`. `owner.unanswered()` is called, and the rest is
+        over, when one is not answered for `patience_us`."""
+        self._rest = Rest(self, period_us, patience_us, owner)
 
     def wake(self) -> None:
         """The rest is over; to be called before anything else is sent."""
@@ -76,8 +76,9 @@ class MqttLink(Link):
         self.wake()
         super().vanish()
         self._receive = _nobody  # who hears holds this link, too
-        if self._channel is not None:
-            self._channel.vanish()
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.vanish()
 
     def broker_gone(self) -> None:
         channel, self._channel = self._channel, None
@@ -96,9 +97,9 @@ class MqttLink(Link):
         rest, self._rest = self._rest, None
         if rest is not None:
             rest.settle()
-        receive = self._receive
+        receive, channel = self._receive, self._channel
         super().lose()
-        self._rest, self._receive = rest, receive  # it may still be told that the broker closed
+        self._rest, self._receive, self._channel = rest, receive, channel  # it may still hear that the broker closed
 
     # -- what a rest asks of it
 
@@ -123,7 +124,7 @@ class MqttLink(Link):
         if not self.radio.broker_there:
             self.down(0, self._deliver, Closed("refused"))
             return
-        self._channel = self.radio.network.mqtt(self.radio.device, hello, self._arrive)
+        self._channel = self.radio.network.mqtt(self.radio.device, hello, self)
 
     def _send(self, call: str, *args: Any) -> None:
         if self._channel is not None:
@@ -135,7 +136,8 @@ class MqttLink(Link):
             getattr(channel, call)()
         self.end()
 
-    def _arrive(self, arrival: Arrival) -> None:
+    def __call__(self, arrival: Arrival) -> None:
+        """What the network hands over: it comes in."""
         if self.alive:
             if self._rest is not None:
                 self._rest.settle(late=True)

@@ -8,7 +8,7 @@ order is kept. When power goes, everything on its way is gone, and the other sid
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import simpy
 
@@ -31,6 +31,7 @@ from sim.ports import (
     Network,
     TcpArrival,
 )
+from sim.trace import Trace
 
 T = TypeVar("T")
 
@@ -76,22 +77,20 @@ class Radio:
     """One device's modem for one run; `power_on` and `power_off` bracket each life."""
 
     __slots__ = (
-        "_attach_event", "_attach_timer", "_draws", "_hindrances", "_links", "_opened", "_own_ports", "_ports",
-        "_search_is_over", "_seed", "_signal_back", "attached", "broker_there", "cell", "clock", "csq", "device",
-        "down_bytes", "doze", "network", "on", "on_attach", "on_change", "registered_as", "spec", "spoils", "trace",
+        "_attach_event", "_attach_timer", "_hindrances", "_links", "_on_attach", "_opened", "_own_ports", "_ports",
+        "_search_is_over", "_searches", "_seed", "_signal_back", "_trace", "attached", "broker_there", "cell", "clock",
+        "csq", "device", "down_bytes", "doze", "network", "on", "on_change", "registered_as", "spec", "spoils",
         "up_bytes",
     )  # fmt: skip
 
-    def __init__(
-        self, clock: Clock, spec: RadioSpec, network: Network, device: str, seed: int, trace: Callable[..., None]
-    ) -> None:
+    def __init__(self, clock: Clock, spec: RadioSpec, network: Network, device: str, seed: int, trace: Trace) -> None:
         self.clock = clock
         self.spec = spec
         self.network = network
         self.device = device
-        self.trace = trace
+        self._trace = trace
         self.attached = False
-        self.on_attach = Signal(clock)
+        self._on_attach: Signal | None = None
         self.on_change: Callable[[bool], object] | None = None
         """The program's: told when the network comes (True) or goes."""
         self.registered_as = HOME
@@ -113,7 +112,7 @@ class Radio:
         self._search_is_over = False
         self._signal_back: Timer | None = None
         self._seed = seed
-        self._draws = self.stream("attach")
+        self._searches = 0
         self._opened = 0
         self._links: tuple[Link, ...] = ()
         self._ports: tuple[TcpPort, ...] = ()
@@ -127,12 +126,26 @@ class Radio:
         """Of the data connection, while there is one."""
         return make_sim(self._seed, self.device).address
 
+    @property
+    def on_attach(self) -> Signal:
+        """Notified when the network comes; made when somebody first asks, as most programs wait by events."""
+        if self._on_attach is None:
+            self._on_attach = Signal(self.clock)
+        return self._on_attach
+
+    def trace(self, kind: str, **data: Any) -> None:
+        """Record something observable of this device."""
+        self._trace.take(self.clock.now_us, self.device, kind, data)
+
     def power_on(self, attach_us: int) -> None:
         """Start to look for the network; attached in about `attach_us`."""
         self.on = True
         self._hindrances = _without(self._hindrances, NO_CONTEXT)
         self._attach_event = None
-        self._search(attach_us + self._draws.randrange(ATTACH_JITTER_US))
+        jitter = self.stream("attach")
+        jitter.skip(self._searches)  # of the starts before; the stream itself is not kept
+        self._searches += 1
+        self._search(attach_us + jitter.randrange(ATTACH_JITTER_US))
 
     def power_off(self) -> None:
         """Everything on its way is gone; no connection is closed, they just fall silent."""
@@ -304,7 +317,8 @@ class Radio:
             self._attach_event = None
         for port in self._ports:
             port.listen()
-        self.on_attach.notify_all()
+        if self._on_attach is not None:
+            self._on_attach.notify_all()
         if self.on_change is not None:
             self.on_change(True)
 

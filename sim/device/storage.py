@@ -7,7 +7,6 @@ nobody needs it, and nobody can tell. A boot that is known from an equal flash i
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any, Protocol
 
 from sim.boot.bootloader import Bootloader, BootOutcome, BootStep, Trust
 from sim.device.model import ModelSpec, Regions
@@ -17,6 +16,7 @@ from sim.flash.mounts import Mounts
 from sim.flash.nor import Nor
 from sim.flash.recorded import recording
 from sim.kernel.clock import Clock, Story
+from sim.trace import Trace
 
 READ_ONLY_MOUNTS = frozenset({"/bak"})
 
@@ -24,24 +24,19 @@ TEMP_POINT = "/fota"
 """Where builds that have a volume for staged application files mount it."""
 
 
-class Told(Protocol):
-    """Records something observable of this device."""
-
-    def __call__(self, kind: str, **data: Any) -> None: ...
-
-
 class Storage:
-    """The flash of one module of this model. `staging_prefix`: of paths of staged application files, "" for none."""
+    """The flash of the module `name`. `staging_prefix`: of paths of staged application files, "" for none."""
 
     __slots__ = (
-        "_clock", "_flash_us", "_model", "_mounts", "_nor", "_op_watchers", "_playback", "_regions", "_told",
+        "_clock", "_flash_us", "_model", "_mounts", "_name", "_nor", "_op_watchers", "_playback", "_regions", "_trace",
         "staging_prefix",
     )  # fmt: skip
 
-    def __init__(self, clock: Clock, model: ModelSpec, told: Told) -> None:
+    def __init__(self, clock: Clock, model: ModelSpec, name: str, trace: Trace) -> None:
         self._clock = clock
         self._model = model
-        self._told = told
+        self._name = name
+        self._trace = trace
         self._nor = Nor(model.part)
         self._playback: Playback | None = None
         self._regions: Regions | None = None
@@ -115,7 +110,7 @@ class Storage:
             try:
                 volume.mount()
             except OSError as error:
-                self._told("mount.failed", point=point, errno=error.errno)
+                self._tell_failed(point, error)
                 if not formats:
                     whole = False
                     break
@@ -124,6 +119,9 @@ class Storage:
             volumes[point] = volume
         self._mounts = Mounts(volumes, READ_ONLY_MOUNTS)
         return whole
+
+    def _tell_failed(self, point: str, error: OSError) -> None:
+        self._trace.take(self._clock.now_us, self._name, "mount.failed", {"point": point, "errno": error.errno})
 
     def mount_again(self) -> Mounts:
         """The volumes of a module that runs and had let go of them; it costs no time and writes nothing."""
@@ -161,7 +159,7 @@ class Storage:
                     volume.mount()
                     mounts.mount(TEMP_POINT, volume)
             except OSError as error:
-                self._told("mount.failed", point=TEMP_POINT, errno=error.errno)
+                self._tell_failed(TEMP_POINT, error)
             self.staging_prefix = TEMP_POINT if self.staging_mounted(mounts) else ""
         return self.staging_mounted(mounts)
 

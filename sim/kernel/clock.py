@@ -42,7 +42,7 @@ class Clock:
 
     def __init__(self, mode: Mode = "memory", speed: float = 1.0, start_s: int = EPOCH_S) -> None:
         self.mode: Mode = mode
-        self.start_s = start_s
+        self.start_s = self._shown_s = start_s
         self.env = Agenda() if mode == "memory" else simpy.Environment(initial_time=0)
         self._stopped = False
         self.foretold: list[int] | None = None
@@ -60,8 +60,11 @@ class Clock:
 
     @property
     def epoch_s(self) -> int:
-        """Now as Unix time in whole seconds."""
-        return self.start_s + self.now_us // 1_000_000
+        """Now as Unix time in whole seconds; one number for all who ask within a second, since many keep it."""
+        now_s = self.start_s + self.now_us // 1_000_000
+        if now_s != self._shown_s:
+            self._shown_s = now_s
+        return self._shown_s
 
     @property
     def loop(self) -> SimLoop:

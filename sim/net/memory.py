@@ -58,6 +58,7 @@ class DeviceSide:
         self._say = say
         self._foresee = foresee
         self._opened = 0
+        self._patience_us: dict[int, int] = {}  # by keepalive: one number for all who ask for the same
         self._channels: dict[int, _Channel] = {}
         self._foreseen: dict[Hashable, Foreseen] = {}
         self._asked: dict[int, Callable[[HttpArrival], None]] = {}
@@ -65,9 +66,9 @@ class DeviceSide:
     def mqtt(self, device: str, hello: Hello, receive: Callable[[Arrival], None]) -> MqttChannel:
         """Open a connection; the outcome arrives as Connack or Closed."""
         self._opened += 1
-        channel = self._channels[self._opened] = _Channel(
-            self, device, self._opened, self.rules.patience_us(hello.keepalive_s), receive
-        )
+        asked_s = hello.keepalive_s
+        patience_us = self._patience_us.setdefault(asked_s, self.rules.patience_us(asked_s))
+        channel = self._channels[self._opened] = _Channel(self, device, self._opened, patience_us, receive)
         holder = device if hello.tls and hello.papers is not None else ""
         self.say(device, self._opened, "open", replace(hello, papers=None), holder)
         return channel
@@ -211,7 +212,7 @@ class _Channel:
         self._end(Ended.LOST)
 
     def vanish(self) -> None:
-        self._quiet = True
+        self._quiet, self._receive = True, _nobody  # who receives holds this channel
 
     def arrive(self, arrival: Arrival) -> None:
         """From the broker, in the late part of an instant."""
@@ -226,7 +227,7 @@ class _Channel:
 
     def _end(self, why: Ended) -> None:
         if not self._quiet:
-            self._quiet = True
+            self._quiet, self._receive = True, _nobody
             if self._known:
                 self._say("gone", why)
             self._lose()
@@ -272,3 +273,7 @@ class _Channel:
     def _say(self, what: str, *args: Any) -> None:
         self._said_us = self._side.clock.now_us
         self._side.say(self._device, self._number, what, *args)
+
+
+def _nobody(_arrival: Arrival) -> None:
+    pass

@@ -13,6 +13,7 @@ from sim.mqtt.switchboard import EVERYTHING
 from sim.net import memory
 from sim.net.memory import MemoryNetwork
 from sim.ports import Hello, HttpResponse, Message
+from sim.trace import Trace
 
 MINUTE = 60_000_000
 PERIOD_US = 20 * MINUTE
@@ -36,8 +37,10 @@ class Stage:
         network = MemoryNetwork(
             self.clock, lambda *_: HttpResponse(404, {}, b""), lambda _: None, lambda _: EVERYTHING, rules=rules
         )
+        trace = Trace(lambda: self.clock.now_us)
+        trace.observe(lambda record: self.note(record.kind, record.data))
         model = load_model("EG915U")
-        self.radio = Radio(self.clock, model.radio, network, "dev", 7, lambda kind, **data: self.note(kind, data))
+        self.radio = Radio(self.clock, model.radio, network, "dev", 7, trace)
         self.radio.power_on(1_000_000)
         self.observer = network.mqtt("watch", Hello(HOST, 8883, "watch"), lambda arrival: self.note("seen", arrival))
         self.clock.run(2_000_000)
@@ -49,10 +52,13 @@ class Stage:
         self.clock.run(10_000_000)
         self.link.subscribe(1, "down", 0)
         self.clock.run(20_000_000)
-        self.link.rest(period_us, PATIENCE_US, lambda: self.note("silent", None))
+        self.link.rest(period_us, PATIENCE_US, self)
 
     def note(self, what, data):
         self.seen.append((self.clock.now_us, what, str(data)))
+
+    def unanswered(self):
+        self.note("silent", None)
 
     def arrive(self, arrival):
         self.note("arrived", arrival)

@@ -9,6 +9,7 @@ from sim.kernel.clock import Clock
 from sim.mqtt.switchboard import EVERYTHING
 from sim.net.memory import MemoryNetwork
 from sim.ports import Closed, Connack, Hello, HttpFailure, HttpRequest, Message, Suback
+from sim.trace import Trace
 
 HELLO = Hello("iot.amazonaws.com", 1883, "dut", keepalive_s=60)
 
@@ -27,7 +28,7 @@ def radio(clock):
     store = ArtifactStore()
     store.put("files", "k", b"x" * 16_000)
     network = MemoryNetwork(clock, store.respond, lambda _: None, lambda _: EVERYTHING)
-    made = RadioWithUrl(clock, load_model("EG915U").radio, network, "dut", 1, lambda *_args, **_data: None)
+    made = RadioWithUrl(clock, load_model("EG915U").radio, network, "dut", 1, Trace(lambda: 0))
     made.url = store.presign("files", "k", 3600, clock.epoch_s)
     return made
 
@@ -118,7 +119,7 @@ def test_one_connection_does_not_disturb_the_timing_of_another(clock, radio):
     def times(extra):
         own = Clock()
         network = MemoryNetwork(own, ArtifactStore().respond, lambda _: None, lambda _: EVERYTHING)
-        one = Radio(own, radio.spec, network, "dut", 1, lambda *_args, **_data: None)
+        one = Radio(own, radio.spec, network, "dut", 1, Trace(lambda: 0))
         one.power_on(1_000_000)
         own.run(5_000_000)
         seen = []
