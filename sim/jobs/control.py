@@ -254,17 +254,18 @@ class ControlPlane:
         job = self._ledger.job(job_id)
         checks.one_of({"status": status}, "status", tuple(Status), Status.QUEUED)
 
-        def fits(entry: tuple[str, int]) -> bool:
-            execution = job.find(*entry)
+        def find(entry: str | tuple[str, int]) -> JobExecution | None:
+            return job.find(entry, 1) if isinstance(entry, str) else job.find(*entry)
+
+        def fits(entry: str | tuple[str, int]) -> bool:
+            execution = find(entry)
             return execution is not None and status in (None, execution.status)
 
-        found, token = page_of(job.log, page, fits)
+        logged, token = page_of(job.log, page, fits)
+        found = [execution for entry in logged if (execution := find(entry)) is not None]
         entries = [
-            {
-                "thingArn": self._ledger.arns.thing(entry[0]),
-                "jobExecutionSummary": execution_summary(job.find(*entry)),
-            }
-            for entry in found
+            {"thingArn": self._ledger.arns.thing(it.thing), "jobExecutionSummary": execution_summary(it)}
+            for it in found
         ]
         return _page("executionSummaries", entries, token)
 

@@ -339,7 +339,7 @@ class Engine:
         for thing in job.members:
             record = self._ledger.things.get(thing)
             if record is not None:
-                record.joined.pop(job.job_id, None)
+                record.joined = tuple([it for it in record.joined if it != job.job_id])
         job.members.clear()
 
     def settle(self, job: Job) -> None:

@@ -53,14 +53,20 @@ class Job:
     latest: dict[str, JobExecution] = field(default_factory=dict)
     earlier: dict[str, list[JobExecution]] = field(default_factory=dict)
     """Former attempts of the things that have any, oldest first."""
-    log: list[tuple[str, int]] = field(default_factory=list)
-    """Every attempt ever made, thing and number, in order of creation; deleted ones stay as dead entries."""
+    log: list[str | tuple[str, int]] = field(default_factory=list)
+    """Every attempt ever made, thing and number, the thing alone for its first one, in order of creation; deleted ones
+    stay as dead entries."""
     numbers: dict[str, int] = field(default_factory=dict)
     """Highest attempt of a thing whose attempts were more than one or were deleted."""
     withheld: dict[str, None] = field(default_factory=dict)
     """Things whose queued execution is hidden until the next maintenance window."""
     used_retries: dict[str, dict[str, int]] = field(default_factory=dict)
     counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
+    first_of_a_thing: tuple[tuple[str, int], ...] = field(init=False)
+    """What a thing notes of its first attempt, if it has had none at any job before; one for all things."""
+
+    def __post_init__(self) -> None:
+        self.first_of_a_thing = ((self.job_id, 1),)
 
     @property
     def job_id(self) -> str:

@@ -8,8 +8,9 @@ is announced as a whole: take a `glimpse` of the thing, change what is to be cha
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_left, insort
-from dataclasses import dataclass, field
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 
 from sim.jobs import notify
@@ -37,14 +38,15 @@ class ThingRecord:
 
     name: str
     born: int
-    pending: list[JobExecution] = field(default_factory=list)
-    log: list[tuple[str, int]] = field(default_factory=list)
-    """Every attempt at any job, job and number, in order of creation; deleted ones may stay as dead entries."""
-    joined: dict[str, None] = field(default_factory=dict)
+    pending: tuple[JobExecution, ...] = ()
+    log: Sequence[tuple[str, int]] = ()
+    """Every attempt at any job, job and number, in order of creation; deleted ones may stay as dead entries. Most
+    things have one: a tuple of the job's, which all its things share; from the second on a list of their own."""
+    joined: tuple[str, ...] = ()
     """CONTINUOUS jobs that count this thing among their members."""
     revision: int = 0
     """Changes of the set of pending executions so far."""
-    touched: dict[str, None] = field(default_factory=dict)
+    touched: tuple[str, ...] = ()
     """Namespaces of the jobs whose executions these changes concerned, since the last glimpse."""
 
 
@@ -116,7 +118,7 @@ class Ledger:
         record = self.things.get(thing)
         if record is None:
             return Glimpse(0, None)
-        record.touched.clear()
+        record.touched = ()
         return Glimpse(record.revision, record.pending[0].identity if record.pending else None)
 
     def announce(self, thing: str, before: Glimpse, now_s: int, *, always: bool = False) -> None:
@@ -164,7 +166,8 @@ class Ledger:
         """Store an execution that differs by its timers alone: no new version, no effect."""
         self.jobs[execution.job_id].latest[execution.thing] = execution
         record = self.things[execution.thing]
-        record.pending[self._place(record, old)] = execution
+        place = self._place(record, old)
+        record.pending = (*record.pending[:place], execution, *record.pending[place + 1 :])
         self._set_timer(old, execution)
 
     def delete(self, execution: JobExecution) -> None:
@@ -188,7 +191,7 @@ class Ledger:
             job.earlier.pop(thing, None)
         record = self.things.get(thing)
         if record is not None and (execution.job_id, execution.number) in record.log:
-            record.log.remove((execution.job_id, execution.number))
+            record.log = [it for it in record.log if it != (execution.job_id, execution.number)]
         self._effects.append(
             Changed(thing, execution.job_id, execution.status, None, execution.version, {}, "", execution.number)
         )
@@ -265,8 +268,15 @@ class Ledger:
             job.earlier.setdefault(execution.thing, []).append(old)
         if execution.number > 1:
             job.numbers[execution.thing] = execution.number
-        job.log.append((execution.thing, execution.number))
-        self.things[execution.thing].log.append((execution.job_id, execution.number))
+        first = execution.number == 1
+        job.log.append(execution.thing if first else (execution.thing, execution.number))
+        record, entry = self.things[execution.thing], execution.identity
+        if first and not record.log:
+            record.log = job.first_of_a_thing
+        elif isinstance(record.log, list):
+            record.log.append(entry)
+        else:
+            record.log = [*record.log, entry]
 
     def _count(self, job: Job, old: JobExecution | None, new: JobExecution | None) -> None:
         for counts in (job.counts, self.counts):
@@ -288,17 +298,19 @@ class Ledger:
             job.withheld[thing] = None
         if was and old is not None:
             place = self._place(record, old)
+            before, after = record.pending[:place], record.pending[place + 1 :]
             if shown and new is not None and old.rank == new.rank:
-                record.pending[place] = new
+                record.pending = (*before, new, *after)
                 return
-            del record.pending[place]
+            record.pending = before + after
         if shown and new is not None:
-            insort(record.pending, new, key=_RANK)
+            place = bisect_right(record.pending, new.rank, key=_RANK)
+            record.pending = (*record.pending[:place], new, *record.pending[place:])
         if was != shown:
             record.revision += 1
             namespace = self._namespace(job.job_id)
-            if namespace:
-                record.touched[namespace] = None
+            if namespace and namespace not in record.touched:
+                record.touched = (*record.touched, namespace)
 
     def _namespace(self, job_id: str) -> str:
         namespace: str = self.jobs[job_id].spec.given.get("namespaceId", "")

@@ -51,7 +51,7 @@ class Membership:
             if thing not in job.members:
                 job.members[thing] = None
                 job.waiting.append(thing)
-                self._ledger.things[thing].joined[job.job_id] = None
+                self._ledger.things[thing].joined += (job.job_id,)
 
     def changed(self, thing: str, now_s: int) -> None:
         """The groups of a thing are not what they were."""
@@ -59,7 +59,7 @@ class Membership:
         if record is None:
             return
         mine = dict.fromkeys((self._ledger.arns.thing(thing), *self._ledger.targets.groups_of(thing)))
-        for job_id in list(record.joined):
+        for job_id in record.joined:
             job = self._ledger.jobs[job_id]
             if not any(arn in mine for arn in job.targets):
                 self._leave(job, record, now_s)
@@ -73,16 +73,16 @@ class Membership:
         record = self._ledger.things.get(thing)
         if record is None:
             return
-        for job_id in list(record.joined):
+        for job_id in record.joined:
             self._leave(self._ledger.jobs[job_id], record, now_s)
         hidden = [job_id for job_id, _ in record.log if thing in self._withheld(job_id)]
-        for job_id in [*(it.job_id for it in list(record.pending)), *hidden]:
+        for job_id in [*(it.job_id for it in record.pending), *hidden]:
             self._remove(self._ledger.jobs[job_id], thing, now_s)
         del self._ledger.things[thing]
 
     def _join(self, job: Job, record: ThingRecord, now_s: int) -> None:
         job.members[record.name] = None
-        record.joined[job.job_id] = None
+        record.joined += (job.job_id,)
         latest = job.latest.get(record.name)
         if not job.started:
             job.waiting.append(record.name)
@@ -91,7 +91,7 @@ class Membership:
 
     def _leave(self, job: Job, record: ThingRecord, now_s: int) -> None:
         job.members.pop(record.name, None)
-        record.joined.pop(job.job_id, None)
+        record.joined = tuple([it for it in record.joined if it != job.job_id])
         latest = job.latest.get(record.name)
         started = latest is not None and latest.status is Status.IN_PROGRESS
         if not (started and self._ledger.rules.left_group == "started_go_on"):

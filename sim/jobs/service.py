@@ -150,7 +150,7 @@ class JobService:
 
     def pending(self, thing: str) -> tuple[JobExecution, ...]:
         """A thing's unfinished executions that it may see, the next one first. KeyError for an unknown thing."""
-        return tuple(self._ledger.things[thing].pending)
+        return self._ledger.things[thing].pending
 
     def counts(self) -> dict[Status, int]:
         """Executions of all jobs by status (latest attempts); every status is there."""
@@ -296,7 +296,7 @@ class JobService:
         self._engine.apply(changed, call.now_s, call.requester, told=told)
         return answer
 
-    def _pending(self, call: _Call) -> list[JobExecution]:
+    def _pending(self, call: _Call) -> tuple[JobExecution, ...]:
         """What the thing may see; Refused when there is no such thing."""
         record = self._ledger.things.get(call.target.thing)
         if record is None:

@@ -33,7 +33,8 @@ class Groups:
         self._things = things
         self.by_name: dict[str, Group] = {}
         self._members: dict[str, dict[str, None]] = {}
-        self._of_thing: dict[str, dict[str, None]] = {}
+        self._of_thing: dict[str, tuple[str, ...]] = {}
+        self._alone: dict[str, tuple[str]] = {}  # by group, for the things that are in no other
         self._children: dict[str, dict[str, None]] = {}
         self._matches: dict[str, queries.Match] = {}
 
@@ -96,10 +97,11 @@ class Groups:
             raise invalid(f"Thing group {name} cannot be deleted: it has child groups")
         things = list(self.members(name))
         for thing in self._members.pop(name, {}):
-            self._of_thing[thing].pop(name)
+            self._leave(thing, name)
         self._matches.pop(name, None)
         self._children[group.parent].pop(name)
         del self.by_name[name]
+        self._alone.pop(name, None)
         self.revision += 1
         return things
 
@@ -108,7 +110,7 @@ class Groups:
         if self.get(name).query:
             raise invalid(f"{name} is a dynamic thing group: its query decides who is in it")
         self._things.get(thing)
-        mine = self._of_thing.get(thing, {})
+        mine = self._of_thing.get(thing, ())
         if name in mine:
             return
         if len(mine) >= GROUPS_OF_A_THING_MAX:
@@ -122,7 +124,11 @@ class Groups:
         """AddThingToThingGroup, repeatable."""
         self.check_addition(thing, name)
         self._members.setdefault(name, {})[thing] = None
-        self._of_thing.setdefault(thing, {})[name] = None
+        mine = self._of_thing.get(thing, ())
+        if not mine:
+            self._of_thing[thing] = self._alone.setdefault(name, (name,))
+        elif name not in mine:
+            self._of_thing[thing] = (*mine, name)
         self.revision += 1
 
     def remove(self, thing: str, name: str) -> None:
@@ -130,12 +136,12 @@ class Groups:
         if self.get(name).query:
             raise invalid(f"{name} is a dynamic thing group: its query decides who is in it")
         self._members.get(name, {}).pop(thing, None)
-        self._of_thing.get(thing, {}).pop(name, None)
+        self._leave(thing, name)
         self.revision += 1
 
     def forget(self, thing: str) -> None:
         """The thing was deleted."""
-        for name in self._of_thing.pop(thing, {}):
+        for name in self._of_thing.pop(thing, ()):
             self._members[name].pop(thing, None)
         self.revision += 1
 
@@ -173,11 +179,11 @@ class Groups:
 
     def lineage(self, thing: str) -> list[str]:
         """The static groups a thing is in, each followed by those above it."""
-        return [name for group in self._of_thing.get(thing, {}) for name in reversed(self.ancestry(group))]
+        return [name for group in self._of_thing.get(thing, ()) for name in reversed(self.ancestry(group))]
 
     def of_thing(self, thing: str) -> list[str]:
         """Groups a thing is right in, static ones first."""
-        static = list(self._of_thing.get(thing, {}))
+        static = list(self._of_thing.get(thing, ()))
         if not self._matches or thing not in self._things:
             return static
         seen = self.document(thing)
@@ -186,12 +192,16 @@ class Groups:
     def document(self, thing: str) -> queries.Document:
         """A thing as queries see it: of its groups the static ones."""
         found = self._things.by_name[thing]
-        return queries.Document(thing, found.type_name, found.attributes, list(self._of_thing.get(thing, {})))
+        return queries.Document(thing, found.type_name, found.attributes, list(self._of_thing.get(thing, ())))
 
     @property
     def dynamic(self) -> bool:
         """Whether any change of a thing could change who is in which group."""
         return bool(self._matches)
+
+    def _leave(self, thing: str, name: str) -> None:
+        if thing in self._of_thing:
+            self._of_thing[thing] = tuple([it for it in self._of_thing[thing] if it != name])
 
     def _check_parent(self, parent: str) -> None:
         if self.get(parent).query:

@@ -26,10 +26,16 @@ class Thing:
     """A cloud identity. `type_name` "" for none."""
 
     name: str
-    thing_id: str
+    born: int
+    """The how-manieth thing with an id it is."""
     type_name: str = ""
     attributes: Attributes = field(default_factory=lambda: NO_ATTRIBUTES)
     version: int = 1
+
+    @property
+    def thing_id(self) -> str:
+        """Made when somebody asks: nobody does of most of a fleet."""
+        return id_of(self.born)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +112,19 @@ class Ids:
     def __init__(self) -> None:
         self._given = 0
 
-    def new(self) -> str:
+    def number(self) -> int:
+        """That of the next one; `id_of` makes it."""
         self._given += 1
-        digest = blake2b(f"qpyota registry\x1f{self._given}".encode(), digest_size=16).digest()
-        return str(UUID(bytes=digest, version=4))
+        return self._given
+
+    def new(self) -> str:
+        return id_of(self.number())
+
+
+def id_of(number: int) -> str:
+    """The id given as the how-manieth."""
+    digest = blake2b(f"qpyota registry\x1f{number}".encode(), digest_size=16).digest()
+    return str(UUID(bytes=digest, version=4))
 
 
 def merged(old: Attributes, given: Attributes | None, merge: bool) -> Attributes:
@@ -117,7 +132,7 @@ def merged(old: Attributes, given: Attributes | None, merge: bool) -> Attributes
     if given is None:
         return old
     both = {**old, **given} if merge else given
-    return {name: value for name, value in both.items() if value != ""}
+    return {name: value for name, value in both.items() if value != ""} or NO_ATTRIBUTES
 
 
 def check_attributes(attributes: Attributes, *, typed: bool) -> None:

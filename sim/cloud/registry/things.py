@@ -57,7 +57,7 @@ class ThingRecords:
         if type_name:
             self._usable_type(type_name)
         check_attributes(attributes, typed=bool(type_name))
-        thing = Thing(name, self._ids.new(), type_name, attributes)
+        thing = Thing(name, self._ids.number(), type_name, attributes)
         self.by_name[name] = thing
         self.revision += 1
         return thing
