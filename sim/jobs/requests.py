@@ -10,10 +10,15 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, wraps
+from typing import Any, TypeVar, cast
 
 from sim.jobs.execution import JobExecution
 from sim.jobs.messages import DEVICE_STATUSES, Json, RejectedCode, Status
+from sim.records import record
+
+Read = TypeVar("Read", bound=Callable[..., Any])
 
 DETAILS_MAX_PAIRS = 10
 DETAIL_VALUE_MAX_CHARS = 1024
@@ -38,6 +43,27 @@ class Refused(Exception):  # noqa: N818 - an outcome, not a defect
         super().__init__(message)
 
 
+@record
+class Update:
+    """UpdateJobExecution, read. None: it was not said."""
+
+    status: Status
+    details: Mapping[str, str] | None
+    expected_version: int | None
+    number: int | None
+    step_minutes: int | None
+    with_state: bool
+    with_document: bool
+
+
+@record
+class Describe:
+    """DescribeJobExecution, read."""
+
+    number: int | None
+    with_document: bool
+
+
 class _Number(str):
     """A JSON number as it was written, so that none is too long, too large or re-formatted."""
 
@@ -52,17 +78,20 @@ def _no_constant(name: str) -> Json:
 _DECODER = json.JSONDecoder(parse_int=_Number, parse_float=_Number, parse_constant=_no_constant)
 
 
+def _once(read: Read) -> Read:
+    """A small payload is read once: a fleet says the same few things. What was found is for all who say it."""
+    small = lru_cache(maxsize=BODIES_KEPT)(read)
+
+    @wraps(read)
+    def reading(payload: bytes, *more: Any) -> Any:
+        return (small if len(payload) <= SMALL_BYTES else read)(payload, *more)
+
+    return cast(Read, reading)
+
+
+@_once
 def parse_body(payload: bytes) -> dict[str, Json]:
     """The JSON object of a request, which nobody may change; Refused InvalidJson for everything else."""
-    return _small_body(payload) if len(payload) <= SMALL_BYTES else _body(payload)
-
-
-@lru_cache(maxsize=BODIES_KEPT)  # a fleet says the same few things
-def _small_body(payload: bytes) -> dict[str, Json]:
-    return _body(payload)
-
-
-def _body(payload: bytes) -> dict[str, Json]:
     if not payload:
         return {}
     try:
@@ -72,6 +101,28 @@ def _body(payload: bytes) -> dict[str, Json]:
     if not isinstance(body, dict):
         raise Refused(RejectedCode.INVALID_JSON, "The payload is not a JSON object.")
     return body
+
+
+@_once
+def update(payload: bytes, strict: bool) -> Update:
+    """An UpdateJobExecution; `strict` refuses details that are not strings."""
+    body = parse_body(payload)
+    return Update(
+        device_status(body),
+        status_details(body, strict=strict),
+        whole(body, "expectedVersion"),
+        whole(body, "executionNumber"),
+        step_timeout_minutes(body),
+        flag(body, "includeJobExecutionState", default=False),
+        flag(body, "includeJobDocument", default=False),
+    )
+
+
+@_once
+def describe(payload: bytes) -> Describe:
+    """A DescribeJobExecution."""
+    body = parse_body(payload)
+    return Describe(whole(body, "executionNumber"), flag(body, "includeJobDocument", default=True))
 
 
 def client_token(body: dict[str, Json]) -> str | None:

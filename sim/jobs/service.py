@@ -9,6 +9,7 @@ announced. The service has no clock: each call brings the time, epoch seconds, a
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sim.jobs import notify, requests, topics
@@ -43,13 +44,6 @@ HTTPS_EXCEPTIONS = {
 }
 """What a refusal is called on the HTTPS data plane."""
 
-_RATES = {
-    Operation.GET_PENDING: ("read", READS_PER_S),
-    Operation.DESCRIBE: ("read", READS_PER_S),
-    Operation.START_NEXT: ("write", WRITES_PER_S),
-    Operation.UPDATE: ("write", WRITES_PER_S),
-}
-
 
 @record
 class Asked:
@@ -65,7 +59,7 @@ class _Call:
 
     requester: str
     target: JobsRequest
-    body: dict[str, Json]
+    payload: bytes
     now_s: int
 
 
@@ -175,9 +169,8 @@ class JobService:
         try:
             if target.operation is None:
                 raise Refused(RejectedCode.INVALID_TOPIC, "The topic does not name an operation on a job.")
-            body = requests.parse_body(payload)
-            token = requests.client_token(body)
-            answer = self._perform(target.operation, _Call(requester, target, body, now_s))
+            token = requests.client_token(requests.parse_body(payload))
+            answer = self._perform(target.operation, _Call(requester, target, payload, now_s))
         except Refused as refused:
             return [Reply(topics.rejected(topic), encode(_rejected(refused, token, now_s)))]
         answer["timestamp"] = now_s
@@ -195,7 +188,8 @@ class JobService:
             if not topics.THING_NAME.fullmatch(thing) or not _names_job(operation, job_id):
                 raise Refused(RejectedCode.INVALID_REQUEST, f"There is no job execution {job_id!r} of thing {thing!r}.")
             target = JobsRequest(thing, operation, job_id)
-            found: Any = self._perform(operation, _Call(thing, target, requests.parse_body(body), now_s))
+            requests.parse_body(body)
+            found: Any = self._perform(operation, _Call(thing, target, body, now_s))
         except Refused as refused:
             raise JobError(HTTPS_EXCEPTIONS[refused.code], refused.message) from None
         for holder in (found, found.get("execution", {})):
@@ -206,18 +200,10 @@ class JobService:
         return Asked(found, self._ledger.drain())
 
     def _perform(self, operation: Operation, call: _Call) -> Accepted:
-        kind, per_s = _RATES[operation]
+        kind, per_s, perform = _OPERATIONS[operation]
         if self.rules.throttles == "aws" and not self._throttle.admits(kind, per_s, call.now_s):
             raise Refused(RejectedCode.REQUEST_THROTTLED, "Rate exceeded")
-        match operation:
-            case Operation.GET_PENDING:
-                return self._get_pending(call)
-            case Operation.START_NEXT:
-                return self._start_next(call)
-            case Operation.DESCRIBE:
-                return self._describe(call)
-            case Operation.UPDATE:
-                return self._update(call)
+        return perform(self, call)
 
     def _get_pending(self, call: _Call) -> Accepted:
         if call.target.thing not in self._ledger.things and self.rules.unknown_thing == "empty":
@@ -229,8 +215,9 @@ class JobService:
         }
 
     def _start_next(self, call: _Call) -> Accepted:
-        details = requests.status_details(call.body, strict=self.rules.details == "strict")
-        minutes = requests.step_timeout_minutes(call.body)
+        body = requests.parse_body(call.payload)
+        details = requests.status_details(body, strict=self.rules.details == "strict")
+        minutes = requests.step_timeout_minutes(body)
         pending = self._pending(call)
         if not pending:
             return {}
@@ -247,37 +234,31 @@ class JobService:
         return {"execution": self._with_document(execution, call.now_s)}
 
     def _describe(self, call: _Call) -> Accepted:
-        number = requests.whole(call.body, "executionNumber")
-        with_document = requests.flag(call.body, "includeJobDocument", default=True)
+        asked = requests.describe(call.payload)
         pending = self._pending(call)
         job_id = call.target.job_id
         if job_id == NEXT:
             if not pending:
                 return {}
             job_id = pending[0].job_id
-        execution = self._find(call.target.thing, job_id, number)
+        execution = self._find(call.target.thing, job_id, asked.number)
         if not execution.pending:
             raise Refused(
                 RejectedCode.TERMINAL_STATE_REACHED,
                 f"Job execution has reached terminal state {execution.status}.",
             )
-        if with_document:
+        if asked.with_document:
             return {"execution": self._with_document(execution, call.now_s)}
         return {"execution": notify.view(execution, call.now_s)}
 
     def _update(self, call: _Call) -> Accepted:
-        status = requests.device_status(call.body)
-        details = requests.status_details(call.body, strict=self.rules.details == "strict")
-        expected = requests.whole(call.body, "expectedVersion")
-        number = requests.whole(call.body, "executionNumber")
-        minutes = requests.step_timeout_minutes(call.body)
-        with_state = requests.flag(call.body, "includeJobExecutionState", default=False)
-        with_document = requests.flag(call.body, "includeJobDocument", default=False)
+        asked = requests.update(call.payload, self.rules.details == "strict")
+        status, expected = asked.status, asked.expected_version
         self._pending(call)
-        current = self._find(call.target.thing, call.target.job_id, number)
+        current = self._find(call.target.thing, call.target.job_id, asked.number)
         # The state is told before the version: a cancelled job is over, whatever version the device knew.
         try:
-            changed = current.advance(status, Actor.DEVICE, call.now_s, details)
+            changed = current.advance(status, Actor.DEVICE, call.now_s, asked.details)
         except IllegalTransition:
             message = f"Can't transition job execution from {current.status} to {status}"
             code = RejectedCode(self.rules.terminal_update)
@@ -285,11 +266,11 @@ class JobService:
         if expected is not None and expected != current.version:
             message = f"Expected version {expected} but found version {current.version}"
             raise Refused(RejectedCode.VERSION_MISMATCH, message, current)
-        changed = self._timed(changed, minutes, call)
+        changed = self._timed(changed, asked.step_minutes, call)
         answer: Accepted = {}
-        if with_state:
+        if asked.with_state:
             answer["executionState"] = notify.state(changed)
-        if with_document:
+        if asked.with_document:
             answer["jobDocument"] = self._ledger.document(changed, call.now_s)
         started = current.status is Status.QUEUED and changed.status is Status.IN_PROGRESS
         told = started and self.rules.start_notifies
@@ -324,6 +305,15 @@ class JobService:
 
     def _with_document(self, execution: JobExecution, now_s: int) -> Execution:
         return {**notify.view(execution, now_s), "jobDocument": self._ledger.document(execution, now_s)}
+
+
+_OPERATIONS: Mapping[Operation, tuple[str, int, Callable[[JobService, _Call], Accepted]]] = {
+    Operation.GET_PENDING: ("read", READS_PER_S, JobService._get_pending),
+    Operation.DESCRIBE: ("read", READS_PER_S, JobService._describe),
+    Operation.START_NEXT: ("write", WRITES_PER_S, JobService._start_next),
+    Operation.UPDATE: ("write", WRITES_PER_S, JobService._update),
+}
+"""By what each is throttled, and who performs it."""
 
 
 def _names_job(operation: Operation, job_id: str) -> bool:

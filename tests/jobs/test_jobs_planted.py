@@ -71,8 +71,8 @@ def progress_keeps_the_version(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_refused_version_is_not_looked_at(patch: pytest.MonkeyPatch) -> None:
-    real = requests.whole
-    patch.setattr(requests, "whole", lambda body, name: None if name == "expectedVersion" else real(body, name))
+    real = requests.update
+    patch.setattr(requests, "update", lambda *asked: replace(real(*asked), expected_version=None))
 
 
 def started_ones_do_not_come_first(patch: pytest.MonkeyPatch) -> None:
