@@ -182,29 +182,32 @@ class ArtifactStore:
         scheme, _, host = self.site.partition("://")
         return scheme, host, quote(f"/{bucket}/{key}")
 
-    def foresee(self, request: HttpRequest, now_s: int) -> Foreseen:
-        """What `respond` says to a device at a later second, when nobody changes objects until then.
+    def foreseen(self, request: HttpRequest, now_s: int) -> Foreseen | None:
+        """What `foresee` says, if it was said before.
 
         A fleet asks for the same few ranges of the same few objects: what was said to one URL that was proved is said
         to every other, for as long as that one is good, with the time and the ids of the first answer, which no device
         looks at.
         """
-        if len(request.headers) != DEVICE_HEADERS:
-            return Foreseen(self.respond(request, now_s), _never)
-        url, wanted = request.url, request.headers.get("Range", "")
-        proved = self._proved.get(url)
-        if proved is not None and proved(now_s):
-            known = self._foreseen.get((proved.about, wanted))
-            if known is not None and known[0] == self.buckets.revision:
-                return Foreseen(known[1], proved)
+        proved = self._proved.get(request.url)
+        if proved is None or len(request.headers) != DEVICE_HEADERS or not proved(now_s):
+            return None
+        known = self._foreseen.get((proved.about, request.headers.get("Range", "")))
+        return None if known is None or known[0] != self.buckets.revision else Foreseen(known[1], proved)
+
+    def foresee(self, request: HttpRequest, now_s: int) -> Foreseen:
+        """What `respond` says to a device at a later second, when nobody changes objects until then."""
+        if (known := self.foreseen(request, now_s)) is not None:
+            return known
         answer = self.respond(request, now_s)
-        asked = take_apart(request, now_s) if answer.status == 206 else None
+        read = answer.status == 206 and len(request.headers) == DEVICE_HEADERS
+        asked = take_apart(request, now_s) if read else None
         until_s = None if asked is None else self._gate.good_until_s(asked)
         if asked is None or until_s is None:
             return Foreseen(answer, _never)
         about = (asked.host, asked.path, *[pair for pair in asked.query if not pair[0].startswith(b"X-Amz-")])
-        proved = self._prove(url, about, now_s, until_s)
-        _keep(self._foreseen, (proved.about, wanted), (self.buckets.revision, answer))
+        proved = self._prove(request.url, about, now_s, until_s)
+        _keep(self._foreseen, (proved.about, request.headers.get("Range", "")), (self.buckets.revision, answer))
         return Foreseen(answer, proved)
 
     def _prove(self, url: str, about: Hashable, from_s: int, until_s: int) -> _Proved:

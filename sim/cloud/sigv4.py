@@ -127,6 +127,7 @@ def parse_query(text: str) -> Query:
     return tuple([_pair(part) for part in text.split("&") if part])
 
 
+@lru_cache(maxsize=64)  # asked for twice where a URL is made: it is signed, and it is part of it
 def canonical_query(query: Query) -> str:
     """All parameters but the signature, encoded and in order."""
     pairs = [(_encoded(name), _encoded(value)) for name, value in query if name != b"X-Amz-Signature"]

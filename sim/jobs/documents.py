@@ -46,8 +46,8 @@ Presign = Callable[[S3Place, int, int], str]
 _NAMES = "|".join(VARIABLES)
 _VARIABLE = re.compile(rf"\$\{{({_NAMES})\}}")
 _PLACEHOLDER = re.compile(rf"\$\{{((?:\$\{{(?:{_NAMES})\}}|[^}}])*)\}}")
-TEXTS_KEPT = 256
-"""Strings of documents whose placeholders are known."""
+TEXTS_KEPT, DOCUMENTS_KEPT = 256, 64
+"""Strings of documents whose placeholders are known; documents that are given again as they were given."""
 
 _PRESIGN = re.compile(r"aws:iot:s3-presigned-url(?P<variant>-v1|-v2|-upload)?:(?P<url>.*)", re.DOTALL)
 _VIRTUAL_HOSTED = re.compile(r"https://([a-z0-9][a-z0-9.-]*)\.s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com/(.+)", re.DOTALL)
@@ -69,26 +69,21 @@ class JobDocument:
     """A stored document: its text as given, its value, and the life of its URLs (None: it has none)."""
 
     text: str
-    value: Json = field(repr=False)
+    value: Json = field(repr=False, compare=False)  # what the text says
     presign_expires_s: int | None
 
     def deliver(self, presign: Presign, now_s: int, receiver: Mapping[str, str]) -> Json:
-        """The document for one device now, every presign placeholder replaced. `receiver` has the VARIABLES."""
+        """The document for one device now, every presign placeholder replaced, which nobody may change. `receiver` has
+        the VARIABLES."""
         expires_s = self.presign_expires_s
         if expires_s is None:
             return self.value
-
-        def filled(text: str) -> str:
-            if "${" not in text:
-                return text
-            return "".join([piece if isinstance(piece, str) else signed(piece) for piece in _pieces(text)])
-
-        def signed(place: S3Place) -> str:
+        urls = []
+        for place in _places(self):
             if place.upload:
                 place = replace(place, key=_VARIABLE.sub(lambda variable: receiver[variable[1]], place.key))
-            return presign(place, expires_s, now_s)
-
-        return _map_strings(self.value, filled)
+            urls.append(presign(place, expires_s, now_s))
+        return _filled(self, tuple(urls))
 
 
 def parse_document(text: str, presign_expires_s: int | None) -> JobDocument:
@@ -113,6 +108,24 @@ def parse_document(text: str, presign_expires_s: int | None) -> JobDocument:
     if signed and presign_expires_s is None:
         raise _invalid("presignedUrlConfig role ARN is required to generate an S3 presigned url in job document.")
     return JobDocument(text, value, presign_expires_s if signed else None)
+
+
+@lru_cache(maxsize=DOCUMENTS_KEPT)
+def _places(document: JobDocument) -> tuple[S3Place, ...]:
+    """The objects whose URLs stand in a document, in order."""
+    texts = [text for text, is_value in _strings(document.value, 0) if is_value]
+    return tuple([piece for text in texts for piece in _pieces(text) if isinstance(piece, S3Place)])
+
+
+@lru_cache(maxsize=DOCUMENTS_KEPT)  # who asks within one second gets the same URLs
+def _filled(document: JobDocument, urls: tuple[str, ...]) -> Json:
+    """A document with these URLs in its places."""
+    left = iter(urls)
+
+    def filled(text: str) -> str:
+        return "".join([piece if isinstance(piece, str) else next(left) for piece in _pieces(text)])
+
+    return _map_strings(document.value, filled)
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
