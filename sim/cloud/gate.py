@@ -70,7 +70,7 @@ class Gate:
         self._devices = devices
         self._revision = -1
         self._answers: dict[tuple[_Client, str, str], bool] = {}
-        self._usually: dict[tuple[str, str], bool] = {}
+        self._usually: dict[tuple[str, ...], bool] = {}  # action, and the resource around the thing's name
         self._papers: dict[_Client, _Papers | None] = {}
         self._plain = False
 
@@ -102,30 +102,35 @@ class Gate:
 
     def allows(self, client: _Client, action: str, resource: str) -> bool:
         """Whether a client may do it, by the registry as it is now."""
-        if self._revision != self._registry.revision or len(self._answers) >= ANSWERS_MAX:
-            self._revision = self._registry.revision
-            self._answers.clear()
-            self._usually.clear()
-            self._papers.clear()
-            self._plain = not self._registry.certificates.by_id and not self._registry.policies.attached
-        if self._plain and client.thing == client.client_id and resource.count(client.thing) == 1:
-            return self._usual(client, action, resource)
-        question = client, action, resource
-        answer = self._answers.get(question)
-        if answer is None:
-            answer = self._answers[question] = self._decide(client, action, resource)
-        return answer
+        if self._revision != self._registry.revision:
+            self._begin_anew()
+        if self._plain and client.thing:
+            answer = self._usually.get((action, *resource.split(client.thing)))
+            if answer is not None and client.thing == client.client_id:
+                return answer
+        return self._find(client, action, resource)
 
-    def _usual(self, client: _Client, action: str, resource: str) -> bool:
-        """The answer while there is nothing but the device policy, which treats all things alike: found once for a
-        fleet. A name that is there once stands for itself and not for a part of the policy."""
-        question = action, resource.replace(client.thing, "\0")
-        answer = self._usually.get(question)
-        if answer is None:
-            if len(self._usually) >= ANSWERS_MAX:
-                self._usually.clear()
-            answer = self._usually[question] = self._decide(client, action, resource)
-        return answer
+    def _find(self, client: _Client, action: str, resource: str) -> bool:
+        """While there is nothing but the device policy, which treats all things alike, an answer is found once for a
+        fleet. A name that is in a resource once stands for itself and not for a part of the policy."""
+        if len(self._answers) + len(self._usually) >= ANSWERS_MAX:
+            self._begin_anew()
+        if self._plain and client.thing == client.client_id and resource.count(client.thing) == 1:
+            answer = self._usually[action, *resource.split(client.thing)] = self._decide(client, action, resource)
+            return answer
+        question = client, action, resource
+        known = self._answers.get(question)
+        if known is None:
+            known = self._answers[question] = self._decide(client, action, resource)
+        return known
+
+    def _begin_anew(self) -> None:
+        """The registry is another, or there are too many answers."""
+        self._revision = self._registry.revision
+        self._answers.clear()
+        self._usually.clear()
+        self._papers.clear()
+        self._plain = not self._registry.certificates.by_id and not self._registry.policies.attached
 
     def _enter(self, client: _Client) -> Rights | int:
         if not self.allows(client, "iot:Connect", f"client/{client.client_id}"):

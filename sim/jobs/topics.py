@@ -23,7 +23,6 @@ TOPIC_MAX_BYTES = 256
 PARSED_KEPT = 256
 """Topics that need not be taken apart again."""
 
-_PREFIX = re.compile(r"\$aws/things/([^/]*)/jobs/(.+)")
 # What may appear in a topic we answer on: no wildcard, no control character.
 _PLAIN = re.compile(r"[a-zA-Z0-9:_$./-]+")
 
@@ -94,18 +93,27 @@ def rejected(request: str) -> str:
 @lru_cache(maxsize=PARSED_KEPT)  # a request's topic is looked at by broker, service and journal, one after the other
 def parse_request(topic: str) -> JobsRequest | None:
     """What a published topic asks. None: nothing the Jobs service may answer (foreign, or its own answers)."""
-    match = _PREFIX.fullmatch(topic)
-    if match is None or not _PLAIN.fullmatch(topic) or len(topic) > TOPIC_MAX_BYTES:
+    match topic.split("/", 4):
+        case ["$aws", "things", thing, "jobs", tail] if len(topic) <= TOPIC_MAX_BYTES:
+            asked = _asked(tail)
+        case _:
+            return None
+    if asked is None:
         return None
-    thing, tail = match[1], match[2]
+    if THING_NAME.fullmatch(thing):
+        return JobsRequest(thing, *asked)
+    return None if thing and not _PLAIN.fullmatch(thing) else JobsRequest(thing, None)
+
+
+@lru_cache(maxsize=PARSED_KEPT)  # a fleet says the same few things
+def _asked(tail: str) -> tuple[Operation | None, str] | None:
+    """What the part behind `jobs/` asks, and of which job."""
     levels = tail.split("/")
-    if levels[-1] in ("accepted", "rejected") or tail in ("notify", "notify-next"):
+    if not _PLAIN.fullmatch(tail) or levels[-1] in ("accepted", "rejected") or tail in ("notify", "notify-next"):
         return None
     if tail.startswith("notify-namespace-") and len(levels) == 1:
         return None
-    if not THING_NAME.fullmatch(thing):
-        return JobsRequest(thing, None)
-    return JobsRequest(thing, *_operation(levels))
+    return _operation(levels)
 
 
 def _operation(levels: list[str]) -> tuple[Operation | None, str]:

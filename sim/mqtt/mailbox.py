@@ -77,7 +77,7 @@ class Mailbox:
         """Send `message` at this QoS, or let it wait if it may."""
         if qos:
             self._put_by(Delivery(message.topic, message.payload, 1, retain=message.retain))
-        elif self._receiver is not None and self._may_receive(message.topic) and self._pace.allows(self._now_us()):
+        elif self._receiver is not None and self._may_receive(message.topic) and self._pace.allows(self._now_us):
             plain = not message.qos and not message.dup
             self._receiver.deliver(
                 message if plain else Delivery(message.topic, message.payload, retain=message.retain)
@@ -111,5 +111,5 @@ class Mailbox:
             if self._unacked is _NOTHING:
                 self._unacked = {}
             self._unacked[packet_id] = sent
-            self._pace.allows(self._now_us())
+            self._pace.allows(self._now_us)
             self._receiver.deliver(sent)

@@ -6,6 +6,7 @@ guide, unless marked. `RELAXED` follows MQTT 3.1.1 and keeps only the bounds tha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 UNLIMITED = 1 << 62
@@ -131,8 +132,9 @@ class Pace:
         self._since_us = -1_000_000
         self._count = 0
 
-    def allows(self, now_us: int) -> bool:
+    def allows(self, time_us: Callable[[], int]) -> bool:
         """Count one more, unless this second is full."""
+        now_us = time_us()
         if now_us - self._since_us >= 1_000_000:
             self._since_us, self._count = now_us, 0
         if self._count >= self._limit:
@@ -146,7 +148,7 @@ class _NoPace(Pace):
 
     __slots__ = ()
 
-    def allows(self, now_us: int) -> bool:  # noqa: ARG002
+    def allows(self, time_us: Callable[[], int]) -> bool:  # noqa: ARG002
         return True
 
 

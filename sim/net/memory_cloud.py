@@ -16,7 +16,7 @@ from sim.manner import Broken
 from sim.mqtt.mailbox import Delivery
 from sim.mqtt.presence import Ended
 from sim.mqtt.rules import BrokerRules
-from sim.mqtt.switchboard import Accepted, Admit, Greeting, OnRequest, Switchboard
+from sim.mqtt.switchboard import Accepted, Admit, Greeting, OnRequest, Request, Switchboard
 from sim.net import codec
 from sim.net.tls import TlsFailure, check_identity
 from sim.net.url import leads_to_cloud, split_url
@@ -71,9 +71,12 @@ class CloudSide:
         self.hand = hand
         self.client_ca = client_ca
         self.rules = rules
-        self.board = Switchboard(
-            partial(clock.handover, on_request), admit, lambda: clock.start_s * 1_000_000 + clock.now_us, rules
-        )
+        self._on_request = on_request
+        self._requests: list[Request] = []
+        self.board = Switchboard(self._requests.append, admit, lambda: clock.start_s * 1_000_000 + clock.now_us, rules)
+        # To that very connection, subscribed or not, one copy, QoS 0; PUBACK of a QoS 1 request to the Jobs service; to
+        # ordinary subscribers.
+        self.reply, self.acknowledge, self.publish = self.board.reply, self.board.acknowledge, self.board.announce
         self.ends: dict[tuple[str, int], CloudEnd] = {}
         self._calls: list[Call] = []
 
@@ -85,7 +88,9 @@ class CloudSide:
 
     def _hear_all(self) -> None:
         calls, self._calls = self._calls, []
-        for call in sorted(calls, key=_place):
+        if len(calls) > 1:
+            calls.sort(key=_place)
+        for call in calls:
             if call.what == "http":
                 self._http(call.device, call.number, *call.args)
             elif call.what == "open":
@@ -93,6 +98,9 @@ class CloudSide:
                 end.open(*call.args)
             elif (known := self.ends.get((call.device, call.number))) is not None:
                 getattr(known, call.what)(*call.args)
+        for request in self._requests:  # once all is heard, whoever said it
+            self._on_request(request)
+        self._requests.clear()
 
     def _http(self, device: str, number: int, request: HttpRequest) -> None:
         """One request; the server sees it as RestServer would show it."""
@@ -113,20 +121,6 @@ class CloudSide:
             self._clock.after(at_us, hand, arrived)
         else:
             hand(arrived)
-
-    # -- towards the account
-
-    def reply(self, connection: str, topic: str, payload: bytes) -> None:
-        """To that very connection, subscribed or not, one copy, QoS 0; dropped when the connection is gone."""
-        self.board.reply(connection, topic, payload)
-
-    def acknowledge(self, connection: str, packet_id: int) -> None:
-        """PUBACK of a QoS 1 request to the Jobs service."""
-        self.board.acknowledge(connection, packet_id)
-
-    def publish(self, topic: str, payload: bytes, qos: int = 0) -> None:
-        """To ordinary subscribers."""
-        self.board.announce(topic, payload, qos)
 
 
 class CloudEnd:
@@ -197,7 +191,8 @@ class CloudEnd:
     # -- Line
 
     def deliver(self, delivery: Delivery) -> None:
-        self._hand(Message(delivery.topic, delivery.payload, delivery.qos, delivery.packet_id))
+        message = Message(delivery.topic, delivery.payload, delivery.qos, delivery.packet_id)
+        self._side.hand(self._device, self._number, message)
 
     def puback(self, packet_id: int) -> None:
         self._hand(Puback(packet_id))
