@@ -81,6 +81,11 @@ class BootLayout:
         return {**self.images, **self._mini}
 
     @property
+    def reads(self) -> tuple[Region, ...]:
+        """All that a boot depends on."""
+        return (*self.firmware.values(), self.journal, self.scratch, self.package)
+
+    @property
     def _mini(self) -> dict[str, Region]:
         return {} if self.mini is None else {self.mini.name: self.mini}
 
@@ -112,6 +117,11 @@ class BootStep:
     steps: int = 0
     partition: str = ""
     apply_us: int = 0
+
+    @property
+    def is_door(self) -> bool:
+        """Whether all that follows depends on flash alone, so that `Bootloader.go_on` does it."""
+        return self.kind == "done"
 
 
 @record
@@ -183,20 +193,40 @@ class Bootloader:
             yield BootStep("partner" if phase is Phase.STREAMING else "package")
         action = decide(BootFacts(phase, version is not None, _package_state(pack, refusal), mini is not None))
         if action is BootAction.APPLY and pack is not None:
-            try:
-                yield from self._apply(journal, pack)
-                return BootOutcome("reset", pack.manifest.identity.target_version)
-            except PackageError as error:
-                refusal = error
+            return (yield from self._update(journal, pack))
+        return (yield from self._leave(journal, action, mini if action is BootAction.MINI else version, refusal))
+
+    def go_on(self) -> Generator[BootStep, None, BootOutcome]:
+        """What `run` does after a step that is a door, on the flash of that moment. Finding out where that is takes no
+        time, since `run` knows it."""
+        nor = self._layout.journal.nor
+        busy_us = nor.busy_us
+        journal = Journal(self._layout.journal)
+        pack = self._verified(journal.state, None, None)
+        nor.busy_us = busy_us
+        return self._update(journal, pack)
+
+    def _update(self, journal: Journal, pack: VerifiedPack) -> Generator[BootStep, None, BootOutcome]:
+        """Do what is left of the update; the boot ends with a reset, or as the decision says when it failed."""
+        try:
+            yield from self._apply(journal, pack)
+        except PackageError as error:
             version = installed_version(self._layout.images)
             action = decide(BootFacts(journal.state.phase, version is not None, PackageState.REFUSED))
+            return (yield from self._leave(journal, action, version, error))
+        return BootOutcome("reset", pack.manifest.identity.target_version)
+
+    def _leave(
+        self, journal: Journal, action: BootAction, version: str | None, refusal: PackageError | None
+    ) -> Generator[BootStep, None, BootOutcome]:
+        """End the boot without an update: close the journal where the decision says so."""
         if action in (BootAction.DROP, BootAction.CONFIRM):
             try:
                 journal.append(Record(RecordKind.CLEAR))
             except PackageError as error:
                 refusal = refusal or error  # what runs does not depend on it; the next boot decides the same again
             yield BootStep("clear")
-        return _outcome(action, mini if action is BootAction.MINI else version, refusal)
+        return _outcome(action, version, refusal)
 
     def _verified(self, state: JournalState, version: str | None, mini: str | None) -> VerifiedPack:
         """The package that the journal asks for, checked again: who knows what happened to it since."""

@@ -1,8 +1,8 @@
-"""A boot that was recorded on an equal flash, played on this device: its time passes, its flash follows.
+"""What was recorded of a boot on an equal flash, played on this device: its time passes, its flash follows.
 
-The flash is looked at by nobody while the bootloader works, so it stays what it was until the boot is over, or until
+The flash is looked at by nobody while the bootloader works, so it stays what it was until the passage is over, or until
 somebody looks (`settle`): then it becomes what the steps up to this moment have made of it. Where somebody watches the
-phases of an update, or the wall clock, every step is played at its moment.
+phases of an update, or the wall clock, every step is told at its moment.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from sim.boot.bootloader import BootOutcome, BootStep
 from sim.flash.nor import Nor
-from sim.flash.recorded import RECORDINGS, Mark, Recording, mark_now, place
+from sim.flash.recorded import RECORDINGS, Mark, Passage, Recording, mark_now, place
 from sim.kernel.clock import Clock, Story
 
 Stepped = Callable[[BootStep], None]
@@ -20,43 +20,53 @@ Stepped = Callable[[BootStep], None]
 
 
 class Playback:
-    """One recorded boot, from this moment on."""
+    """A passage of one recorded boot, from this moment on."""
 
-    def __init__(self, clock: Clock, nor: Nor, boot: Recording) -> None:
+    def __init__(self, clock: Clock, nor: Nor, passage: Passage) -> None:
         self._clock = clock
         self._nor = nor
-        self._boot = boot
+        self._passage = passage
         self._began = mark_now(nor)
-        self._start_us = clock.now_us
-        self._follows = False
+        self._moments = _moments(passage.recording)
+        self._start_us = clock.now_us - self._moments[passage.first + 1]
+        self._told: int | None = None  # the mark last heard of, when steps are played one by one
 
     def run(self, stepped: Stepped, *, one_by_one: bool) -> Story:
-        """Story whose value is the outcome. `stepped` hears of each step, or only of the first that checks or changes
-        something when they are not played one by one."""
-        self._follows = one_by_one
-        steps, end_us = _timeline(self._boot)
-        for mark, at_us in steps:
-            if one_by_one or mark.value.kind != "images":
-                yield from self._wait_until(at_us)
+        """Story whose value is what the last mark yielded, the outcome at the end of the boot. `stepped` hears of each
+        step, or only of the first that checks or changes something when they are not played one by one."""
+        marks, last = self._passage.recording.marks, self._passage.last
+        for number in self._steps():
+            step: BootStep = marks[number].value
+            if one_by_one or step.kind != "images":
+                yield from self._wait_until(self._moments[number])
                 if one_by_one:
-                    place(self._nor, self._began, mark)
-                stepped(mark.value)
+                    self._told = number
+                stepped(step)
                 if not one_by_one:
                     break
-        yield from self._wait_until(end_us)
-        place(self._nor, self._began, self._boot.end)
-        outcome: BootOutcome = self._boot.end.value
-        return outcome
+        yield from self._wait_until(self._moments[last + 1])
+        self._place(marks[last])
+        ended: BootStep | BootOutcome = marks[last].value
+        return ended
 
     def settle(self) -> None:
-        """Make the flash what it is at this moment; what was to be done at this very instant is not done yet."""
-        if self._follows:
-            return
-        passed_us, now = self._clock.now_us - self._start_us, None
-        for mark, at_us in _timeline(self._boot)[0]:
-            if now is None or at_us < passed_us:
-                now = mark
-        place(self._nor, self._began, now or self._boot.end)
+        """Make the flash what it is at this moment; what is to be done at this very instant is not done yet, unless
+        it was told."""
+        now = self._told
+        if now is None:
+            now, passed_us = self._passage.last, self._clock.now_us - self._start_us
+            for number in reversed(self._steps()):
+                now = number
+                if self._moments[number] < passed_us:
+                    break
+        self._place(self._passage.recording.marks[now])
+
+    def _steps(self) -> range:
+        """Numbers of the marks that are steps."""
+        return range(self._passage.first + 1, self._passage.last + (not self._passage.to_the_end))
+
+    def _place(self, mark: Mark) -> None:
+        place(self._nor, self._began, self._passage.base, mark)
 
     def _wait_until(self, at_us: int) -> Story:
         wait_us = self._start_us + at_us - self._clock.now_us
@@ -65,12 +75,11 @@ class Playback:
 
 
 @lru_cache(maxsize=RECORDINGS)  # a fleet plays the same few
-def _timeline(boot: Recording) -> tuple[tuple[tuple[Mark, int], ...], int]:
-    """Each step's mark, and how long after the start it is done; and when all is. Its flash and processor time follow a
+def _moments(boot: Recording) -> tuple[int, ...]:
+    """How long after the start each mark is reached, and last when all is over. Its flash and processor time follow a
     step."""
-    steps, apply_us, busy_us = [], 0, 0
-    for mark in boot.marks[:-1]:
-        steps.append((mark, busy_us + apply_us))
-        busy_us = mark.busy_us
-        apply_us += mark.value.apply_us
-    return tuple(steps), boot.end.busy_us + apply_us
+    moments, apply_us = [0], 0
+    for number, mark in enumerate(boot.marks):
+        apply_us += mark.value.apply_us if 0 < number < len(boot.marks) - 1 else 0
+        moments.append(mark.busy_us + apply_us)
+    return tuple(moments)

@@ -6,7 +6,8 @@ nobody needs it, and nobody can tell. A boot that is known from an equal flash i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
+from operator import attrgetter
 
 from sim.boot.bootloader import Bootloader, BootOutcome, BootStep, Trust
 from sim.device.model import ModelSpec, Regions
@@ -14,7 +15,7 @@ from sim.device.playback import Playback, Stepped
 from sim.flash.filesystem import FileSystem
 from sim.flash.mounts import Mounts
 from sim.flash.nor import Nor
-from sim.flash.recorded import recording
+from sim.flash.recorded import Passage, Steps, Work, recording
 from sim.kernel.clock import Clock, Story
 from sim.trace import Trace
 
@@ -61,8 +62,9 @@ class Storage:
     @property
     def regions(self) -> Regions:
         """The windows onto it."""
+        nor = self.nor
         if self._regions is None:
-            self._regions = self._model.regions(self._nor)
+            self._regions = self._model.regions(nor)
         return self._regions
 
     def watch_ops(self, watcher: Callable[[str, int], None]) -> None:
@@ -175,13 +177,23 @@ class Storage:
         """Story of the bootloader, whose value is its BootOutcome. `stepped` hears of its steps; of a boot that is
         played, of each only when they go `one_by_one`."""
 
-        def work() -> Generator[BootStep, None, BootOutcome]:
-            return Bootloader(self.regions.boot_layout, trust).run()
+        work = self._boot_work(trust)
+        at: BootStep | BootOutcome | Passage | None = recording(self._nor, work)
+        while not isinstance(at, BootOutcome):
+            if isinstance(at, Passage):
+                at = yield from self._play(at, stepped, one_by_one=one_by_one)
+            else:
+                at = yield from self._do(work, work.begin() if at is None else work.go_on(), stepped)
+        return at
 
-        known = recording(self._nor, ("boot", self._model, trust), work)
-        if known is None:
-            return (yield from self._do(work(), stepped))
-        playback = self._playback = Playback(self._clock, self._nor, known)
+    def _boot_work(self, trust: Trust) -> Work:
+        layout = self.regions.boot_layout
+        reads = tuple([(region.start, region.size_bytes) for region in layout.reads])
+        loader = Bootloader(layout, trust)
+        return Work(("boot", self._model, trust), reads, loader.run, loader.go_on, attrgetter("is_door"))
+
+    def _play(self, passage: Passage, stepped: Stepped, *, one_by_one: bool) -> Story:
+        playback = self._playback = Playback(self._clock, self._nor, passage)
         try:
             return (yield from playback.run(stepped, one_by_one=one_by_one))
         except GeneratorExit:
@@ -191,7 +203,8 @@ class Storage:
             self._playback = None
             self._flash_us = self._nor.busy_us
 
-    def _do(self, steps: Generator[BootStep, None, BootOutcome], stepped: Stepped) -> Story:
+    def _do(self, work: Work, steps: Steps, stepped: Stepped) -> Story:
+        """Story whose value is the outcome, or what is known from a door on."""
         while True:
             try:
                 step = next(steps)
@@ -202,3 +215,6 @@ class Storage:
             yield from self.time()
             if step.apply_us:
                 yield self._clock.timeout(step.apply_us)
+            known = recording(self._nor, work, step) if step.is_door else None
+            if known is not None:
+                return known

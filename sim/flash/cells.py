@@ -9,7 +9,7 @@ by identity. Values that nobody holds any more are dropped.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from sys import getrefcount
 from typing import NamedTuple
@@ -112,6 +112,30 @@ def seal_split(sectors: tuple[bytes, ...], erases: tuple[int, ...]) -> Chunk:
     if known is None:
         known = _chunks[name] = Chunk(sectors, erases)
     return known
+
+
+def pieces(chunks: Sequence[Chunk | OpenChunk], number: int, last: int) -> Iterator[tuple[Chunk | OpenChunk, int, int]]:
+    """The chunks that hold the sectors from `number` to `last`, not included, and from where to where they do."""
+    while number < last:
+        index, slot = divmod(number, SECTORS_PER_CHUNK)
+        end = min(SECTORS_PER_CHUNK, slot + last - number)
+        yield chunks[index], slot, end
+        number += end - slot
+
+
+def carried_over(own: Chunk, before: Chunk, after: Chunk) -> Chunk:
+    """What work that made `after` of `before` makes of `own`, which held the same where that work wrote: its sectors,
+    and its wear on top of the wear that is there."""
+    if after is before:
+        return own
+    if own is before:
+        return after
+    sectors = zip(own.sectors, before.sectors, after.sectors, strict=True)
+    erases = zip(own.erases, before.erases, after.erases, strict=True)
+    return seal(
+        [mine if new == old else new for mine, old, new in sectors],
+        [mine + new - old for mine, old, new in erases],
+    )
 
 
 @lru_cache(maxsize=1024)

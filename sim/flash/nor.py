@@ -227,13 +227,19 @@ class Nor:
             found += chunk.erases[first:last]
         return tuple(found)
 
-    def _pieces(self, address: int, length: int) -> Iterator[tuple[Chunk | OpenChunk, int, int]]:
-        number, last = address // self.part.sector_bytes, -(-(address + length) // self.part.sector_bytes)
-        while number < last:
-            index, slot = divmod(number, SECTORS_PER_CHUNK)
-            end = min(SECTORS_PER_CHUNK, slot + last - number)
-            yield self._chunks[index], slot, end
-            number += end - slot
+    def agrees(self, chunks: tuple[Chunk, ...], address: int, length: int) -> bool:
+        """Whether these sectors hold what they hold in `chunks`, whatever their wear. `address` is aligned."""
+        pairs = zip(self._pieces(address, length), self._pieces(address, length, chunks), strict=True)
+        return all(
+            mine is theirs or tuple(mine.sectors[first:last]) == theirs.sectors[first:last]
+            for (mine, first, last), (theirs, _, _) in pairs
+        )
+
+    def _pieces(
+        self, address: int, length: int, chunks: Sequence[Chunk | OpenChunk] = ()
+    ) -> Iterator[tuple[Chunk | OpenChunk, int, int]]:
+        sector_bytes = self.part.sector_bytes
+        return cells.pieces(chunks or self._chunks, address // sector_bytes, -(-(address + length) // sector_bytes))
 
     def erase_count(self, sector: int) -> int:
         """How often sector number `sector` was erased."""

@@ -1,21 +1,26 @@
 """Flash work that was done before on an equal flash, to be had again without doing it.
 
 A boot that applies an update is thousands of operations; ten thousand devices of a fleet do the very same ones. Work is
-a generator that reads and writes one flash and yields marks. Rules: it must depend on the flash and on `name` alone. A
-recording holds what it yielded and what the flash was at each mark, so that whoever is interrupted between two marks
-has exactly the flash that the work would have left. A flash that is watched, dead, flawed or about to lose power does
-the work itself. What is seen for the first time is not recorded: most of it never comes back.
+a generator that reads and writes one flash and yields marks. Rules: it must depend on what it reads of the flash and on
+its name alone; wear it cannot see, so what it adds is added to whatever wear is there. A recording holds what it
+yielded and what the flash was at each mark, so that whoever is interrupted between two marks has exactly the flash that
+the work would have left. Some marks are doors: what follows them depends on the flash of that moment alone, so work can
+go on there that was played so far, and be played from there that was done so far.
+
+A flash that is watched, dead, flawed or about to lose power does the work itself; one that counts down, from the last
+door before its moment on. What is seen for the first time is not recorded: most of it never comes back.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from sim.flash import cells
 from sim.flash.cells import Chunk
-from sim.flash.countdown import erases_of
 from sim.flash.nor import Nor
 from sim.records import record
 
@@ -25,7 +30,22 @@ RECORDINGS = 48
 SEEN = 4096
 """Starts that were seen once and are not recorded yet."""
 
-Work = Generator[Any, None, Any]
+STARTS = 256
+"""Whole flashes that are known to be the start of a recording."""
+
+Steps = Generator[Any, None, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """`reads`: address and length of all that it may read or write; `begin` does it from its start, `go_on` from a door
+    on, which `is_door` knows by what was yielded."""
+
+    name: Hashable
+    reads: tuple[tuple[int, int], ...]
+    begin: Callable[[], Steps]
+    go_on: Callable[[], Steps]
+    is_door: Callable[[Any], bool]
 
 
 @record
@@ -34,72 +54,143 @@ class Mark:
 
     value: Any
     ops: int
+    erases: int
     busy_us: int
     chunks: tuple[Chunk, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """All that a piece of work did. The last mark is its end; its value is what the generator returned."""
+    """All that a piece of work did on a flash that held `content` where it looked. The first mark is its start, the
+    last one its end, whose value is what the generator returned. `doors`: what each yielded, the number of its mark."""
 
+    name: Hashable
+    content: Hashable = field(repr=False)
     marks: tuple[Mark, ...]
+    doors: dict[Any, int] = field(repr=False)
 
     @property
     def end(self) -> Mark:
         return self.marks[-1]
 
 
+@record
+class Passage:
+    """From mark `first` of a recording, or from its start, to mark `last`, a door or the end."""
+
+    recording: Recording
+    first: int
+    last: int
+
+    @property
+    def base(self) -> Mark:
+        return self.recording.marks[self.first]
+
+    @property
+    def to_the_end(self) -> bool:
+        return self.last == len(self.recording.marks) - 1
+
+
 _recordings: OrderedDict[Hashable, Recording] = OrderedDict()
+_starts: OrderedDict[Hashable, Recording] = OrderedDict()
+"""The same recordings by all chunks of the flash they begin with, wear included, which are quicker to look up."""
 _seen: OrderedDict[Hashable, None] = OrderedDict()
 
 
-def recording(nor: Nor, name: Hashable, work: Callable[[], Work]) -> Recording | None:
-    """What `work()` does to this flash, which is not changed; None when it has to be done to be known."""
+def recording(nor: Nor, work: Work, yielded: Any = None) -> Passage | None:
+    """What this flash, which is not changed, has of `work` known: from its start, or from the door where it `yielded`
+    this. None when it has to be done to be known."""
     if type(nor) is not Nor or nor.dead or nor.on_op is not None or nor.cut_armed:
         return None
-    key = (name, nor.seal())
-    known = _recordings.get(key)
-    if known is not None:
-        _recordings.move_to_end(key)
-        return None if nor.countdowns and _awaited_within(nor, known) else known
-    if nor.countdowns:
-        return None  # it would end while the work is recorded
-    if key not in _seen:
-        _seen[key] = None
-        if len(_seen) > SEEN:
-            _seen.popitem(last=False)
-        return None
-    del _seen[key]
-    known = _recordings[key] = _record(nor, work())
-    if len(_recordings) > RECORDINGS:
-        _recordings.popitem(last=False)
-    return known
+    if yielded is None:
+        known = _by_start(nor, work)
+        return None if known is None else _before_countdowns(nor, known, 0)
+    for known in _recordings.values():
+        number = known.doors.get(yielded) if known.name == work.name else None
+        if number is not None and _agrees(nor, work, known.marks[number]):
+            return _before_countdowns(nor, known, number)
+    return None
 
 
-def _awaited_within(nor: Nor, known: Recording) -> bool:
-    return nor.awaited_within(known.end.ops, erases_of(known.end.chunks) - nor.all_erases())
-
-
-def place(nor: Nor, began: Mark, mark: Mark) -> None:
-    """Make the flash what it was at `mark` of a recording that began when it was as `began` says."""
-    nor.jump(mark.chunks, began.ops + mark.ops, began.busy_us + mark.busy_us)
+def place(nor: Nor, began: Mark, base: Mark, mark: Mark) -> None:
+    """Make the flash, which agreed with `base` when it was as `began` says, what the work makes of it up to `mark`."""
+    chunks = mark.chunks
+    if began.chunks != base.chunks:
+        chunks = cells.shared(tuple(map(cells.carried_over, began.chunks, base.chunks, mark.chunks)))
+    nor.jump(chunks, began.ops + mark.ops - base.ops, began.busy_us + mark.busy_us - base.busy_us)
 
 
 def mark_now(nor: Nor) -> Mark:
     """This moment as a mark to begin from."""
-    return Mark(None, nor.ops, nor.busy_us, nor.seal())
+    return Mark(None, nor.ops, 0, nor.busy_us, nor.seal())
 
 
-def _record(nor: Nor, work: Work) -> Recording:
-    began = mark_now(nor)
-    marks = []
-    while True:
+def _by_start(nor: Nor, work: Work) -> Recording | None:
+    """What is recorded from a flash like this; recorded now, if such a one starts for the second time."""
+    start = (work.name, nor.seal())
+    known = _starts.get(start)
+    if known is None:
+        content = (work.name, tuple([nor.sectors(address, length) for address, length in work.reads]))
+        known = _recordings.get(content) or _second_time(nor, work, content)
+        if known is None:
+            return None
+        _starts[start] = known
+        if len(_starts) > STARTS:
+            _starts.popitem(last=False)
+    else:
+        _starts.move_to_end(start)
+    _recordings.move_to_end(known.content)
+    return known
+
+
+def _second_time(nor: Nor, work: Work, content: Hashable) -> Recording | None:
+    if nor.countdowns:
+        return None  # one could end while the work is recorded
+    if content not in _seen:
+        _seen[content] = None
+        if len(_seen) > SEEN:
+            _seen.popitem(last=False)
+        return None
+    del _seen[content]
+    known = _recordings[content] = _record(nor, work, content)
+    if len(_recordings) > RECORDINGS:
+        _, dropped = _recordings.popitem(last=False)
+        for start in [start for start, it in _starts.items() if it is dropped]:
+            del _starts[start]
+    return known
+
+
+def _agrees(nor: Nor, work: Work, mark: Mark) -> bool:
+    return all(nor.agrees(mark.chunks, address, length) for address, length in work.reads)
+
+
+def _before_countdowns(nor: Nor, known: Recording, first: int) -> Passage | None:
+    """From mark `first` as far as nobody waits for one of its operations."""
+    marks, end = known.marks, len(known.marks) - 1
+    base = marks[first]
+
+    def awaited(number: int) -> bool:
+        return nor.awaited_within(marks[number].ops - base.ops, marks[number].erases - base.erases)
+
+    if not nor.countdowns or not awaited(end):
+        return Passage(known, first, end)
+    doors = [number for number in known.doors.values() if number > first]
+    passed = bisect_left(doors, True, key=awaited)
+    return Passage(known, first, doors[passed - 1]) if passed else None
+
+
+def _record(nor: Nor, work: Work, content: Hashable) -> Recording:
+    began, erases = mark_now(nor), nor.all_erases()
+    marks, doors = [Mark(None, 0, 0, 0, began.chunks)], {}
+    steps, ended = work.begin(), False
+    while not ended:
         try:
-            value = next(work)
+            value = next(steps)
         except StopIteration as stop:
-            value = stop.value
-            marks.append(Mark(value, nor.ops - began.ops, nor.busy_us - began.busy_us, nor.seal()))
-            break
-        marks.append(Mark(value, nor.ops - began.ops, nor.busy_us - began.busy_us, nor.seal()))
+            value, ended = stop.value, True
+        if not ended and work.is_door(value):
+            doors[value] = len(marks)
+        ops, busy_us = nor.ops - began.ops, nor.busy_us - began.busy_us
+        marks.append(Mark(value, ops, nor.all_erases() - erases, busy_us, nor.seal()))
     nor.jump(began.chunks, began.ops, began.busy_us)
-    return Recording(tuple(marks))
+    return Recording(work.name, content, tuple(marks), doors)

@@ -91,8 +91,10 @@ def verify_area(area: Region, size_bytes: int, recipient: Recipient, *, resumed:
         return check(area.read, size_bytes, recipient)
     images = tuple((name, region.start, region.size_bytes) for name, region in recipient.images.items())
     signer = key_hash(recipient.public_key)
-    question = ("package", resumed, size_bytes, recipient.family, recipient.version, images, recipient.kinds, signer)
-    stretches = [(area, size_bytes), *((region, region.size_bytes) for region in recipient.images.values())]
+    base = () if resumed else tuple(recipient.images.values())  # a resumed update does not look at it
+    version = None if resumed else recipient.version
+    question = ("package", resumed, size_bytes, recipient.family, version, images, recipient.kinds, signer)
+    stretches = [(area, size_bytes), *((region, region.size_bytes) for region in base)]
     manifest = remembered(question, stretches, lambda: check(area.read, size_bytes, recipient).manifest)
     return VerifiedPack(manifest, Staged(area.read, size_bytes, recipient.stand_ins), _SEAL)
 

@@ -14,7 +14,7 @@ version: 1
 name: playback
 duration: 2h
 fleet:
-  - {{group: same, count: 4, model: EG915U, firmware: {OLD}, agent: modelled}}
+  - {{group: same, count: COUNT, model: EG915U, firmware: {OLD}, agent: modelled}}
 packages:
   a21: {{method: differential, from: {OLD}, to: {NEW}}}
 cloud:
@@ -36,8 +36,8 @@ jobs:
 class Story:
     """One run; `applying_us[device]` when each began to apply, `back_us` when its new firmware started."""
 
-    def __init__(self, tmp_path, faults="", transport="memory"):
-        (tmp_path / "s.yaml").write_text(SCENARIO + faults)
+    def __init__(self, tmp_path, faults="", transport="memory", count=4):
+        (tmp_path / "s.yaml").write_text(SCENARIO.replace("COUNT", str(count)) + faults)
         self.world = World(load_scenario(tmp_path / "s.yaml"), RunOptions(transport=transport))
         self.snapshots = {}
         self.records = []
@@ -128,28 +128,62 @@ faults:
 """
 
 
-@pytest.mark.parametrize(
-    ("op", "nth", "torn"),
-    [("flash.program", 300, "prefix"), ("flash.program", 2500, "random"), ("flash.erase", 130, "suffix")],
-)
-def test_power_cut_at_an_operation_is_the_same_on_a_flash_that_does_whole_pieces_at_once(
-    tmp_path, monkeypatch, op, nth, torn
-):
-    faults = STRUCK.format(op=op, nth=nth, torn=torn)
-    at_once = Story(tmp_path, faults).run()
+@pytest.fixture
+def watching_every_op(monkeypatch):
+    """Has those who wait for an operation look at all of them."""
 
-    def watch_every_op(nor, kind, left, due):
-        seen = []
+    def watch(nor, kind, left, due):
+        seen, before = [], nor.on_op
 
-        def look(op, _address):
+        def look(op, address):
+            if before is not None:
+                before(op, address)
             seen.extend([op] * (op == kind))
             if op == kind and len(seen) == left:
                 due()
 
         nor.on_op = look
 
-    monkeypatch.setattr(Nor, "count_down", watch_every_op)
+    return lambda: monkeypatch.setattr(Nor, "count_down", watch)
+
+
+@pytest.mark.parametrize(
+    ("op", "nth", "torn"),
+    [("flash.program", 300, "prefix"), ("flash.program", 2500, "random"), ("flash.erase", 130, "suffix")],
+)
+def test_power_cut_at_an_operation_is_the_same_on_a_flash_that_does_whole_pieces_at_once(
+    tmp_path, watching_every_op, op, nth, torn
+):
+    faults = STRUCK.format(op=op, nth=nth, torn=torn)
+    at_once = Story(tmp_path, faults).run()
+
+    watching_every_op()
     one_by_one = Story(tmp_path, faults).run()
     assert at_once.told() == one_by_one.told()
     assert any(kind == "power.cut" for _, kind, _ in at_once.snapshots)
     assert {device.version for device in at_once.world.devices.values()} == {NEW}
+
+
+COUNT = 30
+DRAWN = """
+faults:
+  - power_cut: { device: same, when: { op: flash.program, nth: [1, 4200] }, torn: random, off_for: 7s }
+  - power_cut: { device: same, share: 60%, when: { op: flash.program, nth: [1, 4200] }, torn: prefix }
+  - power_cut: { device: same, share: 60%, when: { op: flash.erase, nth: [1, 310] }, torn: suffix }
+  - brown_out: { device: same, share: 30%, when: { op: flash.erase, nth: [250, 310] }, for: 3s }
+  - power_cut: { device: same, share: 30%, when: { phase: apply, progress: 60% }, off_for: 10s }
+  - link_loss: { device: same, share: 30%, when: { phase: download, progress: 50% }, for: 90s }
+"""
+
+
+def test_devices_that_are_struck_anywhere_and_again_are_what_they_would_be(tmp_path, watching_every_op):
+    def run():
+        return Story(tmp_path, DRAWN, count=COUNT).run()
+
+    played = [run() for _ in range(2)][-1]
+    watching_every_op()
+    done = run()
+    assert played.told() == done.told()
+    cuts = sum(record.kind == "power.cut" for record in done.records)
+    assert cuts > 1.5 * COUNT
+    assert {device.version for device in done.world.devices.values()} == {NEW}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sim.flash.countdown import ERASE, PROGRAM
 from sim.flash.nor import Nor
 from sim.flash.part import FlashPart
-from sim.flash.recorded import recording
+from sim.flash.recorded import Work, recording
 from sim.flash.torn import Torn
 from sim.kernel.power import PowerLoss
 
@@ -72,29 +72,29 @@ def test_two_of_them_end_each_at_its_own(first, second):
     assert sorted(told) == sorted([(at[first], 1), (at[second], 2)])
 
 
-def work_on(nor):
+def work_on(nor, name):
     def work():
         nor.rewrite(0, bytes(8192))
         yield "first"
         nor.rewrite(8192, bytes(8192))
 
-    return work
+    return Work(name, ((0, 16384),), work, work, lambda _: False)
 
 
 def test_recorded_work_is_had_again_unless_the_moment_is_in_it():
     for _ in range(2):
         nor = Nor(PART)
-        known = recording(nor, "counted", work_on(nor))
+        known = recording(nor, work_on(nor, "counted"))
     assert known is not None
     for kind, nth, is_had in ((PROGRAM, 64, False), (PROGRAM, 65, True), (ERASE, 4, False), (ERASE, 5, True)):
         nor = Nor(PART)
         nor.count_down(kind, nth, lambda: None)
-        assert (recording(nor, "counted", work_on(nor)) is known) is is_had
+        assert (recording(nor, work_on(nor, "counted")) == known) is is_had
 
 
 def test_work_is_not_recorded_on_a_flash_that_counts_down():
     for _ in range(3):
         nor = Nor(PART)
         nor.count_down(ERASE, 1, lambda: None)
-        assert recording(nor, "never", work_on(nor)) is None
+        assert recording(nor, work_on(nor, "never")) is None
         assert nor.ops == 0
