@@ -50,11 +50,25 @@ class _Papers:
 
 @record
 class _Client:
-    """Who a connection is: a client id, and the certificate (id) or else the thing that it could prove to be."""
+    """Who a connection is: a client id, and the certificate (id) or else the thing that it could prove to be; and its
+    rights at the `gate`."""
 
+    gate: Gate = field(repr=False, compare=False)
     client_id: str
     certificate_id: str = ""
     thing: str = ""
+
+    def publish(self, topic: str) -> bool:
+        return self.gate.allows(self, "iot:Publish", f"topic/{topic}")
+
+    def retain(self, topic: str) -> bool:
+        return self.gate.allows(self, "iot:RetainPublish", f"topic/{topic}")
+
+    def subscribe(self, topic_filter: str) -> bool:
+        return self.gate.allows(self, "iot:Subscribe", f"topicfilter/{topic_filter}")
+
+    def receive(self, topic: str) -> bool:
+        return self.gate.allows(self, "iot:Receive", f"topic/{topic}")
 
 
 class Gate:
@@ -77,7 +91,7 @@ class Gate:
     def admit(self, greeting: Greeting) -> Rights | int:
         """The rights of a client that came over TLS, or the CONNACK code that refuses it."""
         if greeting.certificate is not None:
-            return self._enter(_Client(greeting.client_id, sha256(greeting.certificate).hexdigest()))
+            return self._enter(_Client(self, greeting.client_id, sha256(greeting.certificate).hexdigest()))
         if greeting.holder:
             return self._enter(self._holder(greeting.client_id, greeting.holder))
         return self._by_password(greeting) if self.logins else NOT_AUTHORISED
@@ -87,7 +101,7 @@ class Gate:
         if self.logins:
             return self._by_password(greeting)
         name = greeting.client_id
-        return self._enter(_Client(name, thing=name if THING_NAME.fullmatch(name) else ""))
+        return self._enter(_Client(self, name, thing=name if THING_NAME.fullmatch(name) else ""))
 
     def permits(self, certificate: bytes, thing: str, action: str, resource: str) -> bool:
         """Whether whoever shows this certificate (DER) in HTTPS may do `action` on `resource`, kind and name.
@@ -98,7 +112,7 @@ class Gate:
         if not thing and certificate_id in self._registry.certificates.by_id:
             things = list(self._registry.certificates.things(certificate_id))
             thing = things[0] if len(things) == 1 else ""
-        return self.allows(_Client(thing, certificate_id), action, resource)
+        return self.allows(_Client(self, thing, certificate_id), action, resource)
 
     def allows(self, client: _Client, action: str, resource: str) -> bool:
         """Whether a client may do it, by the registry as it is now."""
@@ -135,13 +149,13 @@ class Gate:
     def _enter(self, client: _Client) -> Rights | int:
         if not self.allows(client, "iot:Connect", f"client/{client.client_id}"):
             return NOT_AUTHORISED
-        return _Connection(self, client)
+        return client
 
     def _holder(self, client_id: str, thing: str) -> _Client:
         """A client that has the papers this cloud makes for a thing, made already or not."""
         if thing in self._devices:
-            return _Client(client_id, self._devices.register(thing).fingerprint)
-        return _Client(client_id, thing=thing if thing == client_id else "")
+            return _Client(self, client_id, self._devices.register(thing).fingerprint)
+        return _Client(self, client_id, thing=thing if thing == client_id else "")
 
     def _by_password(self, greeting: Greeting) -> Rights | int:
         if greeting.user is None:
@@ -151,7 +165,9 @@ class Gate:
         same = hmac.compare_digest(_digest(given), _digest(wanted))
         if login is None or not same:
             return BAD_PASSWORD
-        return self._enter(_Client(greeting.client_id, thing=login.thing if login.thing == greeting.client_id else ""))
+        return self._enter(
+            _Client(self, greeting.client_id, thing=login.thing if login.thing == greeting.client_id else "")
+        )
 
     def _decide(self, client: _Client, action: str, resource: str) -> bool:
         if client not in self._papers:
@@ -199,26 +215,6 @@ class Gate:
             {} if record is None else record.attributes,
             "" if certificate is None else certificate.common_name,
         )
-
-
-@record
-class _Connection:
-    """Rights of one connection."""
-
-    gate: Gate
-    client: _Client
-
-    def publish(self, topic: str) -> bool:
-        return self.gate.allows(self.client, "iot:Publish", f"topic/{topic}")
-
-    def retain(self, topic: str) -> bool:
-        return self.gate.allows(self.client, "iot:RetainPublish", f"topic/{topic}")
-
-    def subscribe(self, topic_filter: str) -> bool:
-        return self.gate.allows(self.client, "iot:Subscribe", f"topicfilter/{topic_filter}")
-
-    def receive(self, topic: str) -> bool:
-        return self.gate.allows(self.client, "iot:Receive", f"topic/{topic}")
 
 
 def _digest(password: str) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import attrgetter
+from typing import Any
 
 from sim.boot.bootloader import Bootloader, BootOutcome, BootStep, Trust
 from sim.device.model import ModelSpec, Regions
@@ -112,7 +113,7 @@ class Storage:
             try:
                 volume.mount()
             except OSError as error:
-                self._tell_failed(point, error)
+                self._told("mount.failed", point=point, errno=error.errno)
                 if not formats:
                     whole = False
                     break
@@ -122,8 +123,8 @@ class Storage:
         self._mounts = Mounts(volumes, READ_ONLY_MOUNTS)
         return whole
 
-    def _tell_failed(self, point: str, error: OSError) -> None:
-        self._trace.take(self._clock.now_us, self._name, "mount.failed", {"point": point, "errno": error.errno})
+    def _told(self, kind: str, **data: Any) -> None:
+        self._trace.take(self._clock.now_us, self._name, kind, data)
 
     def mount_again(self) -> Mounts:
         """The volumes of a module that runs and had let go of them; it costs no time and writes nothing."""
@@ -161,7 +162,7 @@ class Storage:
                     volume.mount()
                     mounts.mount(TEMP_POINT, volume)
             except OSError as error:
-                self._tell_failed(TEMP_POINT, error)
+                self._told("mount.failed", point=TEMP_POINT, errno=error.errno)
             self.staging_prefix = TEMP_POINT if self.staging_mounted(mounts) else ""
         return self.staging_mounted(mounts)
 

@@ -64,12 +64,11 @@ def part_of(module: Module) -> Json:
 
 def _device(module: Module, entry: tuple[str, str], places: Places, filmed: bool) -> Json:
     group, firmware = entry
-    place = places.of.get(module.name)
     return {
         "name": module.name,
         "group": group,
         "model": module.model.variant,
-        "network": (place.network if place is not None else "") or module.model.radio.category,
+        "network": places.of(module.name).network or module.model.radio.category,
         "firmware": firmware,
         "filmed": filmed,
     }

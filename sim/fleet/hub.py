@@ -190,8 +190,9 @@ class Hub:
         for name in (name for name in self._every if name in member.names):
             world.lost[name] = None
             world.trace.emit(name, "shard.lost", executions=known.get(name, {}))
-        for device, number in [end for end in wiring.cloud.ends if end[0] in member.names]:
-            wiring.cloud.take(Call(world.clock.now_us, device, number, "gone", (Ended.LOST,)))
+        for device in (name for name in self._every if name in member.names):
+            for number in wiring.cloud.ends.of(device):
+                wiring.cloud.take(Call(world.clock.now_us, device, number, "gone", (Ended.LOST,)))
         self._end_when_finished(world.clock.now_us)
 
     def _hand(self, device: str, number: int, arrival: Any) -> None:

@@ -102,7 +102,7 @@ def device_tags(scenario: Scenario, places: Places) -> dict[str, Tags]:
         usual, group = load_model(entry.model).radio.category, str(entry.group or entry.name)
         alike: dict[str, Tags] = {}
         for name in entry.devices():
-            network = places.of[name].network or usual
+            network = places.of(name).network or usual
             if network not in alike:
                 alike[network] = Tags(entry.model, network, group)
             found[name] = alike[network]

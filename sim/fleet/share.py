@@ -38,11 +38,10 @@ def _together(scenario: Scenario, places: Places) -> Iterator[list[str]]:
     """Devices that must not be parted, in the scenario's order of the first of each."""
     cells: dict[tuple[str, int], list[str]] = {}
     apart: list[list[str]] = []
-    used = {place.network for place in places.of.values() if place.network}
-    shared = {network for network in used if places.network(network).cells is not None}
+    shared = {network for network in places.networks if places.network(network).cells is not None}
     for entry in scenario.fleet:
         for name in entry.devices():
-            place = places.of[name]
+            place = places.of(name)
             if place.network in shared:
                 group = cells.setdefault((place.network, place.cell), [])
                 if not group:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sim.mqtt.held import Held, all_of, with_one, without
+
 MAX_TOPIC_BYTES = 65_535
 """What an MQTT string can hold."""
 
@@ -71,19 +73,13 @@ class FilterIndex:
 
     def __init__(self, *, hash_takes_parent: bool = True) -> None:
         self._hash_takes_parent = hash_takes_parent
-        self._exact: dict[str, dict[str, int] | tuple[str, int]] = {}  # a pair: the only one; most are
+        self._exact: dict[str, Held] = {}
         self._wild = _Level()
 
     def add(self, subscriber: str, topic_filter: str, qos: int) -> None:
         """A repeated filter takes the new QoS."""
         if not _has_wildcard(topic_filter):
-            held = self._exact.get(topic_filter)
-            if isinstance(held, dict):
-                held[subscriber] = qos
-            elif held is None or held[0] == subscriber:
-                self._exact[topic_filter] = subscriber, qos
-            else:
-                self._exact[topic_filter] = {held[0]: held[1], subscriber: qos}
+            self._exact[topic_filter] = with_one(self._exact.get(topic_filter), subscriber, qos)
             return
         at = self._wild
         for name in topic_filter.split("/"):
@@ -93,11 +89,9 @@ class FilterIndex:
     def remove(self, subscriber: str, topic_filter: str) -> None:
         """Harmless when there is no such filter."""
         if not _has_wildcard(topic_filter):
-            held = self._exact.get(topic_filter)
-            if isinstance(held, dict):
-                held.pop(subscriber, None)
-            if not held or (isinstance(held, tuple) and held[0] == subscriber):
-                self._exact.pop(topic_filter, None)
+            left = without(self._exact.pop(topic_filter, None), subscriber)
+            if left is not None:
+                self._exact[topic_filter] = left
             return
         path = [self._wild]
         names = topic_filter.split("/")
@@ -112,7 +106,7 @@ class FilterIndex:
 
     def find(self, topic: str) -> dict[str, int]:
         """Each subscriber that wants `topic` once, with its highest QoS."""
-        found = _holders(self._exact.get(topic))
+        found = all_of(self._exact.get(topic))
         if self._wild.below:
             for holders in self._walk(topic):
                 for subscriber, qos in holders.items():
@@ -137,13 +131,6 @@ class FilterIndex:
             yield level.holders
             if self._hash_takes_parent and (below := level.below.get("#")) is not None:
                 yield below.holders
-
-
-def _holders(held: dict[str, int] | tuple[str, int] | None) -> dict[str, int]:
-    """Who holds a filter, and the QoS of each; a dictionary of the caller's own."""
-    if held is None:
-        return {}
-    return {held[0]: held[1]} if isinstance(held, tuple) else dict(held)
 
 
 def _has_wildcard(topic_filter: str) -> bool:

@@ -39,49 +39,46 @@ class Reader(Protocol):
     def receive(self, topic: str) -> bool: ...
 
 
+@record
+class Terms:
+    """What all mailboxes of a broker share."""
+
+    rules: BrokerRules
+    now_us: Callable[[], int]
+
+
 _NOTHING: dict[int, Delivery] = {}
 """Shared, and never changed."""
 
 
 class Mailbox:
-    """Of one session; it outlives connections as the session does."""
+    """Of one session; it outlives connections as the session does. `line`: that of the connection, if there is one."""
 
-    __slots__ = ("_last_id", "_now_us", "_pace", "_reader", "_receiver", "_rules", "_unacked", "_waiting")
+    __slots__ = ("_last_id", "_pace", "_terms", "_unacked", "_waiting", "line", "rights")
 
-    def __init__(self, rules: BrokerRules, now_us: Callable[[], int]) -> None:
-        self._rules = rules
-        self._now_us = now_us
-        self._pace = pace_of(rules.deliveries_per_s)
-        self._receiver: Receiver | None = None
-        self._reader: Reader | None = None
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._pace = pace_of(terms.rules.deliveries_per_s)
+        self.line: Receiver | None = None
+        self.rights: Reader | None = None
         self._last_id = 0
         self._unacked: dict[int, Delivery] = _NOTHING  # until there is something: most clients get QoS 0 only
         self._waiting: deque[Delivery] | None = None  # an empty deque has 600 bytes
 
-    def open(self, receiver: Receiver, reader: Reader) -> None:
-        """There is a connection, to `receiver`, with the rights of `reader`; call `resume` when its client may get
-        something."""
-        self._receiver, self._reader = receiver, reader
-
-    def shut(self) -> None:
-        self._receiver = None
-
     def resume(self) -> None:
         """Send again what has not been acknowledged, then what waited."""
         for packet_id, sent in list(self._unacked.items()):
-            if self._receiver is not None and self._may_receive(sent.topic):
-                self._receiver.deliver(Delivery(sent.topic, sent.payload, 1, packet_id, sent.retain, dup=True))
+            if self.line is not None and self._may_receive(sent.topic):
+                self.line.deliver(Delivery(sent.topic, sent.payload, 1, packet_id, sent.retain, dup=True))
         self._push()
 
     def put(self, message: Delivery, qos: int) -> None:
         """Send `message` at this QoS, or let it wait if it may."""
         if qos:
             self._put_by(Delivery(message.topic, message.payload, 1, retain=message.retain))
-        elif self._receiver is not None and self._may_receive(message.topic) and self._pace.allows(self._now_us):
+        elif self.line is not None and self._may_receive(message.topic) and self._pace.allows(self._terms.now_us):
             plain = not message.qos and not message.dup
-            self._receiver.deliver(
-                message if plain else Delivery(message.topic, message.payload, retain=message.retain)
-            )
+            self.line.deliver(message if plain else Delivery(message.topic, message.payload, retain=message.retain))
 
     def acked(self, packet_id: int) -> None:
         """PUBACK from the client; one that was not asked for is ignored."""
@@ -89,17 +86,18 @@ class Mailbox:
             self._push()
 
     def _may_receive(self, topic: str) -> bool:
-        return self._reader is not None and self._reader.receive(topic)
+        return self.rights is not None and self.rights.receive(topic)
 
     def _put_by(self, message: Delivery) -> None:
         if self._waiting is None:
             self._waiting = deque()
-        if len(self._waiting) < self._rules.waiting_limit:
+        if len(self._waiting) < self._terms.rules.waiting_limit:
             self._waiting.append(message)
             self._push()
 
     def _push(self) -> None:
-        while self._receiver is not None and self._waiting and len(self._unacked) < self._rules.in_flight_limit:
+        limit = self._terms.rules.in_flight_limit
+        while self.line is not None and self._waiting and len(self._unacked) < limit:
             message = self._waiting.popleft()
             if not self._may_receive(message.topic):
                 continue
@@ -111,5 +109,5 @@ class Mailbox:
             if self._unacked is _NOTHING:
                 self._unacked = {}
             self._unacked[packet_id] = sent
-            self._pace.allows(self._now_us)
-            self._receiver.deliver(sent)
+            self._pace.allows(self._terms.now_us)
+            self.line.deliver(sent)

@@ -14,16 +14,16 @@ does not depend on how many other clients there are.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sim.jobs.topics import parse_request
 from sim.mqtt.filters import FilterIndex, valid_filter, valid_topic
-from sim.mqtt.mailbox import Delivery, Mailbox
+from sim.mqtt.held import Held, all_of, count, qos_of, with_one, without
+from sim.mqtt.mailbox import Delivery, Mailbox, Terms
 from sim.mqtt.presence import Ended, Presence
 from sim.mqtt.retained import Retained
-from sim.mqtt.rules import AWS, BrokerRules, Pace, pace_of
+from sim.mqtt.rules import AWS, BrokerRules, pace_of
 from sim.ports import Will
 from sim.records import record
 
@@ -103,18 +103,30 @@ class Accepted:
     session_present: bool
 
 
-@dataclass(slots=True)
-class _Session:
-    client_id: str
-    clean: bool
-    mailbox: Mailbox
-    publishes: Pace
-    filters: dict[str, int] = field(default_factory=dict)
-    # Of its connection:
-    line: Line | None = None
-    rights: Rights = EVERYTHING
-    will: Will | None = None
-    presence: Presence = field(default_factory=lambda: Presence("", "", 0, ""))
+class _Session(Mailbox):
+    """A client's mailbox, what it subscribed to, and its connection: line, rights, name, version, principal, will."""
+
+    __slots__ = ("clean", "client_id", "connection", "filters", "principal", "publishes", "version", "will")
+
+    if TYPE_CHECKING:
+        line: Line | None
+        rights: Rights
+
+    def __init__(self, client_id: str, clean: bool, terms: Terms) -> None:
+        super().__init__(terms)
+        self.client_id = client_id
+        self.clean = clean
+        self.publishes = pace_of(terms.rules.publishes_per_s)
+        self.filters: Held = None
+        self.rights = EVERYTHING
+        self.will: Will | None = None
+        self.connection = self.principal = ""
+        self.version = 0
+
+    @property
+    def presence(self) -> Presence:
+        """Made when somebody asks: nobody looks on at most connections."""
+        return Presence(self.client_id, self.connection, self.version, self.principal)
 
 
 class Switchboard:
@@ -127,6 +139,7 @@ class Switchboard:
         self._admit = admit
         self._now_us = now_us
         self._rules = rules
+        self._terms = Terms(rules, now_us)
         self._sessions: dict[str, _Session] = {}
         self._lines: dict[str, _Session] = {}
         self._offline: dict[str, int] = {}  # lasting sessions without a connection → since when, oldest first
@@ -161,23 +174,20 @@ class Switchboard:
             session = None
         present = session is not None
         if session is None:
-            session = _Session(
-                client_id, greeting.clean, Mailbox(self._rules, self._now_us), pace_of(self._rules.publishes_per_s)
-            )
-            self._sessions[client_id] = session
+            session = self._sessions[client_id] = _Session(client_id, greeting.clean, self._terms)
         self._offline.pop(client_id, None)
         version = self._versions[client_id] = self._versions.get(client_id, -1) + 1
-        session.presence = Presence(client_id, f"{client_id}#{version}", version, _principal(greeting))
+        session.connection, session.version = f"{client_id}#{version}", version
+        session.principal = _principal(greeting)
         session.line, session.rights, session.will = line, rights, greeting.will
-        session.mailbox.open(line, rights)
-        self._lines[session.presence.connection] = session
-        return Accepted(session.presence.connection, present)
+        self._lines[session.connection] = session
+        return Accepted(session.connection, present)
 
     def resume(self, connection: str) -> None:
         """After the CONNACK: what a lasting session still is to get, and word of the newcomer to the others."""
         session = self._lines.get(connection)
         if session is not None:
-            session.mailbox.resume()
+            session.resume()
             self._report("presence/connected", session, lambda who, now_us: who.connected(now_us))
 
     def gone(self, connection: str, why: Ended) -> None:
@@ -186,7 +196,6 @@ class Switchboard:
         if session is None:
             return
         will, session.will, session.line = session.will, None, None
-        session.mailbox.shut()
         if session.clean:
             self._drop(session)
         else:
@@ -224,7 +233,7 @@ class Switchboard:
         """UNSUBSCRIBE; the shell answers."""
         session = self._lines[connection]
         for topic_filter in filters:
-            session.filters.pop(topic_filter, None)
+            session.filters = without(session.filters, topic_filter)
             self._index.remove(session.client_id, topic_filter)
         self._report("subscriptions/unsubscribed", session, lambda who, now_us: who.unsubscribed(now_us, filters))
 
@@ -248,7 +257,7 @@ class Switchboard:
 
     def ack(self, connection: str, packet_id: int) -> None:
         """PUBACK from a client."""
-        self._lines[connection].mailbox.acked(packet_id)
+        self._lines[connection].acked(packet_id)
 
     # -- the cloud
 
@@ -256,7 +265,7 @@ class Switchboard:
         """To that very connection, subscribed or not, one copy; dropped when it is gone or may not receive it."""
         session = self._lines.get(connection)
         if session is not None:
-            session.mailbox.put(Delivery(topic, payload), 0)
+            session.put(Delivery(topic, payload), 0)
 
     def announce(self, topic: str, payload: bytes, qos: int = 0) -> None:
         """The cloud's own publish, to ordinary subscribers."""
@@ -285,9 +294,11 @@ class Switchboard:
         return 0
 
     def _grant(self, session: _Session, topic_filter: str, qos: int) -> int:
-        if len(session.filters) >= self._rules.filters_per_connection and topic_filter not in session.filters:
+        filters, limit = session.filters, self._rules.filters_per_connection
+        if count(filters) >= limit and qos_of(filters, topic_filter) is None:
             return REFUSED_FILTER
-        granted = session.filters[topic_filter] = min(qos, 1)
+        granted = min(qos, 1)
+        session.filters = with_one(filters, topic_filter, granted)
         self._index.add(session.client_id, topic_filter, granted)
         return granted
 
@@ -295,9 +306,9 @@ class Switchboard:
         rules = self._rules
         if not rules.retained_to_wildcards and ("#" in topic_filter or "+" in topic_filter):
             return
-        qos = session.filters[topic_filter]
+        qos = qos_of(session.filters, topic_filter) or 0
         for message in list(self._retained.find(topic_filter, hash_takes_parent=rules.hash_takes_parent)):
-            session.mailbox.put(message, min(qos, message.qos))
+            session.put(message, min(qos, message.qos))
 
     def _fits(self, topic: str, payload: bytes) -> bool:
         rules = self._rules
@@ -314,7 +325,7 @@ class Switchboard:
         readers = self._index.find(topic)
         message = Delivery(topic, payload)
         for client_id, granted in readers.items():
-            self._sessions[client_id].mailbox.put(message, min(qos, granted))
+            self._sessions[client_id].put(message, min(qos, granted))
 
     def _report_refused(self, greeting: Greeting) -> None:
         client_id, self._refused = greeting.client_id, self._refused + 1
@@ -330,12 +341,12 @@ class Switchboard:
         if (readers := self._index.find(topic)) and valid_topic(topic):
             message = Delivery(topic, event(who, self._now_us()))
             for client_id in readers:
-                self._sessions[client_id].mailbox.put(message, 0)
+                self._sessions[client_id].put(message, 0)
 
     def _expel(self, session: _Session, why: Ended) -> None:
         line = session.line
         assert line is not None
-        self.gone(session.presence.connection, why)
+        self.gone(session.connection, why)
         line.close()
 
     def _invent_id(self) -> str:
@@ -351,7 +362,7 @@ class Switchboard:
             self._drop(self._sessions[client_id])
 
     def _drop(self, session: _Session) -> None:
-        for topic_filter in session.filters:
+        for topic_filter in all_of(session.filters):
             self._index.remove(session.client_id, topic_filter)
         self._sessions.pop(session.client_id, None)
         self._offline.pop(session.client_id, None)

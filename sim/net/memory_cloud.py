@@ -77,7 +77,7 @@ class CloudSide:
         # To that very connection, subscribed or not, one copy, QoS 0; PUBACK of a QoS 1 request to the Jobs service; to
         # ordinary subscribers.
         self.reply, self.acknowledge, self.publish = self.board.reply, self.board.acknowledge, self.board.announce
-        self.ends: dict[tuple[str, int], CloudEnd] = {}
+        self.ends = Ends()
         self._calls: list[Call] = []
 
     def take(self, call: Call) -> None:
@@ -94,9 +94,10 @@ class CloudSide:
             if call.what == "http":
                 self._http(call.device, call.number, *call.args)
             elif call.what == "open":
-                end = self.ends[call.device, call.number] = CloudEnd(self, call.device, call.number)
+                end = CloudEnd(self, call.device, call.number)
+                self.ends.add(end)
                 end.open(*call.args)
-            elif (known := self.ends.get((call.device, call.number))) is not None:
+            elif (known := self.ends.get(call.device, call.number)) is not None:
                 getattr(known, call.what)(*call.args)
         for request in self._requests:  # once all is heard, whoever said it
             self._on_request(request)
@@ -126,12 +127,12 @@ class CloudSide:
 class CloudEnd:
     """The broker's end of one connection: a Line for the switchboard."""
 
-    __slots__ = ("_connection", "_device", "_number", "_side")
+    __slots__ = ("_connection", "_side", "device", "number")
 
     def __init__(self, side: CloudSide, device: str, number: int) -> None:
         self._side = side
-        self._device = device
-        self._number = number
+        self.device = device
+        self.number = number
         self._connection = ""  # empty: the broker does not know this connection (any more)
 
     def open(self, hello: Hello, holder: str) -> None:
@@ -178,7 +179,7 @@ class CloudEnd:
     def gone(self, why: Ended) -> None:
         """The device ended it."""
         connection, self._connection = self._connection, ""
-        self._side.ends.pop((self._device, self._number), None)
+        self._side.ends.drop(self)
         if connection:
             self._side.board.gone(connection, why)
 
@@ -192,7 +193,7 @@ class CloudEnd:
 
     def deliver(self, delivery: Delivery) -> None:
         message = Message(delivery.topic, delivery.payload, delivery.qos, delivery.packet_id)
-        self._side.hand(self._device, self._number, message)
+        self._side.hand(self.device, self.number, message)
 
     def puback(self, packet_id: int) -> None:
         self._hand(Puback(packet_id))
@@ -206,11 +207,49 @@ class CloudEnd:
         self._refuse(Closed("closed"))
 
     def _refuse(self, arrival: Closed) -> None:
-        self._side.ends.pop((self._device, self._number), None)
+        self._side.ends.drop(self)
         self._hand(arrival)
 
     def _hand(self, arrival: Arrival) -> None:
-        self._side.hand(self._device, self._number, arrival)
+        self._side.hand(self.device, self.number, arrival)
+
+
+class Ends:
+    """The broker's ends of all connections, by device and number. Most devices have one at a time: it needs no key of
+    its own."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, CloudEnd | dict[int, CloudEnd]] = {}
+
+    def get(self, device: str, number: int) -> CloudEnd | None:
+        found = self._of.get(device)
+        if isinstance(found, dict):
+            return found.get(number)
+        return found if found is not None and found.number == number else None
+
+    def add(self, end: CloudEnd) -> None:
+        found = self._of.get(end.device)
+        if found is None:
+            self._of[end.device] = end
+        elif isinstance(found, dict):
+            found[end.number] = end
+        else:
+            self._of[end.device] = {found.number: found, end.number: end}
+
+    def drop(self, end: CloudEnd) -> None:
+        """Harmless when it is not there any more."""
+        found = self._of.get(end.device)
+        if isinstance(found, dict):
+            found.pop(end.number, None)
+        if not found or found is end:
+            self._of.pop(end.device, None)
+
+    def of(self, device: str) -> list[int]:
+        """Numbers of a device's connections, in the order of opening."""
+        found = self._of.get(device)
+        if isinstance(found, dict):
+            return list(found)
+        return [] if found is None else [found.number]
 
 
 def fits_surely(topic: str, payload: bytes) -> bool:

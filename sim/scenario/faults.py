@@ -103,7 +103,7 @@ def _in_cell(outage: CellOutage, places: Places, drawn: Drawn) -> list[str]:
     number = outage.cell
     if number is None:
         number = drawn.between("", 0, cells.count - 1 if cells is not None else 0, "cell")
-    return [name for name, place in places.of.items() if (place.network, place.cell) == (outage.network, number)]
+    return places.within(outage.network, number)
 
 
 def struck(scenario: Scenario, number: int, seed: int) -> list[str]:

@@ -49,8 +49,7 @@ class Places:
         self._own = own
         self._seed = seed
         self._cells: dict[Place, Cell] = {}
-        self.of: dict[str, Place] = {}
-        """Device name → where it is."""
+        self._of: dict[str, Place] = {}  # those of a network; the others are at home
 
     def network(self, name: str) -> Network:
         """The network of this name, with all that it extends."""
@@ -59,7 +58,7 @@ class Places:
     def place(self, entry: Fleet, device: str) -> Place:
         """Where this device of the entry is."""
         if entry.network is None:
-            return self.of.setdefault(device, _HOME)
+            return _HOME
         left = share_of(draws(self._seed, device, "network"))
         name = list(entry.network)[-1]
         for candidate, share in entry.network.items():
@@ -69,7 +68,20 @@ class Places:
             left -= share
         cells = self.network(name).cells
         number = draws(self._seed, device, "cell").randrange(cells.count) if cells is not None else 0
-        return self.of.setdefault(device, Place(name, number))
+        return self._of.setdefault(device, Place(name, number))
+
+    def of(self, device: str) -> Place:
+        """Where a device is that was placed."""
+        return self._of.get(device, _HOME)
+
+    @property
+    def networks(self) -> dict[str, None]:
+        """Those in which devices were placed."""
+        return dict.fromkeys(place.network for place in self._of.values())
+
+    def within(self, network: str, cell: int) -> list[str]:
+        """The devices that were placed there."""
+        return [name for name, place in self._of.items() if place == Place(network, cell)]
 
     def radio(self, place: Place, usual: RadioSpec) -> RadioSpec:
         """What the radio of a model is like in this place."""
@@ -77,7 +89,7 @@ class Places:
 
     def settle(self, entry: Fleet, module: Module) -> None:
         """Give a new device what its place and its entry say."""
-        place = self.of[module.name]
+        place = self.of(module.name)
         if entry.battery is not None:
             module.board.supply = self._supply(entry, module.name)
         if not place.network:
@@ -91,7 +103,7 @@ class Places:
 
     def begin(self, module: Module, elapsed_us: int) -> None:
         """Let the outages of its network begin; those before `elapsed_us` are over."""
-        place = self.of[module.name]
+        place = self.of(module.name)
         if not place.network:
             return
         network = self.network(place.network)

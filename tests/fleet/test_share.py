@@ -57,8 +57,8 @@ def test_every_device_is_in_one_shard_and_cells_are_not_parted(numbers, shards):
     homes = {}
     for index, share in enumerate(shares):
         for name in share:
-            if places.of[name].network == "town":
-                homes.setdefault(places.of[name].cell, set()).add(index)
+            if places.of(name).network == "town":
+                homes.setdefault(places.of(name).cell, set()).add(index)
     assert all(len(found) == 1 for found in homes.values())
     assert shared(numbers, shards)[2] == shares
 
