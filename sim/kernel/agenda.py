@@ -14,7 +14,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 import simpy
-from simpy.core import EmptySchedule, StopSimulation
+from simpy.core import EmptySchedule, Infinity, StopSimulation
 from simpy.events import NORMAL
 
 LATE = 2  # SimPy knows URGENT 0 and NORMAL 1; arrivals come after both
@@ -64,6 +64,8 @@ class Agenda(simpy.Environment):
         self._late: deque[Any] = deque()
         self._last: deque[Any] = deque()
         self._at_once = (self._urgent, self._soon, self._late, self._last)
+        self.halted = False
+        """Set by what happens: `advance` returns after it."""
 
     def schedule(self, event: Any, priority: Any = NORMAL, delay: Any = 0) -> None:
         """As SimPy has it; priorities are those of SimPy, LATE and LAST."""
@@ -87,28 +89,45 @@ class Agenda(simpy.Environment):
 
     def step(self) -> None:
         """Let the next event happen. EmptySchedule if there is none."""
-        queue, event = self._queue, None
-        if queue and queue[0][0] <= self._now and not any(self._at_once[: queue[0][1]]):
-            event = heappop(queue)[3]
-        elif self._urgent:
-            event = self._urgent.popleft()
-        elif self._soon:
-            event = self._soon.popleft()
-        elif self._late:
-            event = self._late.popleft()
-        elif self._last:
-            event = self._last.popleft()
-        elif queue:
-            self._now, _, _, event = heappop(queue)
-        else:
+        if self.peek() == Infinity:
             raise EmptySchedule
-        if type(event) is Timer:
-            fn, event.fn = event.fn, None
-            args, event.args = event.args, ()  # a timer may be among its own arguments
-            if fn is not None:
-                fn(*args)
-            return
-        self._happen(event)
+        self.advance(once=True)
+
+    def advance(self, until: float = Infinity, *, once: bool = False) -> None:
+        """Let happen what is due up to then, that instant and what it brings about included, until `halted` is set; or
+        (`once`) the next event only."""
+        queue: list[Any] = self._queue
+        urgent, soon, late, last = self._at_once
+        self.halted, due = False, True  # due: the heap may hold something of this very instant
+        while not self.halted:
+            if due and (due := self._due()) and not any(self._at_once[: queue[0][1]]):
+                event = heappop(queue)[3]
+            elif urgent:
+                event = urgent.popleft()
+            elif soon:
+                event = soon.popleft()
+            elif late:
+                event = late.popleft()
+            elif last:
+                event = last.popleft()
+            elif queue and queue[0][0] <= until:
+                self._now, _, _, event = heappop(queue)
+                due = True
+            else:
+                return
+            if type(event) is Timer:
+                fn, event.fn = event.fn, None
+                args, event.args = event.args, ()  # a timer may be among its own arguments
+                if fn is not None:
+                    fn(*args)
+            else:
+                self._happen(event)
+            if once:
+                return
+
+    def _due(self) -> bool:
+        """Whether the heap holds something of this instant: nothing that is scheduled within it is put there."""
+        return bool(self._queue) and self._queue[0][0] <= self._now
 
     def _happen(self, event: Any) -> None:
         """Tell those who wait for it, as SimPy does."""

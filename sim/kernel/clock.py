@@ -16,7 +16,6 @@ from heapq import heappush
 from typing import TYPE_CHECKING, Any, Literal
 
 import simpy
-from simpy.core import EmptySchedule
 from simpy.events import NORMAL, URGENT
 
 from sim.kernel.agenda import LAST, LATE, Agenda, Timer
@@ -44,7 +43,6 @@ class Clock:
         self.mode: Mode = mode
         self.start_s = self._shown_s = start_s
         self.env = Agenda() if mode == "memory" else simpy.Environment(initial_time=0)
-        self._stopped = False
         self.foretold: list[int] | None = None
         """A heap of the instants at which devices may say something; None where nobody asks."""
         self._loop: SimLoop | None = None
@@ -105,18 +103,12 @@ class Clock:
 
     def run(self, until_us: int | None = None) -> None:
         """Let time pass until `until_us` or an earlier `stop_at`. Errors of the model come out here."""
-        self._stopped = False
         if until_us is not None:
             self.stop_at(until_us)
         if self._loop is not None:
             self._loop.run_simulation()
             return
-        step = self.env.step
-        try:
-            while not self._stopped:
-                step()
-        except EmptySchedule:
-            return
+        self._agenda.advance()
 
     @property
     def next_us(self) -> int | None:
@@ -130,10 +122,7 @@ class Clock:
 
     def run_through(self, until_us: int) -> None:
         """In memory: let all of the time to `until_us` pass, that instant and what it brings about included."""
-        self._stopped = False
-        step, peek = self.env.step, self.env.peek
-        while not self._stopped and peek() <= until_us:
-            step()
+        self._agenda.advance(until_us)
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -152,7 +141,13 @@ class Clock:
         if self._loop is not None:
             self._loop.close()
 
+    @property
+    def _agenda(self) -> Agenda:
+        assert isinstance(self.env, Agenda), "time passes by itself in memory only"
+        return self.env
+
     def _stop(self) -> None:
-        self._stopped = True
         if self._loop is not None:
             self._loop.end_simulation()
+        else:
+            self._agenda.halted = True
