@@ -133,7 +133,13 @@ class MemoryNetwork(DeviceSide):
         rules: BrokerRules = AWS,
         foresee: Foresee = lambda *_: None,
     ) -> None:
-        hand = lambda _device, number, arrival: clock.handover(self.arrive, number, arrival)  # noqa: E731
+
+        def hand(_device: str, number: int, arrival: Any) -> None:
+            if cloud.hears:
+                self.arrive(number, arrival)
+            else:
+                clock.handover(self.arrive, number, arrival)
+
         cloud = CloudSide(clock, respond, on_request, admit, hand, client_ca, rules)
         super().__init__(clock, cloud.take, foresee, rules)
         self.reply, self.acknowledge, self.publish = cloud.reply, cloud.acknowledge, cloud.publish

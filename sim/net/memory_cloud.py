@@ -79,6 +79,8 @@ class CloudSide:
         self.reply, self.acknowledge, self.publish = self.board.reply, self.board.acknowledge, self.board.announce
         self.ends = Ends()
         self._calls: list[Call] = []
+        self.hears = False
+        """While calls are heard nothing else is left of their instant, and what is handed over need not wait for it."""
 
     def take(self, call: Call) -> None:
         """A device says this now; it is heard at the end of the instant."""
@@ -87,7 +89,7 @@ class CloudSide:
         self._calls.append(call)
 
     def _hear_all(self) -> None:
-        calls, self._calls = self._calls, []
+        calls, self._calls, self.hears = self._calls, [], True
         if len(calls) > 1:
             calls.sort(key=_place)
         for call in calls:
@@ -102,6 +104,7 @@ class CloudSide:
         for request in self._requests:  # once all is heard, whoever said it
             self._on_request(request)
         self._requests.clear()
+        self.hears = False
 
     def _http(self, device: str, number: int, request: HttpRequest) -> None:
         """One request; the server sees it as RestServer would show it."""
