@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from typing import Any
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
 from sim.cloud import sigv4
 from sim.cloud.artifact_faults import ArtifactFault, spoil
+from sim.cloud.presigned import Address, Form, form_of
 from sim.cloud.s3 import listing, multipart, objects
 from sim.cloud.s3.auth import Gate, Seal
 from sim.cloud.s3.body import payload
@@ -26,7 +27,7 @@ from sim.cloud.s3.buckets import Buckets, Stored, check_key, etag_of
 from sim.cloud.s3.fault import Fault, bad_request, element, leaf, not_implemented
 from sim.cloud.s3.objects import Answer
 from sim.cloud.s3.request import S3Request, http_date, take_apart
-from sim.cloud.sigv4 import Canonical, Credentials, Scope
+from sim.cloud.sigv4 import Credentials, Scope
 from sim.errors import SpecError
 from sim.kernel.clock import EPOCH_S
 from sim.ports import Foreseen, HttpRequest, HttpResponse
@@ -106,6 +107,7 @@ class ArtifactStore:
         self.buckets = Buckets()
         self._proved: dict[str, _Proved] = {}
         self._foreseen: dict[tuple[Hashable, str], tuple[int, HttpResponse]] = {}
+        self._forms: dict[Hashable, Form] = {}
         access_key = "ASIA" + b32encode(_material(seed, "access key", 10)).decode()
         secret = b64encode(_material(seed, "secret", 30)).decode()
         # The first characters of every real token; the rest is opaque there as here.
@@ -115,7 +117,7 @@ class ArtifactStore:
 
     def __getstate__(self) -> dict[str, object]:
         """Without the faults, which are for whoever runs it to bring, and what can be found again."""
-        return {**self.__dict__, "faults": (), "_proved": {}, "_foreseen": {}}
+        return {**self.__dict__, "faults": (), "_proved": {}, "_foreseen": {}, "_forms": {}}
 
     def use_operator(self, operator: Credentials) -> None:
         """The lasting pair that counts from now on."""
@@ -154,29 +156,20 @@ class ArtifactStore:
         self, bucket: str, key: str, expires_s: int, now_s: int, *, version: str | None = None, method: str = "GET"
     ) -> str:
         """A URL that may be used from `now_s` for `expires_s`. The object need not exist (as at S3)."""
-        scheme, host, path = self._address(bucket, key)
         stamp = sigv4.amz_date(now_s)
-        scope = Scope(stamp[:8], self.region, "s3")
-        query = {
-            "X-Amz-Algorithm": sigv4.ALGORITHM,
-            "X-Amz-Credential": f"{self.signer.access_key}/{scope}",
-            "X-Amz-Date": stamp,
-            "X-Amz-Expires": str(expires_s),
-            "X-Amz-Security-Token": self.signer.token,
-            "X-Amz-SignedHeaders": "host",
-        }
-        if version is not None:
-            query["versionId"] = version
-        pairs = tuple([(name.encode(), value.encode()) for name, value in query.items()])
-        signature = sigv4.signature(self.signer.secret, scope, stamp, Canonical(method, path, pairs, {"host": host}))
-        url = f"{scheme}://{host}{path}?{sigv4.canonical_query(pairs)}&X-Amz-Signature={signature}"
+        asked = (stamp[:8], self.site, bucket, key, expires_s, version, method)
+        form = self._forms.get(asked)
+        if form is None:
+            scope = Scope(stamp[:8], self.region, "s3")
+            form = form_of(self.signer, scope, method, self._address(bucket, key), expires_s, version)
+            _keep(self._forms, asked, form)
+        url = form.signed(self.signer.secret, stamp)
         if method == "GET":
-            about = (host, unquote_to_bytes(path), *[pair for pair in pairs if not pair[0].startswith(b"X-Amz-")])
-            self._prove(url, about, now_s, now_s + expires_s)
+            self._prove(url, form.about, now_s, now_s + expires_s)
         return url
 
-    def _address(self, bucket: str, key: str) -> tuple[str, str, str]:
-        """Scheme, host and path of an object for those who get a URL."""
+    def _address(self, bucket: str, key: str) -> Address:
+        """Where those find an object who get a URL."""
         if not self.site:
             return "https", f"{bucket}.s3.{self.region}.amazonaws.com", quote(f"/{key}")
         scheme, _, host = self.site.partition("://")

@@ -84,16 +84,17 @@ class Canonical:
         return "\n".join([*lines, "", ";".join(names), self.payload_hash])
 
 
-def signature(secret: str, scope: Scope, stamp: str, request: Canonical) -> str:
-    """The signature of a request, in hex."""
-    canonical_hash = sha256(request.text().encode(errors="replace")).hexdigest()
+def signature(secret: str, scope: Scope, stamp: str, request: Canonical | str) -> str:
+    """The signature of a request, given as such or as its text, in hex."""
+    text = request if isinstance(request, str) else request.text()
+    canonical_hash = sha256(text.encode(errors="replace")).hexdigest()
     return seal(secret, scope, f"{ALGORITHM}\n{stamp}\n{scope}\n{canonical_hash}")
 
 
 def seal(secret: str, scope: Scope, text: str) -> str:
     """The keyed hash of a string to sign, in hex."""
     key = _signing_key(secret, scope)
-    return hmac.new(key, text.encode(errors="replace"), "sha256").hexdigest()
+    return hmac.digest(key, text.encode(errors="replace"), "sha256").hex()
 
 
 def same(expected: str, given: str) -> bool:
@@ -127,7 +128,6 @@ def parse_query(text: str) -> Query:
     return tuple([_pair(part) for part in text.split("&") if part])
 
 
-@lru_cache(maxsize=64)  # asked for twice where a URL is made: it is signed, and it is part of it
 def canonical_query(query: Query) -> str:
     """All parameters but the signature, encoded and in order."""
     pairs = [(_encoded(name), _encoded(value)) for name, value in query if name != b"X-Amz-Signature"]
@@ -141,7 +141,15 @@ def signed_headers(names: tuple[str, ...], headers: Mapping[str, str], host: str
 
 def amz_date(now_s: int) -> str:
     """A time as SigV4 writes it, e.g. 20260101T000000Z."""
-    return datetime.fromtimestamp(now_s, UTC).strftime("%Y%m%dT%H%M%SZ")
+    days, seconds = divmod(now_s, 86_400)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{_date(days)}T{hours:02}{minutes:02}{seconds:02}Z"
+
+
+@lru_cache(maxsize=16)
+def _date(days: int) -> str:
+    return datetime.fromtimestamp(days * 86_400, UTC).strftime("%Y%m%d")
 
 
 def iso(now_s: int) -> str:

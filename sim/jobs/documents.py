@@ -18,6 +18,9 @@ from urllib.parse import unquote
 
 from sim.errors import QpyotaError
 from sim.jobs.messages import Json
+from sim.json_text import text_of
+
+_TEXT = text_of()
 
 DOCUMENT_MAX_CHARS = 32_768
 NESTING_MAX = 64
@@ -47,7 +50,7 @@ _NAMES = "|".join(VARIABLES)
 _VARIABLE = re.compile(rf"\$\{{({_NAMES})\}}")
 _PLACEHOLDER = re.compile(rf"\$\{{((?:\$\{{(?:{_NAMES})\}}|[^}}])*)\}}")
 TEXTS_KEPT, DOCUMENTS_KEPT = 256, 64
-"""Strings of documents whose placeholders are known; documents that are given again as they were given."""
+"""Strings of documents whose placeholders are known; documents that were written, and that are given again."""
 
 _PRESIGN = re.compile(r"aws:iot:s3-presigned-url(?P<variant>-v1|-v2|-upload)?:(?P<url>.*)", re.DOTALL)
 _VIRTUAL_HOSTED = re.compile(r"https://([a-z0-9][a-z0-9.-]*)\.s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com/(.+)", re.DOTALL)
@@ -72,14 +75,13 @@ class JobDocument:
     value: Json = field(repr=False, compare=False)  # what the text says
     presign_expires_s: int | None
 
-    def deliver(self, presign: Presign, now_s: int, receiver: Mapping[str, str]) -> Json:
-        """The document for one device now, every presign placeholder replaced, which nobody may change. `receiver` has
-        the VARIABLES."""
+    def deliver(self, presign: Presign, now_s: int, receiver: Mapping[str, str]) -> str:
+        """The document for one device now as JSON, every presign placeholder replaced. `receiver` has the VARIABLES."""
         expires_s = self.presign_expires_s
         if expires_s is None:
-            return self.value
+            return _filled(self, ())
         urls = []
-        for place in _places(self):
+        for place in _written(self)[1]:
             if place.upload:
                 place = replace(place, key=_VARIABLE.sub(lambda variable: receiver[variable[1]], place.key))
             urls.append(presign(place, expires_s, now_s))
@@ -111,21 +113,23 @@ def parse_document(text: str, presign_expires_s: int | None) -> JobDocument:
 
 
 @lru_cache(maxsize=DOCUMENTS_KEPT)
-def _places(document: JobDocument) -> tuple[S3Place, ...]:
-    """The objects whose URLs stand in a document, in order."""
-    texts = [text for text, is_value in _strings(document.value, 0) if is_value]
-    return tuple([piece for text in texts for piece in _pieces(text) if isinstance(piece, S3Place)])
+def _written(document: JobDocument) -> tuple[tuple[str, ...], tuple[S3Place, ...]]:
+    """A document's JSON, and the objects whose signed URLs stand between its pieces, in order."""
+    texts, places = [""], []
+    for piece in _json(document.value, signs=document.presign_expires_s is not None):
+        if isinstance(piece, str):
+            texts[-1] += piece
+        else:
+            texts.append("")
+            places.append(piece)
+    return tuple(texts), tuple(places)
 
 
 @lru_cache(maxsize=DOCUMENTS_KEPT)  # who asks within one second gets the same URLs
-def _filled(document: JobDocument, urls: tuple[str, ...]) -> Json:
-    """A document with these URLs in its places."""
-    left = iter(urls)
-
-    def filled(text: str) -> str:
-        return "".join([piece if isinstance(piece, str) else next(left) for piece in _pieces(text)])
-
-    return _map_strings(document.value, filled)
+def _filled(document: JobDocument, urls: tuple[str, ...]) -> str:
+    """A document's JSON with these URLs in their places."""
+    first, *others = _written(document)[0]
+    return first + "".join([_TEXT(url)[1:-1] + text for url, text in zip(urls, others, strict=True)])
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
@@ -180,14 +184,25 @@ def _strings(value: Json, depth: int) -> Iterator[tuple[str, bool]]:
             yield from _strings(item, depth + 1)
 
 
-def _map_strings(value: Json, change: Callable[[str], str]) -> Json:
+def _json(value: Json, *, signs: bool) -> Iterator[str | S3Place]:
+    """A value's shortest JSON in pieces; where it `signs`, objects to be signed for are pieces of their own."""
     if isinstance(value, str):
-        return change(value)
-    if isinstance(value, list):
-        return [_map_strings(item, change) for item in value]
-    if isinstance(value, dict):
-        return {name: _map_strings(item, change) for name, item in value.items()}
-    return value
+        yield '"'
+        for piece in _pieces(value) if signs else (value,):
+            yield _TEXT(piece)[1:-1] if isinstance(piece, str) else piece
+        yield '"'
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield "," if number else "["
+            yield from _json(item, signs=signs)
+        yield "]" if value else "[]"
+    elif isinstance(value, dict):
+        for number, (name, item) in enumerate(value.items()):
+            yield f"{',' if number else '{'}{_TEXT(name)}:"
+            yield from _json(item, signs=signs)
+        yield "}" if value else "{}"
+    else:
+        yield _TEXT(value)
 
 
 def _finite(text: str) -> float:

@@ -22,11 +22,10 @@ from sim.jobs.job import Job
 from sim.jobs.messages import JobStatus, Json, Status
 from sim.jobs.rules import JobRules
 from sim.jobs.targets import Arns, NoGroups, Targets
-from sim.json_text import text_of
+from sim.jobs.wire import encode
 from sim.records import record
 
 _RANK = attrgetter("rank")
-_TEXT, _ASCII = text_of(), text_of(ensure_ascii=True)
 
 Key = tuple[str, ...]
 """What comes up in the agenda: its kind, then the job and, for a timer of one execution, the thing."""
@@ -104,8 +103,8 @@ class Ledger:
             raise JobError("ResourceNotFoundException", f"Job {job_id} does not exist.")
         return job
 
-    def document(self, execution: JobExecution, now_s: int) -> Json:
-        """The job's document as this device gets it now."""
+    def document(self, execution: JobExecution, now_s: int) -> str:
+        """The job's document as this device gets it now, JSON."""
         receiver = {
             "thingName": execution.thing,
             "jobId": execution.job_id,
@@ -133,7 +132,7 @@ class Ledger:
             listed = [it for it in pending if self._namespace(it.job_id) == namespace]
             self._publish(*notify.namespace_changed(thing, namespace, listed, now_s, self._has_windows))
         if before.head != (pending[0].identity if pending else None):
-            document = self.document(pending[0], now_s) if pending else None
+            document = self.document(pending[0], now_s) if pending else ""
             self._publish(*notify.next_changed(thing, pending, document, now_s))
 
     def put(self, execution: JobExecution, by: str, *, withheld: bool = False) -> None:
@@ -334,15 +333,6 @@ class Ledger:
             self.agenda.drop(key)
         else:
             self.agenda.enter(key, due_s)
-
-
-def encode(body: object) -> bytes:
-    """JSON as it goes out."""
-    try:
-        return _TEXT(body).encode()
-    except UnicodeEncodeError:
-        # A device may send half of a surrogate pair; it goes back escaped, as it came.
-        return _ASCII(body).encode()
 
 
 def _nothing() -> JobExecution:

@@ -2,7 +2,8 @@
 
 Names only, no rules of the service, because device-side code reads this file too. Times are whole epoch seconds,
 as live AWS sends them (examples in its documentation show milliseconds). Members that have nothing to say are
-left out, not sent as null or empty; only the two lists of `get/accepted` are always there.
+left out, not sent as null or empty; only the two lists of `get/accepted` are always there. A `jobDocument` is JSON: a
+string over HTTPS, and a part of the payload over MQTT.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class Execution(TypedDict, total=False):
     versionNumber: int
     executionNumber: int
     approximateSecondsBeforeTimedOut: int
-    jobDocument: Json
+    jobDocument: str
 
 
 class ExecutionState(TypedDict, total=False):
@@ -100,7 +101,7 @@ class Accepted(TypedDict, total=False):
     inProgressJobs: list[Summary]
     queuedJobs: list[Summary]
     executionState: ExecutionState
-    jobDocument: Json
+    jobDocument: str
     timestamp: int
     clientToken: str
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from sim.jobs import topics
 from sim.jobs.execution import JobExecution
-from sim.jobs.messages import PENDING, Execution, ExecutionState, Json, Notify, NotifyNext, Status, Summary
+from sim.jobs.messages import PENDING, Execution, ExecutionState, Notify, NotifyNext, Status, Summary
 
 SUMMARIES_MAX, IN_WINDOWS_MAX = 10, 5
 """Executions one notify message lists: of jobs without maintenance windows, and besides of jobs with (AWS IoT developer
@@ -71,8 +71,8 @@ def namespace_changed(
     return topics.notify_namespace(thing, namespace), _list(pending, now_s, has_windows)
 
 
-def next_changed(thing: str, pending: Pending, document: Json, now_s: int) -> tuple[str, NotifyNext]:
-    """Topic and body of `notify-next`: the first execution with its document, or nothing when none is pending."""
+def next_changed(thing: str, pending: Pending, document: str, now_s: int) -> tuple[str, NotifyNext]:
+    """Topic and body of `notify-next`: the first execution with its document, JSON, or nothing when none is pending."""
     body: NotifyNext = {"timestamp": now_s}
     if pending:
         body["execution"] = {**view(pending[0], now_s), "jobDocument": document}

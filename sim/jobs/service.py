@@ -8,7 +8,6 @@ announced. The service has no clock: each call brings the time, epoch seconds, a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,7 +17,7 @@ from sim.jobs.documents import JobError, Presign
 from sim.jobs.effects import Changed, Effect, JobChanged, Publish, Reply, RolledOut
 from sim.jobs.engine import Engine
 from sim.jobs.execution import Actor, IllegalTransition, JobExecution
-from sim.jobs.ledger import Ledger, encode
+from sim.jobs.ledger import Ledger
 from sim.jobs.membership import Membership
 from sim.jobs.messages import PENDING, Accepted, Execution, Json, Rejected, RejectedCode, Status
 from sim.jobs.requests import Refused
@@ -27,6 +26,7 @@ from sim.jobs.targets import Arns, Targets
 from sim.jobs.templates import Templates
 from sim.jobs.throttle import Throttle
 from sim.jobs.topics import NEXT, JobsRequest, Operation
+from sim.jobs.wire import encode
 from sim.records import record
 
 __all__ = ["Asked", "Changed", "Effect", "JobChanged", "JobService", "Publish", "Reply", "RolledOut"]
@@ -192,9 +192,6 @@ class JobService:
             found: Any = self._perform(operation, _Call(thing, target, body, now_s))
         except Refused as refused:
             raise JobError(HTTPS_EXCEPTIONS[refused.code], refused.message) from None
-        for holder in (found, found.get("execution", {})):
-            if "jobDocument" in holder:
-                holder["jobDocument"] = json.dumps(holder["jobDocument"], separators=(",", ":"), ensure_ascii=False)
         if "execution" in found:
             found["execution"]["thingName"] = thing
         return Asked(found, self._ledger.drain())

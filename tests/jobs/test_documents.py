@@ -25,7 +25,7 @@ def sign(place: S3Place, expires_s: int, now_s: int) -> str:
 
 
 def deliver(value: object, expires_s: int | None = 3600, now_s: int = 7) -> object:
-    return parse_document(json.dumps(value), expires_s).deliver(sign, now_s, WHO)
+    return json.loads(parse_document(json.dumps(value), expires_s).deliver(sign, now_s, WHO))
 
 
 @pytest.mark.parametrize(
@@ -61,12 +61,12 @@ def test_refused_at_creation(text: str, expires_s: int | None, exception: str, m
 def test_any_json_value_is_a_document_and_is_stored_as_written(text: str) -> None:
     document = parse_document(text, None)
     assert document.text == text
-    assert document.deliver(sign, 0, WHO) == json.loads(text)
+    assert json.loads(document.deliver(sign, 0, WHO)) == json.loads(text)
 
 
 def test_longest_document() -> None:
     text = '"' + "x" * (DOCUMENT_MAX_CHARS - 2) + '"'
-    assert parse_document(text, None).deliver(sign, 0, WHO) == json.loads(text)
+    assert json.loads(parse_document(text, None).deliver(sign, 0, WHO)) == json.loads(text)
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ def test_placeholder_in_a_member_name_needs_no_presign_config() -> None:
 
 def test_every_delivery_signs_anew_and_the_stored_document_keeps_the_placeholder() -> None:
     document = parse_document(json.dumps({"u": PLACEHOLDER}), 60)
-    assert document.deliver(sign, 1, WHO) == {"u": "signed:qpyota|a.py|60|1"}
-    assert document.deliver(sign, 2, WHO) == {"u": "signed:qpyota|a.py|60|2"}
+    assert json.loads(document.deliver(sign, 1, WHO)) == {"u": "signed:qpyota|a.py|60|1"}
+    assert json.loads(document.deliver(sign, 2, WHO)) == {"u": "signed:qpyota|a.py|60|2"}
     assert document.text == json.dumps({"u": PLACEHOLDER})
 
 
@@ -152,8 +152,19 @@ JSON = st.recursive(
 
 
 @given(value=JSON.filter(lambda value: "${" not in json.dumps(value)))
-def test_document_without_placeholder_is_delivered_as_it_is(value: object) -> None:
-    assert deliver(value, None) == value
+def test_document_without_placeholder_is_delivered_as_it_is_in_its_shortest_form(value: object) -> None:
+    shortest = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    for expires_s in (None, 60):
+        assert parse_document(json.dumps(value), expires_s).deliver(sign, 0, WHO) == shortest
+
+
+def test_a_url_is_escaped_as_the_text_around_it() -> None:
+    document = parse_document(json.dumps({'"': f'"\\{PLACEHOLDER}\n', "n": [1.0, {}, [], None]}), 60)
+    for url in ("plain", 'with "quotes"', "again"):
+        assert json.loads(document.deliver(lambda *_, url=url: url, 0, WHO)) == {
+            '"': f'"\\{url}\n',
+            "n": [1.0, {}, [], None],
+        }
 
 
 @given(text=st.text() | JSON.map(json.dumps))

@@ -195,6 +195,21 @@ def test_url_is_signed_afresh_at_every_way_of_delivery() -> None:
     assert bench.update("j", "FAILED", includeJobDocument=True)["jobDocument"] == expected()
 
 
+def test_a_document_is_whole_whatever_stands_in_it() -> None:
+    bench = Bench()
+    bench.create("first")
+    for number, document in enumerate(
+        [None, {"jobDocument": None}, '"jobDocument":null', "\ud800", [{"a": []}, {}, 1.5]]
+    ):
+        bench.create(f"j{number}", document=document)
+        for sent in ({}, {"clientToken": '"jobDocument":null'}):
+            answer = bench.ask(f"j{number}/get", sent)
+            assert answer["execution"]["jobDocument"] == document
+            assert answer.get("clientToken") == sent.get("clientToken")
+        update = {"status": "SUCCEEDED", "includeJobDocument": True, "clientToken": '","jobDocument":null'}
+        assert bench.ask(f"j{number}/update", update)["jobDocument"] == document
+
+
 def test_text_beyond_ascii_goes_out_as_utf8() -> None:
     bench = Bench()
     bench.create("j", document="ü")
