@@ -199,7 +199,7 @@ def test_a_document_is_whole_whatever_stands_in_it() -> None:
     bench = Bench()
     bench.create("first")
     for number, document in enumerate(
-        [None, {"jobDocument": None}, '"jobDocument":null', "\ud800", [{"a": []}, {}, 1.5]]
+        [[None], {"jobDocument": None}, '"jobDocument":null', "\ud800", [{"a": []}, {}, 1.5]]
     ):
         bench.create(f"j{number}", document=document)
         for sent in ({}, {"clientToken": '"jobDocument":null'}):
