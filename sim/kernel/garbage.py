@@ -2,7 +2,8 @@
 
 What a world was built of lives as long as the run; looking through it again and again, as the collector does by
 default, costs a fleet a fifth of its time. Inside `rare_collections` it is left alone, and the young are looked at
-less often. Nothing that a run does depends on when garbage is found.
+less often. What a look at everything finds in use is left alone from then on, too, unless much of it was garbage: a
+fleet of built-in agents leaves nothing to the collector. Nothing that a run does depends on when garbage is found.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ YOUNG_OBJECTS = 100_000
 
 MIDDLE_EACH, OLD_EACH = 2, 2
 """So many collections of a generation make one of the next."""
+
+OLDEST = 2
+FEW_OBJECTS = 10_000
+"""Where a look at everything finds no more garbage than this, the rest is not looked at again in this run."""
 
 
 PACED_OBJECTS = 5_000
@@ -40,8 +45,16 @@ def rare_collections(*, paced: bool = False) -> Iterator[None]:
     thresholds = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(PACED_OBJECTS if paced else YOUNG_OBJECTS, MIDDLE_EACH, OLD_EACH)
+    gc.callbacks.append(_leave_alone)
     try:
         yield
     finally:
+        gc.callbacks.remove(_leave_alone)
         gc.set_threshold(*thresholds)
         gc.unfreeze()
+
+
+def _leave_alone(phase: str, found: dict[str, int]) -> None:
+    """After a look at everything: what is in use now will be for long."""
+    if phase == "stop" and found["generation"] == OLDEST and found["collected"] <= FEW_OBJECTS:
+        gc.freeze()

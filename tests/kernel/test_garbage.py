@@ -5,6 +5,7 @@ import gc
 import pytest
 
 from sim.kernel.garbage import (
+    FEW_OBJECTS,
     IDLE_OBJECTS,
     IDLE_S,
     PACED_OBJECTS,
@@ -45,3 +46,27 @@ def test_free_time_is_used_for_the_young_and_a_short_pause_is_not(monkeypatch):
 def test_where_a_pause_makes_everything_late_it_looks_at_few_at_a_time():
     with rare_collections(paced=True):
         assert gc.get_threshold()[0] == PACED_OBJECTS < YOUNG_OBJECTS
+
+
+class Knot:
+    """What only the collector can free."""
+
+    def __init__(self):
+        self.itself = self
+
+
+def test_what_is_in_use_is_looked_at_once_and_not_again():
+    with rare_collections():
+        kept = [[] for _ in range(1000)]
+        before = gc.get_freeze_count()
+        gc.collect()
+        assert gc.get_freeze_count() >= before + len(kept)
+
+
+def test_where_much_is_garbage_everything_is_looked_at_again():
+    with rare_collections():
+        gc.collect()
+        before, _ = gc.get_freeze_count(), [Knot() for _ in range(2 * FEW_OBJECTS)]
+        _ = None
+        assert gc.collect() > FEW_OBJECTS
+        assert gc.get_freeze_count() <= before
