@@ -58,14 +58,18 @@ class Link:
 
     def up_at(self, at_us: int, fn: Callable[..., object], *args: Any) -> None:
         """As `up`, for a packet whose time on the air is known."""
-        self._up_us = max(self._up_us, at_us)
-        self.radio.clock.foretell(self._up_us)
-        self._at(self._up_us, fn, *args)
+        if at_us > self._up_us:
+            self._up_us = at_us
+        clock = self.radio.clock
+        clock.foretell(self._up_us)
+        clock.after(self._up_us - clock.now_us, self._run, self._vanished, fn, args)
 
     def down_at(self, at_us: int, fn: Callable[..., object], *args: Any) -> None:
         """As `down`, likewise."""
-        self._down_us = max(self._down_us, at_us)
-        self._at(self._down_us, fn, *args)
+        if at_us > self._down_us:
+            self._down_us = at_us
+        clock = self.radio.clock
+        clock.after(self._down_us - clock.now_us, self._run, self._vanished, fn, args)
 
     def up_us(self, size_bytes: int) -> int:
         """How long the next packet of this size is on its way up; draws its jitter, and counts it."""
@@ -129,7 +133,8 @@ class Link:
         transfer_us = (size_bytes + PACKET_OVERHEAD_BYTES) * 1_000_000 // rate_bytes_per_s
         if cell is None and not (spec.loss or spec.spread):  # as `draws_plainly` and `_delay` have it
             way_us = spec.rtt_us // 2 + self._draws.randrange(spec.jitter_us + 1)
-            return way_us + transfer_us, with_headers(size_bytes)
+            small = size_bytes <= SEGMENT_BYTES
+            return way_us + transfer_us, size_bytes + PACKET_OVERHEAD_BYTES if small else with_headers(size_bytes)
         if cell is not None:
             transfer_us = max(transfer_us, cell.take_us(self.radio.clock.now_us, size_bytes))
         way_us, lost = self._delay(spec.rtt_us // 2)
@@ -141,10 +146,6 @@ class Link:
         if draws_plainly(spec):
             return way_us + self._draws.randrange(spec.jitter_us + 1), 0
         return delay(spec, way_us, self._draws.randrange(UNITS))
-
-    def _at(self, at_us: int, fn: Callable[..., object], *args: Any) -> None:
-        clock = self.radio.clock
-        clock.after(at_us - clock.now_us, self._run, self._vanished, fn, args)
 
     def keep(self, timer: Timer) -> None:
         """It ends with the connection."""

@@ -108,7 +108,7 @@ class TcpLink(Link):
             receive, self._receive = self._receive, _nobody
             self.vanish()
             self._receive = receive
-            self._at(self.radio.clock.now_us + LOST_US, self._give_up)
+            self.radio.clock.after(LOST_US, self._run, self._vanished, self._give_up, ())
 
     def _give_up(self) -> None:
         receive, self._receive = self._receive, _nobody
