@@ -248,10 +248,10 @@ class Account:
         for effect in effects:
             if isinstance(effect, Reply):
                 self.face.reply(connection, effect.topic, effect.payload)
-            elif isinstance(effect, Publish):
-                self.face.publish(effect.topic, effect.payload)
             elif isinstance(effect, Changed):
                 self._record(effect)
+            elif isinstance(effect, Publish):
+                self.face.publish(effect.topic, effect.payload)
             elif isinstance(effect, JobChanged):
                 self.trace.emit(job_track(effect.job_id), "job", old=effect.old, new=effect.new)
             elif isinstance(effect, RolledOut):

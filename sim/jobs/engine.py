@@ -29,10 +29,6 @@ class Engine:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def due_s(self) -> int | None:
-        """The next second at which something happens by itself; None when nothing will."""
-        return self._ledger.agenda.next_s()
-
     def advance(self, now_s: int) -> list[Effect]:
         """Do all that is due up to and including this second, each at its own time."""
         agenda = self._ledger.agenda
@@ -46,10 +42,11 @@ class Engine:
         job = ledger.jobs[execution.job_id]
         before = ledger.glimpse(thing)
         ledger.put(execution, by)
-        if not execution.pending:
+        finished = not execution.pending
+        if finished:
             self._retry(job, execution, now_s)
         ledger.announce(thing, before, now_s, always=told)
-        if not execution.pending:
+        if finished:
             self._check_abort(job, now_s)
             self.check_complete(job, now_s)
 

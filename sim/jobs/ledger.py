@@ -278,6 +278,8 @@ class Ledger:
             record.log = [*record.log, entry]
 
     def _count(self, job: Job, old: JobExecution | None, new: JobExecution | None) -> None:
+        if old is not None and new is not None and old.status is new.status:
+            return
         for counts in (job.counts, self.counts):
             if old is not None:
                 counts[old.status] -= 1
@@ -298,7 +300,7 @@ class Ledger:
         if was and old is not None:
             place = self._place(record, old)
             before, after = record.pending[:place], record.pending[place + 1 :]
-            if shown and new is not None and old.rank == new.rank:
+            if shown and new is not None and old.status is new.status:  # then its rank is the same, too
                 record.pending = (*before, new, *after)
                 return
             record.pending = before + after
@@ -320,6 +322,8 @@ class Ledger:
 
     @staticmethod
     def _place(record: ThingRecord, execution: JobExecution) -> int:
+        if record.pending[0] is execution:  # the one at work, as a rule
+            return 0
         return bisect_left(record.pending, execution.rank, key=_RANK)
 
     def _set_timer(self, old: JobExecution | None, new: JobExecution | None) -> None:

@@ -115,7 +115,7 @@ class JobService:
 
     def due_s(self) -> int | None:
         """When `advance` has to be called next, epoch seconds; None while nothing is due by itself."""
-        return self._engine.due_s()
+        return self._ledger.agenda.next_s()
 
     def advance(self, now_s: int) -> list[Effect]:
         """Let pass what was due up to and including now: rollout, timers, schedules, retries, gradual work."""

@@ -50,6 +50,10 @@ class Retained:
             path.pop()
             del path[-1].below[names.pop()]
 
+    def __bool__(self) -> bool:
+        """Whether anything is retained at all."""
+        return self._count > 0
+
     def has(self, topic: str) -> bool:
         return any(True for _ in self.find(topic, hash_takes_parent=False))
 

@@ -304,6 +304,8 @@ class Switchboard:
 
     def _send_retained(self, session: _Session, topic_filter: str) -> None:
         rules = self._rules
+        if not self._retained:
+            return
         if not rules.retained_to_wildcards and ("#" in topic_filter or "+" in topic_filter):
             return
         qos = qos_of(session.filters, topic_filter) or 0
@@ -322,10 +324,10 @@ class Switchboard:
             self._retained.keep(Delivery(topic, payload, min(qos, 1), retain=True))
         elif retain:
             self._retained.drop(topic)
-        readers = self._index.find(topic)
-        message = Delivery(topic, payload)
-        for client_id, granted in readers.items():
-            self._sessions[client_id].put(message, min(qos, granted))
+        if readers := self._index.find(topic):
+            message = Delivery(topic, payload)
+            for client_id, granted in readers.items():
+                self._sessions[client_id].put(message, min(qos, granted))
 
     def _report_refused(self, greeting: Greeting) -> None:
         client_id, self._refused = greeting.client_id, self._refused + 1

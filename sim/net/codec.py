@@ -20,6 +20,7 @@ MAX_PACKET_BYTES = 128 * 1024
 """Default limit on the part after the fixed header; AWS IoT Core refuses larger publishes."""
 
 MAX_STRING_BYTES = 65_535
+MAX_KEEPALIVE_S = 0xFFFF
 
 
 class CodecError(ValueError):
@@ -153,8 +154,8 @@ def _encode_publish(packet: Publish) -> bytes:
 
 
 def _connect_body(packet: Connect) -> bytes:
-    if not 0 <= packet.keepalive_s <= 0xFFFF:
-        raise CodecError(f"a keepalive of {packet.keepalive_s} s; MQTT allows 65535")
+    if not 0 <= packet.keepalive_s <= MAX_KEEPALIVE_S:
+        raise CodecError(f"a keepalive of {packet.keepalive_s} s; MQTT allows {MAX_KEEPALIVE_S}")
     flags = packet.clean << 1
     tail = _text(packet.client_id)
     if packet.will is not None:

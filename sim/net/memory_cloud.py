@@ -150,7 +150,7 @@ class CloudEnd:
                 self._refuse(Closed("tls"))
                 return
             certificate = identity
-        if not fits(codec.connect_packet(hello), side.rules):
+        if not (connects_surely(hello) or fits(codec.connect_packet(hello), side.rules)):
             self._refuse(Closed("closed"))
             return
         greeting = Greeting(hello.client_id, hello.clean, hello.user, hello.password, hello.will, certificate, holder)
@@ -258,6 +258,12 @@ class Ends:
 def fits_surely(topic: str, payload: bytes) -> bool:
     """Whether every broker takes a packet with these, so that it need not be put together to be measured."""
     return len(topic) + len(payload) <= SMALL_BYTES and topic.isascii()
+
+
+def connects_surely(hello: Hello) -> bool:
+    """Likewise, of a CONNECT without a will."""
+    said = hello.client_id + (hello.user or "") + (hello.password or "")
+    return hello.will is None and 0 <= hello.keepalive_s <= codec.MAX_KEEPALIVE_S and fits_surely(said, b"")
 
 
 def fits(packet: codec.Packet, rules: BrokerRules) -> bool:
