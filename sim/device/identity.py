@@ -16,11 +16,11 @@ Issue = Callable[[str], tuple[str, str]]
 """Certificate and private key of the thing of this name, PEM, empty for none."""
 
 
-def _nobody() -> str:
+def nobody() -> str:
     return ""
 
 
-def _nothing(_name: str) -> tuple[str, str]:
+def no_papers(_name: str) -> tuple[str, str]:
     return "", ""
 
 
@@ -34,8 +34,8 @@ class DeviceIdentity:
 
     seed: int
     name: str
-    issue: Issue = field(default=_nothing, repr=False)
-    authority: Callable[[], str] = field(default=_nobody, repr=False)
+    issue: Issue = field(default=no_papers, repr=False)
+    authority: Callable[[], str] = field(default=nobody, repr=False)
     """Who signed the servers it talks to, PEM; "" when that is not known."""
 
     @property

@@ -89,6 +89,14 @@ class Link:
         self.radio.up_bytes += count * with_headers(up_bytes)
         self.radio.down_bytes += count * with_headers(down_bytes)
 
+    def all_arrived(self) -> None:
+        """Nothing goes either way for a while: forget when the last packets were there, if they are."""
+        now_us = self.radio.clock.now_us
+        if self._up_us <= now_us:
+            self._up_us = 0
+        if self._down_us <= now_us:
+            self._down_us = 0
+
     def vanish(self) -> None:
         """Nothing on its way arrives any more."""
         self.alive = False

@@ -15,7 +15,7 @@ from sim.device.board import Board
 from sim.device.console import Console
 from sim.device.fuel import Fuel
 from sim.device.http_link import HttpLink
-from sim.device.identity import DeviceIdentity
+from sim.device.identity import DeviceIdentity, Issue, no_papers, nobody
 from sim.device.keeping_link import KeepingLink
 from sim.device.life import Life
 from sim.device.model import ModelSpec, RadioSpec, Regions
@@ -57,17 +57,31 @@ class Program(Protocol):
 
 
 @record
-class Setting:
-    """What a device is made of, apart from its flash content. `generation`: of its interpreter; None: it has none.
-    `radio`: of the network it is in; None: as its model has it."""
+class Kind:
+    """What many devices have in common. `issue` and `authority` as DeviceIdentity has them; `generation`: of the
+    interpreter; None: there is none."""
 
-    name: str
     model: ModelSpec
-    identity: DeviceIdentity
     trust: Trust
     seed: int
+    issue: Issue = no_papers
+    authority: Callable[[], str] = nobody
     generation: Generation | None = None
+
+
+@record
+class Setting:
+    """What one device is made of, apart from its flash content. `radio`: of the network it is in; None: as its model
+    has it."""
+
+    name: str
+    kind: Kind
     radio: RadioSpec | None = None
+
+    @property
+    def identity(self) -> DeviceIdentity:
+        """Made when somebody asks."""
+        return DeviceIdentity(self.kind.seed, self.name, self.kind.issue, self.kind.authority)
 
 
 class Module:
@@ -85,9 +99,9 @@ class Module:
         self.clock = clock
         self.setting = setting
         self._trace = trace
-        self.storage = Storage(clock, setting.model, setting.name, trace)
-        spec = setting.radio or setting.model.radio
-        self.radio = Radio(clock, spec, network, setting.name, setting.seed, trace)
+        self.storage = Storage(clock, setting.kind.model, setting.name, trace)
+        spec = setting.radio or setting.kind.model.radio
+        self.radio = Radio(clock, spec, network, setting.name, setting.kind.seed, trace)
         self._board: Board | None = None
         self._console: Console | None = None
         self._sim: SimSlot | None = None
@@ -119,11 +133,11 @@ class Module:
 
     @property
     def model(self) -> ModelSpec:
-        return self.setting.model
+        return self.setting.kind.model
 
     @property
     def trust(self) -> Trust:
-        return self.setting.trust
+        return self.setting.kind.trust
 
     @property
     def regions(self) -> Regions:
@@ -179,7 +193,7 @@ class Module:
     def sim(self) -> SimSlot:
         """Its SIM card, made when somebody first asks."""
         if self._sim is None:
-            card = make_sim(self.setting.seed, self.name)
+            card = make_sim(self.setting.kind.seed, self.name)
             self._sim = SimSlot(card, lambda usable: self.radio.free("sim") if usable else self.radio.hinder("sim"))
         return self._sim
 

@@ -53,6 +53,7 @@ class MqttLink(Link):
         """Send a PINGREQ each period and nothing else, until `wake`. `owner.unanswered()` is called, and the rest is
         over, when one is not answered for `patience_us`."""
         self._rest = Rest(self, period_us, patience_us, owner)
+        self.all_arrived()
 
     def wake(self) -> None:
         """The rest is over; to be called before anything else is sent."""

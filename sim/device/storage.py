@@ -7,6 +7,7 @@ nobody needs it, and nobody can tell. A boot that is known from an equal flash i
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -24,6 +25,10 @@ READ_ONLY_MOUNTS = frozenset({"/bak"})
 
 TEMP_POINT = "/fota"
 """Where builds that have a volume for staged application files mount it."""
+
+
+SPENT_KEPT = 4096
+"""What flashes have done so far; those of a fleet have done the same."""
 
 
 class Storage:
@@ -144,7 +149,11 @@ class Storage:
             self._mounts = None
 
     def doze(self) -> None:
-        """Let go of what can be had again from the cells."""
+        """Let go of what can be had again from the cells, and have numbers that equal flashes share."""
+        nor = self._nor
+        nor.ops, nor.busy_us = _spent(nor.ops, nor.busy_us)
+        if self._flash_us == nor.busy_us:
+            self._flash_us = nor.busy_us
         self._regions = None
         self.leave()
 
@@ -219,3 +228,9 @@ class Storage:
             known = recording(self._nor, work, step) if step.is_door else None
             if known is not None:
                 return known
+
+
+@lru_cache(maxsize=SPENT_KEPT)
+def _spent(ops: int, busy_us: int) -> tuple[int, int]:
+    """Operations and time: the one pair of these numbers."""
+    return ops, busy_us

@@ -191,13 +191,13 @@ class Hub:
             world.lost[name] = None
             world.trace.emit(name, "shard.lost", executions=known.get(name, {}))
         for device in (name for name in self._every if name in member.names):
-            for number in wiring.cloud.ends.of(device):
-                wiring.cloud.take(Call(world.clock.now_us, device, number, "gone", (Ended.LOST,)))
+            for end in wiring.cloud.ends.of(device):
+                wiring.cloud.take(Call(world.clock.now_us, device, end.number, "gone", (Ended.LOST,)))
         self._end_when_finished(world.clock.now_us)
 
     def _hand(self, device: str, number: int, arrival: Any) -> None:
         if device not in self.world.lost:
-            self._of[device].waiting.append((number, arrival))
+            self._of[device].waiting.append((device, number, arrival))
 
     def _next_us(self) -> int:
         """The next instant in which the cloud can have something to do, or to hear; all shards may run through it."""

@@ -114,7 +114,7 @@ class Member:
     lost: bool = False
     """For good."""
     last: Done = NOTHING_YET
-    waiting: list[tuple[int, Any]] = field(default_factory=list)
+    waiting: list[tuple[str, int, Any]] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     _orders: list[tuple[int, bytes]] = field(default_factory=list)
     _line: Line | None = None

@@ -47,10 +47,10 @@ class Welcome:
 
 class Window(NamedTuple):
     """Let time pass through `until_us`. In that instant the cloud said `told` of these devices, and `arrivals`
-    (connection number, what) are handed over."""
+    (device, connection number, what) are handed over."""
 
     until_us: int
-    arrivals: list[tuple[int, Any]]
+    arrivals: list[tuple[str, int, Any]]
     told: list[Told]
 
 

@@ -155,8 +155,8 @@ class Shard:
         for told in window.told:
             self.world.trace.take(*told)
         self._listening = False
-        for number, arrival in window.arrivals:
-            clock.after(0, clock.handover, partial(self._network.arrive, number, arrival))
+        for device, number, arrival in window.arrivals:
+            clock.after(0, clock.handover, partial(self._network.arrive, device, number, arrival))
         clock.run_through(window.until_us)
         return self.done()
 

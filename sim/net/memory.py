@@ -22,6 +22,7 @@ from sim.mqtt.switchboard import Admit, OnRequest
 from sim.net import codec
 from sim.net.memory_cloud import Call, CloudSide, Respond, as_asked, as_it_comes, fits, fits_surely
 from sim.net.memory_streams import MemoryStreams
+from sim.net.numbered import Connections
 from sim.ports import (
     Arrival,
     Closed,
@@ -39,6 +40,9 @@ from sim.ports import (
 Foresee = Callable[[HttpRequest, int], Foreseen | None]
 
 MAX_PACKET_ID = 0xFFFF
+
+NEVER = -1
+"""Before any instant; a small number, which all connections at rest share."""
 
 FORESEEN_KEPT = 512
 """Answers to ranges of a URL, shared with the cloud's memory of them."""
@@ -59,7 +63,7 @@ class DeviceSide:
         self._foresee = foresee
         self._opened = 0
         self._patience_us: dict[int, int] = {}  # by keepalive: one number for all who ask for the same
-        self._channels: dict[int, _Channel] = {}
+        self._channels: Connections[_Channel] = Connections()
         self._foreseen: dict[Hashable, Foreseen] = {}
         self._asked: dict[int, Callable[[HttpArrival], None]] = {}
 
@@ -68,7 +72,8 @@ class DeviceSide:
         self._opened += 1
         asked_s = hello.keepalive_s
         patience_us = self._patience_us.setdefault(asked_s, self.rules.patience_us(asked_s))
-        channel = self._channels[self._opened] = _Channel(self, device, self._opened, patience_us, receive)
+        channel = _Channel(self, device, self._opened, patience_us, receive)
+        self._channels.add(channel)
         holder = device if hello.tls and hello.papers is not None else ""
         self.say(device, self._opened, "open", replace(hello, papers=None), holder)
         return channel
@@ -101,18 +106,18 @@ class DeviceSide:
         """To the cloud, now."""
         self._say(Call(self.clock.now_us, device, number, what, args))
 
-    def arrive(self, number: int, arrival: Any) -> None:
+    def arrive(self, device: str, number: int, arrival: Any) -> None:
         """To the connection of this number; one that ended has none any more."""
-        if (channel := self._channels.get(number)) is not None:
+        if (channel := self._channels.get(device, number)) is not None:
             channel.arrive(arrival)
         elif (receive := self._asked.get(number)) is not None:
             if not isinstance(arrival, HttpPart):
                 del self._asked[number]
             receive(arrival)
 
-    def forget(self, number: int) -> None:
+    def forget(self, channel: _Channel) -> None:
         """This MQTT connection has ended on both sides."""
-        self._channels.pop(number, None)
+        self._channels.drop(channel)
 
 
 class MemoryNetwork(DeviceSide):
@@ -134,11 +139,11 @@ class MemoryNetwork(DeviceSide):
         foresee: Foresee = lambda *_: None,
     ) -> None:
 
-        def hand(_device: str, number: int, arrival: Any) -> None:
+        def hand(device: str, number: int, arrival: Any) -> None:
             if cloud.hears:
-                self.arrive(number, arrival)
+                self.arrive(device, number, arrival)
             else:
-                clock.handover(self.arrive, number, arrival)
+                clock.handover(self.arrive, device, number, arrival)
 
         cloud = CloudSide(clock, respond, on_request, admit, hand, client_ca, rules)
         super().__init__(clock, cloud.take, foresee, rules)
@@ -149,24 +154,24 @@ class _Channel:
     """The device's end of one connection: an MqttChannel, and the broker's patience with it."""
 
     __slots__ = (
-        "_device",
         "_heard_us",
         "_known",
-        "_number",
         "_patience_us",
         "_quiet",
         "_receive",
         "_said_us",
         "_side",
         "_timer",
+        "device",
+        "number",
     )
 
     def __init__(
         self, side: DeviceSide, device: str, number: int, patience_us: int, receive: Callable[[Arrival], None]
     ) -> None:
         self._side = side
-        self._device = device
-        self._number = number
+        self.device = device
+        self.number = number
         self._patience_us = patience_us
         self._receive = receive
         self._known = True  # by the broker, until it closes
@@ -203,6 +208,8 @@ class _Channel:
         if patience_us and self._side.clock.now_us - self._heard_us + silence_us >= patience_us:
             return False
         self._stop_watch()
+        if self._said_us < self._side.clock.now_us:
+            self._said_us = NEVER
         return True
 
     def heard(self, at_us: int | None) -> None:
@@ -241,7 +248,7 @@ class _Channel:
     def _lose(self) -> None:
         self._known = False
         self._stop_watch()
-        self._side.forget(self._number)
+        self._side.forget(self)
 
     def _hears(self, packet: codec.Packet | None) -> bool:
         """Whether the broker takes this packet, None: one that surely fits. One that no broker would take ends the
@@ -278,7 +285,7 @@ class _Channel:
 
     def _say(self, what: str, *args: Any) -> None:
         self._said_us = self._side.clock.now_us
-        self._side.say(self._device, self._number, what, *args)
+        self._side.say(self.device, self.number, what, *args)
 
 
 def _nobody(_arrival: Arrival) -> None:

@@ -18,6 +18,7 @@ from sim.mqtt.presence import Ended
 from sim.mqtt.rules import BrokerRules
 from sim.mqtt.switchboard import Accepted, Admit, Greeting, OnRequest, Request, Switchboard
 from sim.net import codec
+from sim.net.numbered import Connections
 from sim.net.tls import TlsFailure, check_identity
 from sim.net.url import leads_to_cloud, split_url
 from sim.ports import (
@@ -77,7 +78,7 @@ class CloudSide:
         # To that very connection, subscribed or not, one copy, QoS 0; PUBACK of a QoS 1 request to the Jobs service; to
         # ordinary subscribers.
         self.reply, self.acknowledge, self.publish = self.board.reply, self.board.acknowledge, self.board.announce
-        self.ends = Ends()
+        self.ends: Connections[CloudEnd] = Connections()
         self._calls: list[Call] = []
         self.hears = False
         """While calls are heard nothing else is left of their instant, and what is handed over need not wait for it."""
@@ -215,44 +216,6 @@ class CloudEnd:
 
     def _hand(self, arrival: Arrival) -> None:
         self._side.hand(self.device, self.number, arrival)
-
-
-class Ends:
-    """The broker's ends of all connections, by device and number. Most devices have one at a time: it needs no key of
-    its own."""
-
-    def __init__(self) -> None:
-        self._of: dict[str, CloudEnd | dict[int, CloudEnd]] = {}
-
-    def get(self, device: str, number: int) -> CloudEnd | None:
-        found = self._of.get(device)
-        if isinstance(found, dict):
-            return found.get(number)
-        return found if found is not None and found.number == number else None
-
-    def add(self, end: CloudEnd) -> None:
-        found = self._of.get(end.device)
-        if found is None:
-            self._of[end.device] = end
-        elif isinstance(found, dict):
-            found[end.number] = end
-        else:
-            self._of[end.device] = {found.number: found, end.number: end}
-
-    def drop(self, end: CloudEnd) -> None:
-        """Harmless when it is not there any more."""
-        found = self._of.get(end.device)
-        if isinstance(found, dict):
-            found.pop(end.number, None)
-        if not found or found is end:
-            self._of.pop(end.device, None)
-
-    def of(self, device: str) -> list[int]:
-        """Numbers of a device's connections, in the order of opening."""
-        found = self._of.get(device)
-        if isinstance(found, dict):
-            return list(found)
-        return [] if found is None else [found.number]
 
 
 def fits_surely(topic: str, payload: bytes) -> bool:

@@ -10,8 +10,7 @@ from pathlib import Path
 from sim.boot.bootloader import Trust
 from sim.device.agent import Agent
 from sim.device.catalogue import load_model
-from sim.device.identity import DeviceIdentity
-from sim.device.module import Module, Program, Setting
+from sim.device.module import Kind, Module, Program, Setting
 from sim.device.storage import TEMP_POINT
 from sim.errors import SpecError
 from sim.flash.filesystem import build_volume
@@ -58,13 +57,13 @@ def make_devices(entry: Fleet, ground: Ground, options: RunOptions, part: Part =
     def program(module: Module) -> Program:
         return Agent(module) if entry.agent is not None else runtime(module, profile)
 
-    issue, authority, factory = ground.wiring.identity, ground.wiring.authority, None
+    wiring, factory = ground.wiring, None
     firmware_as = None if entry.agent is not None else generation
+    kind = Kind(model, ground.trust, ground.seed, wiring.identity, wiring.authority, firmware_as)
     devices: dict[str, Module] = {}
     for name in filter(part.has, entry.devices()):
-        identity = DeviceIdentity(ground.seed, name, issue, authority)
         radio = ground.places.radio(ground.places.place(entry, name), model.radio)
-        setting = Setting(name, model, identity, ground.trust, ground.seed, firmware_as, radio)
+        setting = Setting(name, kind, radio)
         module = devices[name] = Module(ground.clock, ground.trace, network, setting, program)
         if factory is None:
             factory = _factory(module, entry, files)

@@ -11,8 +11,7 @@ from typing import Any, Literal, cast
 
 from sim.boot.bootloader import Trust
 from sim.device.catalogue import known_models, load_model
-from sim.device.identity import DeviceIdentity
-from sim.device.module import Module, Setting
+from sim.device.module import Kind, Module, Setting
 from sim.kernel.clock import Clock
 from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY
 from sim.ports import Network
@@ -88,8 +87,7 @@ def page() -> str:
 
 def _runtime() -> ScriptRuntime:
     clock = Clock("memory")
-    identity = DeviceIdentity(0, "api")
-    setting = Setting("api", load_model(MODEL), identity, Trust(DEVELOPMENT_PUBLIC_KEY), seed=0)
+    setting = Setting("api", Kind(load_model(MODEL), Trust(DEVELOPMENT_PUBLIC_KEY), seed=0))
     nowhere = cast(Network, None)
     module = Module(clock, Trace(lambda: 0), nowhere, setting, lambda module: ScriptRuntime(module, ScriptProfile()))
     return ScriptRuntime(module, ScriptProfile())

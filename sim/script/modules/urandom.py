@@ -16,7 +16,7 @@ BITS_LIMIT = 32
 
 def make(rt: ScriptRuntime) -> ModuleType:
     setting = rt.module.setting
-    draws = stream(setting.seed, setting.name, f"urandom/{rt.module.boots}")
+    draws = stream(setting.kind.seed, setting.name, f"urandom/{rt.module.boots}")
 
     def getrandbits(bits: int) -> int:
         if not 1 <= bits <= BITS_LIMIT:
