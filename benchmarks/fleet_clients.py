@@ -1,8 +1,9 @@
 """One kind of MQTT client, many of them, in a process of their own: for benchmarks/fleet_mqtt.py.
 
-`python benchmarks/fleet_clients.py KIND PORT COUNT` connects COUNT clients with one subscription each, AT_ONCE at a
-time, then lets each ask and be answered ROUNDS times, and prints one JSON object. `ours` is the device's connection as
-a run has it: simulated clock, network and all; `bare` is a protocol object on plain asyncio with the same codec.
+`python benchmarks/fleet_clients.py KIND PORT FILES_PORT COUNT` connects COUNT clients with one subscription each,
+AT_ONCE at a time, then lets each ask and be answered ROUNDS times and fetch two files, and prints one JSON object.
+`ours` is the device's connection as a run has it: simulated clock, network and all; `bare` is a protocol object on
+plain asyncio with the same codec, and fetches nothing.
 Linux only: memory is what the process grew by.
 """
 
@@ -24,6 +25,9 @@ if __package__ in (None, ""):
 
 from benchmarks.broker_load import AT_ONCE, fleet
 from sim.net.codec import Publish
+
+FILES = {"/a.py": b"print('2.0')", "/b.py": b"VERSION = '2.0'"}
+"""What a device fetches."""
 
 ROUNDS = 4
 LIMIT_US = 600_000_000
@@ -57,7 +61,7 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * PAGE_BYTES
 
 
-def bare(port: int, count: int) -> dict[str, Any]:
+def bare(port: int, _files: int, count: int) -> dict[str, Any]:
     """Protocol objects on asyncio."""
 
     async def run() -> dict[str, Any]:
@@ -83,7 +87,7 @@ async def _ask_each(clients: Any) -> None:
             await answer
 
 
-KINDS: dict[str, Callable[[int, int], dict[str, Any]]] = {"bare": bare}
+KINDS: dict[str, Callable[[int, int, int], dict[str, Any]]] = {"bare": bare}
 
 
 class _Device:
@@ -117,13 +121,14 @@ class _Device:
         self.channel.publish(topic_of(self.name), BODY)
 
 
-def ours(port: int, count: int) -> dict[str, Any]:
+def ours(port: int, files: int, count: int) -> dict[str, Any]:
     """Connections as the devices of a run have them."""
     from sim.kernel.clock import Clock
     from sim.kernel.garbage import rare_collections
+    from sim.net.http import Endpoint
     from sim.net.outside import BrokerNetwork, Remote
     from sim.net.wire import WireNetwork
-    from sim.ports import Hello, HttpResponse
+    from sim.ports import Hello, HttpPart, HttpRequest, HttpResponse
 
     clock = Clock("paced")
     wire = WireNetwork(clock, lambda _request: None, lambda _request, _now_s: HttpResponse(404, {}, b""))
@@ -169,9 +174,31 @@ def ours(port: int, count: int) -> dict[str, Any]:
         devices[number].on_answer = done
         devices[number].ask()
 
+    def fetch(number: int, done: Callable[[], None]) -> None:
+        left = iter(FILES)
+
+        def next_file() -> None:
+            path = next(left, None)
+            if path is None:
+                done()
+                return
+            request = HttpRequest("GET", f"http://127.0.0.1:{files}{path}")
+            wire.ask(devices[number].name, request, arrived, Endpoint("127.0.0.1", files, outside=True))
+
+        def arrived(arrival: Any) -> None:
+            if not isinstance(arrival, HttpPart):
+                assert isinstance(arrival, HttpResponse), arrival
+                assert arrival.body in FILES.values(), arrival
+                next_file()
+
+        next_file()
+
     meter = Meter()
     phase(ask, count)
-    result = {"connect": connected, "message": meter.read(count * ROUNDS)}
+    answered = meter.read(count * ROUNDS)
+    meter = Meter()
+    phase(fetch, count)
+    result = {"connect": connected, "message": answered, "file": meter.read(count * len(FILES))}
     clock.loop.run_until_complete(wire.close())
     clock.close()
     return result
@@ -181,10 +208,10 @@ KINDS["ours"] = ours
 
 
 def main() -> None:
-    kind, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    kind, (port, files, count) = sys.argv[1], map(int, sys.argv[2:])
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    print(json.dumps(KINDS[kind](port, count)))
+    print(json.dumps(KINDS[kind](port, files, count)))
 
 
 if __name__ == "__main__":

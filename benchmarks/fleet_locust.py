@@ -1,7 +1,8 @@
 """The clients of benchmarks/fleet_clients.py once more, as users of Locust with paho: for benchmarks/fleet_mqtt.py.
 
-`PYTHON benchmarks/fleet_locust.py PORT COUNT`, where PYTHON has locust and paho-mqtt; qpyota's own packages are not
-needed. Each user connects, subscribes, and then asks and is answered ROUNDS times; the broker echoes.
+`PYTHON benchmarks/fleet_locust.py PORT FILES_PORT COUNT`, where PYTHON has locust and paho-mqtt; qpyota's own packages
+are not needed. Each user connects, subscribes, asks and is answered ROUNDS times (the broker echoes), and fetches the
+two files with urllib.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import json
 import resource
 import sys
+import urllib.request
 from pathlib import Path
 from typing import ClassVar
 
 import gevent
+from gevent.pool import Pool
 from locust import task
 from locust.contrib.mqtt import MqttUser
 from locust.env import Environment
@@ -20,7 +23,8 @@ from locust.env import Environment
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.fleet_clients import BODY, ROUNDS, Meter, topic_of
+from benchmarks.broker_load import AT_ONCE
+from benchmarks.fleet_clients import BODY, FILES, ROUNDS, Meter, topic_of
 
 PER_S = 500
 LIMIT_S = 120.0
@@ -61,6 +65,11 @@ class Device(MqttUser):
         self.asked += 1
         self.client.publish(topic_of(self.name), BODY)
 
+    def fetch(self):
+        for path, body in FILES.items():
+            with urllib.request.urlopen(f"http://127.0.0.1:{Device.files}{path}", timeout=LIMIT_S) as answer:
+                assert answer.read() == body
+
     @task
     def idle(self):
         gevent.sleep(3600)
@@ -73,11 +82,12 @@ def wait(done):
 
 
 def main() -> None:
-    port, count = int(sys.argv[1]), int(sys.argv[2])
+    port, files, count = map(int, sys.argv[1:])
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    Device.port = port
+    Device.port, Device.files = port, files
     runner = Environment(user_classes=[Device]).create_local_runner()
+    pool = Pool(AT_ONCE)
     meter = Meter()
     runner.start(count, spawn_rate=PER_S)
     wait(lambda: Device.ready == count)
@@ -86,7 +96,13 @@ def main() -> None:
     for device in Device.made:
         device.ask()
     wait(lambda: Device.answered == count)
-    print(json.dumps({"connect": connected, "message": meter.read(count * ROUNDS)}), flush=True)
+    answered = meter.read(count * ROUNDS)
+    meter = Meter()
+    fetchers = [pool.spawn(device.fetch) for device in Device.made]
+    gevent.joinall(fetchers, timeout=LIMIT_S, raise_error=True)
+    assert all(fetcher.successful() for fetcher in fetchers)
+    fetched = meter.read(count * len(FILES))
+    print(json.dumps({"connect": connected, "message": answered, "file": fetched}), flush=True)
     runner.quit()
 
 

@@ -1,31 +1,41 @@
 """Fleets over real MQTT: `python benchmarks/fleet_mqtt.py [--quick] [--json] [--locust PYTHON]`.
 
-Sessions: our device's connection, a bare asyncio protocol with the same codec, and Locust's MqttUser with paho, each
-in a process of its own against the same mosquitto: connects a second, CPU and memory for each, CPU of a message.
-PYTHON is that of an environment with locust and paho-mqtt; without it that row is missing. Fleet: so many devices do
-a two-file application job through `qpyota run`, on mosquitto and on the embedded broker, at speeds that a machine may
-not keep up with: then the run says so. Compare CPU and ratios: wall time is everybody's. Linux only.
+Sessions: our device's connection, a bare asyncio protocol with the same codec, Locust's MqttUser with paho, and tsung,
+one after the other against the same mosquitto and the same server of two files: memory of a session, CPU of a
+connection with its subscription, of a message with its answer, of a file. PYTHON is that of an environment with locust
+and paho-mqtt; tsung is Debian's. A row whose tool is missing is left out, and said to be. Fleet: so many devices do a
+two-file application job through `qpyota run`, on mosquitto and on the embedded broker, at speeds that a machine may not
+keep up with: then the run says so. Compare CPU and ratios: wall time is everybody's. Linux only.
 
-Exit code 1 when a session of ours takes more than 5 kB or a fifth of Locust's, connects at less than 1/1.3 of the bare
-loop's rate by CPU, or a device does not do its job.
+Exit code 1 when a session of ours takes more than 5 kB or a fifth of another tool's, connects at less than 1/1.3 of the
+bare loop's rate by CPU, or a device does not do its job.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-PORT = 27_311
+PORT, FILES_PORT = 27_311, 27_312
 SESSIONS, LOCUST_SESSIONS = 10_000, 1000
 LIMIT_BYTES, LEANER, SLOWER = 5_000, 5, 1.3
+MISSING = {
+    "locust": "no --locust PYTHON was given, so there is no row of Locust; pip install locust paho-mqtt in a venv",
+    "tsung": "tsung is not installed, so there is no row of it; on Debian or Ubuntu: apt-get install tsung",
+}
+SPEEDS = (10, 5, 2)
+PARTS = ("connect", "message", "file")
 URL = "${aws:iot:s3-presigned-url:https://apps.s3.us-west-2.amazonaws.com/"
 SCENARIO = """\
 version: 1
@@ -33,14 +43,14 @@ name: fleet
 duration: 2h
 fleet:
   - { group: fleet, count: COUNT, model: EG915U, firmware: EG915UEUABR03A20M08_OCPU_QPY, agent: modelled,
-      start: { ramp: 60s } }
+      start: { ramp: 5m } }
 cloud:
   BROKER
   buckets:
     apps: { a.py: { text: "print('2.0')" }, b.py: { text: "VERSION = '2.0'" } }
 jobs:
   - jobId: files
-    at: 70s
+    at: 310s
     targets: [fleet]
     presignedUrlConfig: { expiresInSec: 3600 }
     jobExecutionsRolloutConfig: { maximumPerMinute: 1000 }
@@ -58,15 +68,22 @@ Row = dict[str, Any]
 
 def sessions(count: int, locust: str | None) -> list[Row]:
     """One row for each kind of client."""
-    rows = []
-    for kind, number in (("bare", count), ("ours", count)):
-        said = _child([sys.executable, str(HERE / "fleet_clients.py"), kind, str(PORT), str(number)])
-        rows.append({"kind": kind, "sessions": number, **said})
+    clients = [sys.executable, str(HERE / "fleet_clients.py")]
+    kinds = [("bare", count, [*clients, "bare"]), ("ours", count, [*clients, "ours"])]
     if locust is not None:
-        number = min(count, LOCUST_SESSIONS)
-        said = _child([locust, str(HERE / "fleet_locust.py"), str(PORT), str(number)])
-        rows.append({"kind": "locust", "sessions": number, **said})
-    return rows
+        kinds.append(("locust", min(count, LOCUST_SESSIONS), [locust, str(HERE / "fleet_locust.py")]))
+    if shutil.which("tsung") is not None:
+        kinds.append(("tsung", count, [sys.executable, str(HERE / "fleet_tsung.py")]))
+    return [
+        {"kind": kind, "sessions": number, **_child([*command, str(PORT), str(FILES_PORT), str(number)])}
+        for kind, number, command in kinds
+    ]
+
+
+def missing(rows: list[Row]) -> list[str]:
+    """Tools that were not there to be compared with."""
+    kinds = {row["kind"] for row in rows}
+    return [text for kind, text in MISSING.items() if kind not in kinds]
 
 
 def fleet(count: int, broker: str, speed: float, folder: Path) -> Row:
@@ -76,6 +93,7 @@ def fleet(count: int, broker: str, speed: float, folder: Path) -> Row:
     path.write_text(text, "utf-8")
     command = [sys.executable, "-c", "from sim.cli.main import main; main()", "run", str(path), "--json"]
     options = ["--transport", "paced", "--plain", "--speed", str(speed)]
+    before_s = _children_s()
     done = subprocess.run([*command, *options], capture_output=True, text=True, cwd=HERE.parent, check=False)
     said = json.loads(done.stdout)
     pace = said["pace"]
@@ -84,6 +102,7 @@ def fleet(count: int, broker: str, speed: float, folder: Path) -> Row:
         "broker": "mosquitto" if broker else "embedded",
         "speed": speed,
         "succeeded": said["executions"].get("SUCCEEDED", 0),
+        "cpu_s": round(_children_s() - before_s, 1),
         "sim_time_ratio": pace["sim_time_ratio"],
         "lag_p99_ms": pace["lag_ms"]["p99"],
         "update_p50_ms": pace["latency_ms"]["update"]["p50"],
@@ -96,38 +115,88 @@ def fleet(count: int, broker: str, speed: float, folder: Path) -> Row:
 def faults(rows: list[Row], fleets: list[Row]) -> list[str]:
     """Where a figure is not what it should be."""
     by_kind = {row["kind"]: row for row in rows}
-    ours, bare, locust = by_kind["ours"], by_kind["bare"], by_kind.get("locust")
+    ours, bare = by_kind.pop("ours"), by_kind.pop("bare")
     found = []
     if ours["connect"]["bytes"] > LIMIT_BYTES:
         found.append(f"a session takes {ours['connect']['bytes']:.0f} bytes")
     if ours["connect"]["cpu_us"] > SLOWER * bare["connect"]["cpu_us"]:
         found.append("connecting costs more than 1.3 times what it costs the bare loop")
-    if locust is not None and locust["connect"]["bytes"] < LEANER * ours["connect"]["bytes"]:
-        found.append("a session is not five times leaner than one of Locust")
+    found += [
+        f"a session is not five times leaner than one of {kind}"
+        for kind, row in by_kind.items()
+        if row["connect"]["bytes"] < LEANER * ours["connect"]["bytes"]
+    ]
     found += [
         f"{row['devices'] - row['succeeded']} devices failed" for row in fleets if row["succeeded"] < row["devices"]
     ]
     return found
 
 
+def _children_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def _child(command: list[str]) -> Row:
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{Path(command[1]).name} failed: {done.stderr[-2000:]}")
     said: Row = json.loads(done.stdout.splitlines()[-1])
     return said
 
 
 def _print(rows: list[Row], fleets: list[Row]) -> None:
     ours = next(row for row in rows if row["kind"] == "ours")
-    print("client  sessions  connects/s  CPU µs/connect  bytes/session  CPU µs/message   memory and CPU, in ours")
+    print("client  sessions  bytes/session  after the flow     CPU µs of a connect       message          file")
     for row in rows:
-        connect, message = row["connect"], row["message"]
+        figures = [("connect", "bytes"), ("connect", "cpu_us"), ("message", "cpu_us"), ("file", "cpu_us")]
+        held = sum(row[part]["bytes"] for part in PARTS if part in row)
+        cells = [_cell(row, ours, *figure) for figure in figures]
         print(
-            f"{row['kind']:7} {row['sessions']:8} {connect['per_s']:11.0f} {connect['cpu_us']:15.0f} "
-            f"{connect['bytes']:14.0f} {message['cpu_us']:15.1f}   {connect['bytes'] / ours['connect']['bytes']:.1f} "
-            f"{message['cpu_us'] / ours['message']['cpu_us']:.1f}"
+            f"{row['kind']:7} {row['sessions']:8} {cells[0]} {held:15.0f} {cells[1]:>24} {cells[2]:>11} {cells[3]:>11}"
         )
+    for row in rows[:2]:
+        print(f"{row['kind']}: {row['connect']['per_s']:.0f} connects a second")
     for row in fleets:
         print("  ".join(f"{name} {value}" for name, value in row.items()))
+    for text in missing(rows):
+        print(text)
+
+
+def _cell(row: Row, ours: Row, part: str, unit: str) -> str:
+    """A figure, and how many of ours that is."""
+    if part not in row:
+        return "-"
+    return f"{row[part][unit]:7.0f} {row[part][unit] / ours[part][unit]:5.1f}x"
+
+
+@contextmanager
+def servers(folder: Path, mosquitto: str) -> Iterator[None]:
+    """The broker and the two files."""
+    config = folder / "mosquitto.conf"
+    config.write_text(
+        f"listener {PORT} 127.0.0.1\nallow_anonymous true\nconnection_messages false\nlog_dest none\n"
+        "max_connections -1\nset_tcp_nodelay true\nuser root\n"
+    )
+    commands = [[mosquitto, "-c", str(config)], [sys.executable, str(HERE / "fleet_files.py"), str(FILES_PORT)]]
+    started = [subprocess.Popen(command) for command in commands]
+    try:
+        time.sleep(2)
+        yield
+    finally:
+        for server in started:
+            server.terminate()
+            server.wait()
+
+
+def fleets_of(part: int, folder: Path) -> list[Row]:
+    """10,000 on mosquitto, slower until this machine keeps up; fewer on the embedded broker. `part`: of each a part."""
+    rows = []
+    for speed in SPEEDS:
+        rows.append(fleet(SESSIONS // part, f"broker: mqtt://127.0.0.1:{PORT}", speed, folder))
+        if not rows[-1]["behind"]:
+            break
+    return [*rows, fleet(2000 // part, "", 1, folder), fleet(2000 // part, "", 10, folder)]
 
 
 def main() -> int:
@@ -141,33 +210,17 @@ def main() -> int:
     if binary is None:
         print("mosquitto is not installed; on Debian or Ubuntu: apt-get install mosquitto", file=sys.stderr)
         return 4
-    with tempfile.TemporaryDirectory() as text:
-        folder = Path(text)
-        config = folder / "mosquitto.conf"
-        config.write_text(
-            f"listener {PORT} 127.0.0.1\nallow_anonymous true\nconnection_messages false\nlog_dest none\n"
-            "max_connections -1\nuser root\n"
-        )
-        broker = subprocess.Popen([binary, "-c", str(config)])
-        try:
-            time.sleep(1)
-            rows = sessions(SESSIONS // part, args.locust)
-            outside = f"broker: mqtt://127.0.0.1:{PORT}"
-            fleets = [
-                fleet(SESSIONS // part, outside, 5, folder),
-                fleet(2000 // part, "", 1, folder),
-                fleet(2000 // part, "", 10, folder),
-            ]
-        finally:
-            broker.terminate()
-            broker.wait()
+    with tempfile.TemporaryDirectory() as text, servers(Path(text), binary):
+        rows = sessions(SESSIONS // part, args.locust)
+        fleets = fleets_of(part, Path(text))
+    found = faults(rows, fleets)
     if args.json:
-        print(json.dumps({"sessions": rows, "fleets": fleets, "faults": faults(rows, fleets)}))
+        print(json.dumps({"sessions": rows, "fleets": fleets, "missing": missing(rows), "faults": found}))
     else:
         _print(rows, fleets)
-        for fault in faults(rows, fleets):
+        for fault in found:
             print(f"FAULT: {fault}")
-    return 1 if faults(rows, fleets) else 0
+    return 1 if found else 0
 
 
 if __name__ == "__main__":
