@@ -298,7 +298,10 @@ def _print_pace(pace: dict[str, Any]) -> None:
     )
     for operation, spread in pace["latency_ms"].items():
         places = ", ".join(f"{place} {spread[place]:.1f} ms" for place in ("p50", "p95", "p99", "max"))
-        click.echo(f"{operation} → answer, from the time of intent: {spread['count']} times, {places}")
+        times = f"{spread['count']} times"
+        if operation == "connect" and spread["count"] < pace["dialled"]:
+            times = f"{spread['count']} of {pace['dialled']} times"
+        click.echo(f"{operation} → answer, from the time of intent: {times}, {places}")
 
 
 def _print_thresholds(result: RunResult) -> None:

@@ -150,7 +150,7 @@ class SimLoop(asyncio.SelectorEventLoop):
         self.holds = 0
         self.stuck: list[str] = []
         self.jumps = 0
-        self.pace = PaceLog()
+        self.pace = PaceLog(time.process_time)
         self._speed = speed
         self._executor_jobs = 0
         self._running_sim = False
@@ -316,7 +316,7 @@ class SimLoop(asyncio.SelectorEventLoop):
         events = select(left_s) if left_s > 0 else []
         now_s = time.monotonic()
         if until_us is not None and not events and now_s >= due_s - 1e-4:
-            self.pace.woke(now_s - due_s)
+            self.pace.woke(now_s - due_s, now_s)
             return None
         paced_us = self._anchor_us + int((now_s - self._anchor_wall_s) * 1e6 * self._speed)
         self.env._now = max(self.env.now, paced_us if until_us is None else min(paced_us, until_us))
@@ -349,7 +349,7 @@ class SimLoop(asyncio.SelectorEventLoop):
     def _count_pace(self) -> None:
         if self._speed is not None:
             simulated_s = (self.env.now - self._anchor_us) / 1e6
-            self.pace.passed(simulated_s, self._speed, time.monotonic() - self._anchor_wall_s)
+            self.pace.passed(simulated_s, self._speed, self._anchor_wall_s, time.monotonic())
 
     def _re_anchor(self) -> None:
         self._anchor_wall_s = time.monotonic()

@@ -1,4 +1,5 @@
-"""How long the cloud takes to answer Jobs requests, in wall time, from when each should have been sent.
+"""How long the cloud takes to answer Jobs requests and the broker to let a client in, in wall time, from when each
+should have been sent.
 
 Rule: a request's time is that of the schedule, not of the moment at which a busy machine got round to sending it;
 otherwise a generator that falls behind would report the latencies of the few requests that it managed to send. The
@@ -25,9 +26,11 @@ class Stopwatch:
 
     def __init__(self, loop: SimLoop) -> None:
         self._loop = loop
-        self.asked = 0
+        self.dialled = self.asked = 0
         self.latency: dict[str, Spread] = {}
         """Operation (`update`, `get`, `start-next`) → microseconds."""
+        self.connected = Spread()
+        """From the dial to the CONNACK, microseconds; what was refused or broke off is not in it."""
 
     @property
     def answered(self) -> int:
@@ -36,28 +39,30 @@ class Stopwatch:
 
     def intent_s(self) -> float:
         """When, by the wall, this instant of the simulation should have been."""
-        self.asked += 1
         return self._loop.wall_of(int(self._loop.env.now))
 
     def stop(self, topic: str, intent_s: float) -> None:
-        """The answer to a request on this topic is here."""
+        """The answer to a request on this topic is here; no topic: the connection is."""
         operation = topic.rpartition("/")[2]
-        spread = self.latency.setdefault(operation, Spread())
+        spread = self.latency.setdefault(operation, Spread()) if topic else self.connected
         spread.add(round((time.monotonic() - intent_s) * 1_000_000))
 
 
 class TimedConnection(MqttConnection):
-    """An MqttConnection whose Jobs requests are timed."""
+    """An MqttConnection that is timed, and whose Jobs requests are."""
 
     __slots__ = ("_asked", "_stopwatch")
 
     def __init__(self, hello: Hello, deliver: Callable[[Arrival], None], stopwatch: Stopwatch) -> None:
         super().__init__(hello, deliver)
         self._stopwatch = stopwatch
-        self._asked: tuple[tuple[str, float], ...] = ()  # most have none or one, and an empty tuple costs nothing
+        stopwatch.dialled += 1
+        # Most wait for nothing or one thing, and an empty tuple costs nothing. No topic: for the CONNACK.
+        self._asked: tuple[tuple[str, float], ...] = (("", stopwatch.intent_s()),)
 
     def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False, packet_id: int = 0) -> None:
         if self._ended is None and parse_request(topic) is not None:
+            self._stopwatch.asked += 1
             self._asked += ((topic, self._stopwatch.intent_s()),)
         super().publish(topic, payload, qos, retain, packet_id)
 
@@ -66,6 +71,8 @@ class TimedConnection(MqttConnection):
             request, _, last = packet.topic.rpartition("/")
             if last in _ANSWERS:
                 self._answered(request)
+        elif isinstance(packet, codec.Connack) and not packet.code and self._ended is None:
+            self._answered("")
         super()._arrived(packet)
 
     def _answered(self, request: str) -> None:

@@ -10,11 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from sim.kernel.pace import LATE_S
+
 RATIO_FLOOR = 0.95
 """Of simulated time that passed to what the speed asked for."""
 
-LAG_FLOOR_MS = 100.0
-"""The 99th percentile of what instants were late; a p99 of answers that is read with more than that in it misleads."""
+LAG_FLOOR_MS = LATE_S * 1000
+"""The 99th percentile of what instants were late."""
+
+OWN_FAULT = 0.75
+"""ESTIMATE: processors. A generator that had fewer while it was late was kept waiting by other programs."""
 
 ANSWERS_THAT_MEASURE = 1000
 """Below that, fewer than ten answers lie beyond the 99th percentile."""
@@ -22,11 +27,17 @@ ANSWERS_THAT_MEASURE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """Of one paced run, in wall time. `latency_ms`: operation → count and percentiles, from the schedule's time."""
+    """Of one paced run, in wall time. `latency_ms`: operation → count and percentiles, from the schedule's time.
+
+    `cpu_while_late`: processors that the generator had while it was late, None if it never was. `connect` in
+    `latency_ms` is from the dial to the CONNACK; those of `dialled` that are not in it did not get one.
+    """
 
     speed: float
     sim_time_ratio: float
     lag_ms: dict[str, float]
+    cpu_while_late: float | None
+    dialled: int
     asked: int
     answered: int
     latency_ms: dict[str, dict[str, float]]
@@ -37,14 +48,23 @@ class Truth:
         if self.sim_time_ratio < RATIO_FLOOR:
             return (
                 f"the generator fell behind: {self.sim_time_ratio:.0%} of the time that speed {self.speed:g} asks for "
-                f"passed, at least {RATIO_FLOOR:.0%} must; use a lower --speed, fewer devices or a slower rollout"
+                f"passed, at least {RATIO_FLOOR:.0%} must; {self._way_out}use a lower --speed, fewer devices or a "
+                "slower rollout"
             )
         if self.lag_ms["p99"] > LAG_FLOOR_MS:
             return (
                 f"the generator fell behind: one instant in a hundred came {self.lag_ms['p99']:.0f} ms late or more, "
-                f"at most {LAG_FLOOR_MS:g} ms can be believed; use a lower --speed, fewer devices or a longer ramp"
+                f"at most {LAG_FLOOR_MS:g} ms can be believed; {self._way_out}use a lower --speed, fewer devices or a "
+                "longer ramp"
             )
         return ""
+
+    @property
+    def _way_out(self) -> str:
+        """The first of them, where others are at fault."""
+        if self.cpu_while_late is None or self.cpu_while_late >= OWN_FAULT:
+            return ""
+        return f"while it was late it had {self.cpu_while_late:.0%} of a processor: end what else runs here, or "
 
     @property
     def measures(self) -> bool:
@@ -57,7 +77,9 @@ class Truth:
             "speed": self.speed,
             "sim_time_ratio": round(self.sim_time_ratio, 4),
             "lag_ms": self.lag_ms,
+            "cpu_while_late": None if self.cpu_while_late is None else round(self.cpu_while_late, 2),
             "behind": bool(self.behind),
+            "dialled": self.dialled,
             "asked": self.asked,
             "answered": self.answered,
             "latency_ms": self.latency_ms,

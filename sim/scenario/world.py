@@ -160,9 +160,18 @@ class World:
         if self.options.transport != "paced" or stopwatch is None:
             return None
         loop = self.clock.loop
-        latency = {name: {"count": it.count, **it.summary_ms()} for name, it in sorted(stopwatch.latency.items())}
-        lag_ms = loop.pace.lag.summary_ms()
-        return Truth(loop.speed or 1.0, loop.pace.ratio, lag_ms, stopwatch.asked, stopwatch.answered, latency)
+        spreads = {"connect": stopwatch.connected, **dict(sorted(stopwatch.latency.items()))}
+        latency = {name: {"count": it.count, **it.summary_ms()} for name, it in spreads.items() if it.count}
+        return Truth(
+            speed=loop.speed or 1.0,
+            sim_time_ratio=loop.pace.ratio,
+            lag_ms=loop.pace.lag.summary_ms(),
+            cpu_while_late=loop.pace.cpu_while_late,
+            dialled=stopwatch.dialled,
+            asked=stopwatch.asked,
+            answered=stopwatch.answered,
+            latency_ms=latency,
+        )
 
     @property
     def problems(self) -> list[str]:

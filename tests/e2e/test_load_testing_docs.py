@@ -39,6 +39,7 @@ def test_the_commands_of_the_page(folder):
     assert f"speed {FASTER}, sim_time_ratio" in said["run"]
     answers = re.search(r"update → answer, from the time of intent: (\d+) times", said["run"])
     assert answers is not None
+    assert "connect → answer, from the time of intent: " in said["run"]
     if "the generator fell behind" in said["run"]:
         assert int(answers[1]) >= 60  # a device that waits too long asks again
     else:

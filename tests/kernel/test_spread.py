@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.kernel.pace import PaceLog
+from sim.kernel.pace import LATE_S, PaceLog
 from sim.kernel.spread import PER_DOUBLING, Spread
 
 VALUES = st.lists(st.integers(0, 10**9), min_size=1, max_size=200)
@@ -48,13 +48,32 @@ def test_milliseconds_of_microseconds():
     assert said["p50"] == said["p99"] == pytest.approx(2, rel=0.05)
 
 
+def no_cpu():
+    return 0.0
+
+
 def test_a_pace_that_was_kept_and_one_that_was_not():
-    kept, late = PaceLog(), PaceLog()
+    kept, late = PaceLog(no_cpu), PaceLog(no_cpu)
     assert kept.ratio == 1
-    kept.passed(60, 10, 6)
-    kept.passed(5, 1, 5)
+    kept.passed(60, 10, 100, 106)
+    kept.passed(5, 1, 110, 115)
     assert kept.ratio == 1
-    late.passed(60, 10, 12)
+    assert kept.cpu_while_late is None
+    late.passed(60, 10, 100, 112)
     assert late.ratio == 0.5
-    late.woke(0.25)
+    late.woke(0.25, 112)
     assert late.lag.largest == 250_000
+
+
+def test_cpu_counts_from_when_lateness_begins_until_it_ends():
+    read = iter([10.0, 11.0, 50.0, 50.5])
+    pace = PaceLog(lambda: next(read))
+    pace.woke(LATE_S, 1.0)  # not late yet
+    pace.woke(LATE_S + 0.1, 2.0)
+    pace.woke(3.0, 4.0)
+    pace.woke(0.0, 6.0)  # 1 s of CPU in 4 s
+    assert pace.cpu_while_late == 0.25
+    pace.woke(0.0, 7.0)
+    pace.woke(1.0, 8.0)
+    pace.passed(1.0, 1.0, 0.0, 9.0)  # late to the end: 0.5 s in 1 s
+    assert pace.cpu_while_late == 0.3

@@ -86,3 +86,35 @@ def test_nothing_is_timed_on_a_connection_that_is_over(timed):
     answer(connection, GET + "/accepted")
     connection.publish(GET, b"{}")
     assert (stopwatch.asked, stopwatch.answered) == (1, 0)
+
+
+def test_a_connection_is_timed_from_when_it_should_have_been_dialled(clock):
+    stopwatch = Stopwatch(clock.loop)
+
+    def late():
+        time.sleep(LATE_S)
+
+    def dial():
+        connection = TimedConnection(Hello("x", 1, "a"), lambda _: None, stopwatch)
+        connection.connection_made(Wire())
+        connection.data_received(codec.encode(codec.Connack(0)))
+        connection.publish(GET, b"{}")
+        answer(connection, GET + "/accepted")
+
+    clock.after(1_000_000, late)
+    clock.after(1_000_001, dial)
+    clock.run(1_100_000)
+    assert stopwatch.connected.count == stopwatch.dialled == 1
+    assert stopwatch.connected.largest >= LATE_S * 0.99 * 1_000_000
+    assert (stopwatch.asked, stopwatch.answered) == (1, 1)
+
+
+@pytest.mark.parametrize("end", ["refused", "vanished", "closed"])
+def test_a_client_that_was_not_let_in_was_dialled_only(timed, end):
+    stopwatch, connection = timed
+    if end == "vanished":
+        connection.vanish()
+    if end == "closed":
+        connection.connection_lost(None)
+    connection.data_received(codec.encode(codec.Connack(5 if end == "refused" else 0)))
+    assert (stopwatch.dialled, stopwatch.connected.count) == (1, 0)
