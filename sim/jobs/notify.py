@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from sim.jobs import topics
 from sim.jobs.execution import JobExecution
-from sim.jobs.messages import PENDING, Execution, ExecutionState, Notify, NotifyNext, Status, Summary
+from sim.jobs.messages import Execution, ExecutionState, Notify, NotifyNext, Status, Summary
 
 SUMMARIES_MAX, IN_WINDOWS_MAX = 10, 5
 """Executions one notify message lists: of jobs without maintenance windows, and besides of jobs with (AWS IoT developer
@@ -80,16 +80,16 @@ def next_changed(thing: str, pending: Pending, document: str, now_s: int) -> tup
 
 
 def _list(pending: Pending, now_s: int, has_windows: HasWindows) -> Notify:
-    listed, left = [], {False: SUMMARIES_MAX, True: IN_WINDOWS_MAX}
+    jobs: dict[str, list[Summary]] = {}  # in the order of `pending`, which is that of the statuses
+    left = {False: SUMMARIES_MAX, True: IN_WINDOWS_MAX}
     for execution in pending:
         kind = has_windows(execution.job_id)
         if left[kind]:
             left[kind] -= 1
-            listed.append(execution)
+            jobs.setdefault(execution.status.value, []).append(_summary(execution))
         elif not any(left.values()):
             break
-    jobs = {status.value: summaries(listed, status) for status in PENDING}
-    return {"timestamp": now_s, "jobs": {name: entries for name, entries in jobs.items() if entries}}
+    return {"timestamp": now_s, "jobs": jobs}
 
 
 def _summary(execution: JobExecution) -> Summary:

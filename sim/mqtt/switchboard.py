@@ -213,14 +213,12 @@ class Switchboard:
             return
         if not rules.qos_2_subscribes and any(qos == 2 for _, qos in wanted):
             return
-        good = [valid_filter(name) and rules.takes_topic(name) for name, _ in wanted]
-        if any(fits and not session.rights.subscribe(name) for fits, (name, _) in zip(good, wanted, strict=True)):
-            self._expel(session, Ended.FORBIDDEN)
-            return
-        codes = [
-            self._grant(session, name, qos) if fits else REFUSED_FILTER
-            for fits, (name, qos) in zip(good, wanted, strict=True)
-        ]
+        good = [name for name, _ in wanted if valid_filter(name) and rules.takes_topic(name)]
+        for name in good:
+            if not session.rights.subscribe(name):
+                self._expel(session, Ended.FORBIDDEN)
+                return
+        codes = [self._grant(session, name, qos) if name in good else REFUSED_FILTER for name, qos in wanted]
         assert session.line is not None
         session.line.suback(packet_id, codes)
         granted = [name for code, (name, _) in zip(codes, wanted, strict=True) if code != REFUSED_FILTER]
