@@ -77,7 +77,7 @@ class Radio:
     """One device's modem for one run; `power_on` and `power_off` bracket each life."""
 
     __slots__ = (
-        "_attach_event", "_attach_timer", "_hindrances", "_links", "_on_attach", "_opened", "_own_ports", "_ports",
+        "_attach_timer", "_awaited", "_hindrances", "_links", "_on_attach", "_opened", "_own_ports", "_ports",
         "_search_is_over", "_searches", "_seed", "_signal_back", "_trace", "attached", "broker_there", "cell", "clock",
         "csq", "device", "down_bytes", "doze", "network", "on", "on_change", "registered_as", "spec", "spoils",
         "up_bytes",
@@ -118,8 +118,8 @@ class Radio:
         self._ports: tuple[TcpPort, ...] = ()
         self._own_ports = 0
         self._attach_timer: Timer | None = None
-        self._attach_event: simpy.Event | None = None
-        """Made when a story waits for the network."""
+        self._awaited: tuple[simpy.Event, ...] = ()
+        """By stories that wait for the network."""
 
     @property
     def address(self) -> str:
@@ -141,7 +141,7 @@ class Radio:
         """Start to look for the network; attached in about `attach_us`."""
         self.on = True
         self._hindrances = _without(self._hindrances, NO_CONTEXT)
-        self._attach_event = None
+        self._awaited = ()
         jitter = self.stream("attach")
         jitter.skip(self._searches)  # of the starts before; the stream itself is not kept
         self._searches += 1
@@ -207,7 +207,6 @@ class Radio:
         """Something keeps the module off the network, until it is freed of it."""
         self._hindrances = (*_without(self._hindrances, reason), reason)
         if self.attached:
-            self._attach_event = None
             self._detach()
         for link in self._links:
             link.lose()
@@ -245,10 +244,17 @@ class Radio:
         """Story: True when attached; False when the patience of name resolution is over, at once with the radio off."""
         if self.attached or not self.on:
             return self.attached
-        if self._attach_event is None:
-            self._attach_event = self.clock.env.event()
-        yield self._attach_event | self.clock.timeout(DNS_PATIENCE_US)
+        awaited = self.clock.env.event()
+        self._awaited = (*self._awaited, awaited)
+        patience = self.clock.after(DNS_PATIENCE_US, self._stop_waiting, awaited)
+        yield awaited
+        patience.cancel()
         return self.attached
+
+    def _stop_waiting(self, awaited: simpy.Event) -> None:
+        self._awaited = _without(self._awaited, awaited)
+        if not awaited.triggered:
+            awaited.succeed()
 
     def open_mqtt(self, hello: Hello, receive: Callable[[Arrival], None]) -> MqttLink:
         """Connect; Connack or Closed arrives at `receive`."""
@@ -312,9 +318,9 @@ class Radio:
         if self._hindrances or not self.on:
             return
         self.attached = True
-        if self._attach_event is not None:
-            self._attach_event.succeed()
-            self._attach_event = None
+        awaited, self._awaited = self._awaited, ()
+        for waiting in awaited:
+            waiting.succeed()
         for port in self._ports:
             port.listen()
         if self._on_attach is not None:

@@ -8,12 +8,16 @@ Source: QuecPython/microPython (2021, G21) and QuecPython/micropython (2025, G25
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from sim.device.model import Regions
 from sim.device.radio import NO_CONTEXT
+from sim.device.storage import TEMP_POINT
 from sim.flash.filesystem import FileSystem
 from sim.flash.mounts import Mounts
 from sim.flash.nor import Nor
+from sim.flash.partition import Region
 from sim.flash.remembered import remembered
 from sim.kernel.clock import Story
 from sim.update.app_files import FLAG_FILE, apply_staged
@@ -58,29 +62,43 @@ def start_interpreter(module: Module) -> Story:
 
 def _nothing_to_do(module: Module) -> bool:
     """Whether all volumes are whole and no application files wait, which takes the time to find out. Then the volumes
-    need not be mounted before somebody asks for a file: a fleet boots on equal flash again and again."""
-    if module.model.has_temp(module.version):
+    need not be mounted before somebody asks for a file: a fleet boots on equal flash again and again. A flash that is
+    watched, or about to lose power, is mounted, and what is found on it is not remembered for others."""
+    nor = module.nor
+    if type(nor) is not Nor or nor.on_op is not None or nor.cut_armed:
         return False
-    before_us = module.nor.busy_us
-    stretches = [(region, region.size_bytes) for region in module.regions.volumes.values()]
-    if remembered("nothing staged", stretches, lambda: _is_idle(module)):
+    before_us = nor.busy_us
+    windows = _windows(module, module.regions)
+    stretches = [(region, region.size_bytes) for region in windows.values()]
+    if remembered(("nothing staged", *windows), stretches, lambda: _is_idle(module)):
+        module.storage.staging_prefix = _prefix(windows)
         return True
-    module.nor.busy_us = before_us
+    nor.busy_us = before_us
     return False
+
+
+def _windows(module: Module, regions: Regions) -> dict[str, Region]:
+    """The volumes that are looked at before the program starts, by mount point."""
+    if regions.temp is None or not module.model.has_temp(module.version):
+        return dict(regions.volumes)
+    return {**regions.volumes, TEMP_POINT: regions.temp}
+
+
+def _prefix(points: Mapping[str, object]) -> str:
+    """Of paths of staged application files."""
+    return TEMP_POINT if TEMP_POINT in points else ""
 
 
 def _is_idle(module: Module) -> bool:
     nor = module.nor
-    if type(nor) is not Nor or nor.on_op is not None or nor.cut_armed:
-        return False
     trial = Nor(nor.part)
     trial.restore(nor.snapshot())
     volumes: dict[str, FileSystem] = {}
     try:
-        for point, region in module.model.regions(trial).volumes.items():
+        for point, region in _windows(module, module.model.regions(trial)).items():
             volumes[point] = FileSystem(region)
             volumes[point].mount()
-        idle = trial.ops == nor.ops and not Mounts(volumes).exists(FLAG_FILE)
+        idle = trial.ops == nor.ops and not Mounts(volumes).exists(_prefix(volumes) + FLAG_FILE)
     except OSError:
         return False
     finally:

@@ -55,6 +55,16 @@ def test_without_a_network_name_resolution_gives_up_after_its_patience(clock, ra
     assert results == [HttpFailure("dns_timeout"), DNS_PATIENCE_US]
 
 
+def test_two_that_wait_have_each_a_patience_of_its_own(clock, radio):
+    late, results = [], []
+    fetch(clock, radio, radio.url, results)
+    clock.after(10_000_000, fetch, clock, radio, radio.url, late)
+    radio.power_on(30_000_000)
+    clock.run(60_000_000)
+    assert results == [HttpFailure("dns_timeout"), DNS_PATIENCE_US]
+    assert (late[0].status, late[1] > 30_000_000) == (200, True)
+
+
 def test_a_request_waits_for_the_network_and_takes_the_time_of_its_bytes(clock, radio):
     results = []
     radio.power_on(3_000_000)
