@@ -8,7 +8,7 @@ depend on which of them the kernel happened to run first, nor on which process i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from sim.kernel.clock import Clock
@@ -42,6 +42,9 @@ HEADER_BYTES = 4
 
 SMALL_BYTES = 32 * 1024
 """A packet that MQTT can represent and every broker takes; less than the least packet limit of sim.mqtt.rules."""
+
+URLS_KEPT = 256
+"""URLs that need not be taken apart again: a download asks with one again and again."""
 
 Respond = Callable[[HttpRequest, int], HttpResponse]
 
@@ -239,13 +242,18 @@ def fits(packet: codec.Packet, rules: BrokerRules) -> bool:
 
 def as_asked(request: HttpRequest) -> HttpRequest | None:
     """A request as a server of the cloud sees it; None when its name does not lead there."""
+    found = _at_cloud(request.url)
+    return None if found is None else HttpRequest(request.method, found[1], {"Host": found[0], **request.headers})
+
+
+@lru_cache(maxsize=URLS_KEPT)
+def _at_cloud(url: str) -> tuple[str, str] | None:
+    """Host and URL as a server of the cloud sees them."""
     try:
-        host, target = split_url(request.url)
+        host, target = split_url(url)
     except ValueError:
         return None
-    if not leads_to_cloud(host):
-        return None
-    return HttpRequest(request.method, f"https://{host}{target}", {"Host": host, **request.headers})
+    return (host, f"https://{host}{target}") if leads_to_cloud(host) else None
 
 
 def _place(call: Call) -> tuple[str, int]:
@@ -258,11 +266,10 @@ def as_it_comes(method: str, answer: HttpResponse) -> HttpResponse:
     manner, body = answer.manner, answer.body
     if manner is not None and manner.cut_at_bytes is not None:
         body = body[: manner.cut_at_bytes]
-    told = len(body)
-    for name, value in answer.headers.items():
-        if name.lower() == "content-length":
-            told = int(value)
-            break
+    length = answer.headers.get("Content-Length")  # as the cloud's own servers spell it
+    if length is None:
+        length = next((value for name, value in answer.headers.items() if name.lower() == "content-length"), None)
+    told = len(body) if length is None else int(length)
     if manner is None and told == len(body):
         return answer
     broken: Broken = ""
