@@ -113,7 +113,7 @@ class Module:
         self.version = ""
         self.power_on_reason = REASON_POWER_KEY
         self.power_down_reason = DOWN_UNKNOWN
-        self._phase_watchers: tuple[Callable[[str, float], None], ...] = ()
+        self._phase_watchers: tuple[tuple[str | None, Callable[[str, float], None]], ...] = ()
         self.power_returns_us: int | None = None
         self.between_lives: Callable[[], object] | None = None
         """Called once, as soon as this life is over."""
@@ -249,12 +249,13 @@ class Module:
             self.trace("phase", phase=phase)
         self.phase = phase
         self.progress = progress
-        for watcher in self._phase_watchers:
-            watcher(phase, progress)
+        for awaited, watcher in self._phase_watchers:
+            if awaited in (None, phase):
+                watcher(phase, progress)
 
-    def watch_phases(self, watcher: Callable[[str, float], None]) -> None:
-        """Call `watcher(phase, progress)` whenever an update says where it stands."""
-        self._phase_watchers = (*self._phase_watchers, watcher)
+    def watch_phases(self, watcher: Callable[[str, float], None], awaited: str | None = None) -> None:
+        """Call `watcher(phase, progress)` whenever an update says where it stands, or where it does in this phase."""
+        self._phase_watchers = (*self._phase_watchers, (awaited, watcher))
 
     def say(self, text: str) -> None:
         """The firmware prints on the console, if somebody looks at it."""
@@ -389,7 +390,7 @@ class Module:
     def _boot(self) -> Story:
         """Bootloader, then either a reset, the end, or the firmware."""
         yield self.clock.timeout(self.model.timings.bootloader_us)
-        watched = bool(self._phase_watchers) or self.clock.mode == "paced"
+        watched = any(awaited in (None, "apply") for awaited, _ in self._phase_watchers) or self.clock.mode == "paced"
         outcome = yield from self.storage.boot(self.trust, self._stepped, one_by_one=watched)
         if outcome.code:
             self.trace("update.refused", code=outcome.code, reason=outcome.reason)

@@ -7,7 +7,7 @@ nobody needs it, and nobody can tell. A boot that is known from an equal flash i
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -29,6 +29,8 @@ TEMP_POINT = "/fota"
 
 SPENT_KEPT = 4096
 """What flashes have done so far; those of a fleet have done the same."""
+
+_IS_DOOR = attrgetter("is_door")
 
 
 class Storage:
@@ -197,10 +199,11 @@ class Storage:
         return at
 
     def _boot_work(self, trust: Trust) -> Work:
-        layout = self.regions.boot_layout
-        reads = tuple([(region.start, region.size_bytes) for region in layout.reads])
-        loader = Bootloader(layout, trust)
-        return Work(("boot", self._model, trust), reads, loader.run, loader.go_on, attrgetter("is_door"))
+        def loader() -> Bootloader:
+            return Bootloader(self.regions.boot_layout, trust)
+
+        name, reads = ("boot", self._model, trust), _boot_reads(self._model)
+        return Work(name, reads, lambda: loader().run(), lambda: loader().go_on(), _IS_DOOR)
 
     def _play(self, passage: Passage, stepped: Stepped, *, one_by_one: bool) -> Story:
         playback = self._playback = Playback(self._clock, self._nor, passage)
@@ -234,3 +237,10 @@ class Storage:
 def _spent(ops: int, busy_us: int) -> tuple[int, int]:
     """Operations and time: the one pair of these numbers."""
     return ops, busy_us
+
+
+@cache
+def _boot_reads(model: ModelSpec) -> tuple[tuple[int, int], ...]:
+    """Addresses and lengths of all that a boot depends on."""
+    layout = model.regions(Nor(model.part)).boot_layout
+    return tuple([(region.start, region.size_bytes) for region in layout.reads])

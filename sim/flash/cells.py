@@ -9,7 +9,7 @@ by identity. Values that nobody holds any more are dropped.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from sys import getrefcount
 from typing import NamedTuple
@@ -114,13 +114,16 @@ def seal_split(sectors: tuple[bytes, ...], erases: tuple[int, ...]) -> Chunk:
     return known
 
 
-def pieces(chunks: Sequence[Chunk | OpenChunk], number: int, last: int) -> Iterator[tuple[Chunk | OpenChunk, int, int]]:
-    """The chunks that hold the sectors from `number` to `last`, not included, and from where to where they do."""
+@lru_cache(maxsize=4096)
+def spans(number: int, last: int) -> tuple[tuple[int, int, int], ...]:
+    """Numbers of the chunks that hold the sectors from `number` to `last`, not included, and from where to where."""
+    found = []
     while number < last:
         index, slot = divmod(number, SECTORS_PER_CHUNK)
         end = min(SECTORS_PER_CHUNK, slot + last - number)
-        yield chunks[index], slot, end
+        found.append((index, slot, end))
         number += end - slot
+    return tuple(found)
 
 
 def carried_over(own: Chunk, before: Chunk, after: Chunk) -> Chunk:

@@ -12,7 +12,7 @@ time and the place of a cut; where a cut or an observer could tell the differenc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from sim.errors import FlashError
@@ -206,40 +206,37 @@ class Nor:
     def sectors(self, address: int, length: int) -> tuple[bytes, ...]:
         """The whole sectors that hold these bytes: a name for them that costs no copy. `address` is aligned."""
         found: list[bytes] = []
-        for chunk, first, last in self._pieces(address, length):
-            found += chunk.sectors[first:last]
+        for index, first, last in self._spans(address, length):
+            found += self._chunks[index].sectors[first:last]
         return tuple(found)
 
     def pieces(self, address: int, length: int) -> tuple[tuple[Hashable, int, int], ...]:
         """A name for the same sectors that is quick to look up: the chunks they are in. Equal names are equal bytes,
         while equal bytes may have several names. `address` is aligned."""
-        return tuple(
-            [
-                (chunk if isinstance(chunk, Chunk) else tuple(chunk.sectors[first:last]), first, last)
-                for chunk, first, last in self._pieces(address, length)
-            ]
-        )
+        named: list[tuple[Hashable, int, int]] = []
+        for index, first, last in self._spans(address, length):
+            chunk = self._chunks[index]
+            named.append((chunk if type(chunk) is Chunk else tuple(chunk.sectors[first:last]), first, last))
+        return tuple(named)
 
     def erase_counts(self, address: int, length: int) -> tuple[int, ...]:
         """How often each of these sectors was erased."""
         found: list[int] = []
-        for chunk, first, last in self._pieces(address, length):
-            found += chunk.erases[first:last]
+        for index, first, last in self._spans(address, length):
+            found += self._chunks[index].erases[first:last]
         return tuple(found)
 
     def agrees(self, chunks: tuple[Chunk, ...], address: int, length: int) -> bool:
         """Whether these sectors hold what they hold in `chunks`, whatever their wear. `address` is aligned."""
-        pairs = zip(self._pieces(address, length), self._pieces(address, length, chunks), strict=True)
-        return all(
-            mine is theirs or tuple(mine.sectors[first:last]) == theirs.sectors[first:last]
-            for (mine, first, last), (theirs, _, _) in pairs
-        )
+        for index, first, last in self._spans(address, length):
+            mine, theirs = self._chunks[index], chunks[index]
+            if mine is not theirs and tuple(mine.sectors[first:last]) != theirs.sectors[first:last]:
+                return False
+        return True
 
-    def _pieces(
-        self, address: int, length: int, chunks: Sequence[Chunk | OpenChunk] = ()
-    ) -> Iterator[tuple[Chunk | OpenChunk, int, int]]:
+    def _spans(self, address: int, length: int) -> tuple[tuple[int, int, int], ...]:
         sector_bytes = self.part.sector_bytes
-        return cells.pieces(chunks or self._chunks, address // sector_bytes, -(-(address + length) // sector_bytes))
+        return cells.spans(address // sector_bytes, -(-(address + length) // sector_bytes))
 
     def erase_count(self, sector: int) -> int:
         """How often sector number `sector` was erased."""

@@ -89,7 +89,7 @@ class Trigger:
         elif when.event is not None:
             watchers.watch(name, when.event, self._on_record)
         elif when.phase is not None:
-            self._module.watch_phases(self._on_phase)
+            self._module.watch_phases(self._on_phase, when.phase)
 
     def set(self) -> None:
         """Fire the next time that the moment comes, and count anew."""
@@ -126,7 +126,7 @@ class Trigger:
         if record.data["new"] == (self._when.event or "").removeprefix("job.") and self._count():
             self._module.clock.after(0, self._fire)
 
-    def _on_phase(self, phase: str, progress: float) -> None:
-        if self._is_set and phase == self._when.phase and progress >= (self._when.progress or 0.0):
+    def _on_phase(self, _phase: str, progress: float) -> None:
+        if self._is_set and progress >= (self._when.progress or 0.0):
             self._is_set = False
             self._module.clock.after(0, self._due)
