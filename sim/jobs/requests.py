@@ -125,9 +125,10 @@ def describe(payload: bytes) -> Describe:
     return Describe(whole(body, "executionNumber"), flag(body, "includeJobDocument", default=True))
 
 
-def client_token(body: dict[str, Json]) -> str | None:
+@_once
+def client_token(payload: bytes) -> str | None:
     """The token to send back; None without one. A number is taken as its text."""
-    token = body.get("clientToken")
+    token = parse_body(payload).get("clientToken")
     if token is not None and not isinstance(token, str):
         raise _invalid("clientToken", token, "Member must be a string")
     return None if token is None else str(token)

@@ -169,7 +169,7 @@ class JobService:
         try:
             if target.operation is None:
                 raise Refused(RejectedCode.INVALID_TOPIC, "The topic does not name an operation on a job.")
-            token = requests.client_token(requests.parse_body(payload))
+            token = requests.client_token(payload)
             answer = self._perform(target.operation, _Call(requester, target, payload, now_s))
         except Refused as refused:
             return [Reply(topics.rejected(topic), encode(_rejected(refused, token, now_s)))]

@@ -76,9 +76,13 @@ class Mailbox:
         """Send `message` at this QoS, or let it wait if it may."""
         if qos:
             self._put_by(Delivery(message.topic, message.payload, 1, retain=message.retain))
-        elif self.line is not None and self._may_receive(message.topic) and self._pace.allows(self._terms.now_us):
+            return
+        line, rights = self.line, self.rights
+        if line is None or rights is None:
+            return
+        if rights.receive(message.topic) and self._pace.allows(self._terms.now_us):
             plain = not message.qos and not message.dup
-            self.line.deliver(message if plain else Delivery(message.topic, message.payload, retain=message.retain))
+            line.deliver(message if plain else Delivery(message.topic, message.payload, retain=message.retain))
 
     def acked(self, packet_id: int) -> None:
         """PUBACK from the client; one that was not asked for is ignored."""
