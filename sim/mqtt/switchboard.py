@@ -188,7 +188,7 @@ class Switchboard:
         session = self._lines.get(connection)
         if session is not None:
             session.resume()
-            self._report("presence/connected", session, lambda who, now_us: who.connected(now_us))
+            self._report("presence/connected", session.client_id, lambda: session.presence.connected(self._now_us()))
 
     def gone(self, connection: str, why: Ended) -> None:
         """The connection is over. Its will is sent unless the client said DISCONNECT; harmless when repeated."""
@@ -203,7 +203,9 @@ class Switchboard:
         self._expire()
         if will is not None and why is not Ended.BY_CLIENT and self._may_publish(session, will):
             self._spread(will.topic, will.payload, will.qos, will.retain)
-        self._report("presence/disconnected", session, lambda who, now_us: who.disconnected(now_us, why))
+        self._report(
+            "presence/disconnected", session.client_id, lambda: session.presence.disconnected(self._now_us(), why)
+        )
 
     def subscribe(self, connection: str, packet_id: int, wanted: Sequence[tuple[str, int]]) -> None:
         """SUBSCRIBE: SUBACK, then retained messages. A filter that is not allowed ends the connection."""
@@ -225,7 +227,11 @@ class Switchboard:
         for name in granted:
             self._send_retained(session, name)
         if granted:
-            self._report("subscriptions/subscribed", session, lambda who, now_us: who.subscribed(now_us, granted))
+            self._report(
+                "subscriptions/subscribed",
+                session.client_id,
+                lambda: session.presence.subscribed(self._now_us(), granted),
+            )
 
     def unsubscribe(self, connection: str, filters: Sequence[str]) -> None:
         """UNSUBSCRIBE; the shell answers."""
@@ -233,7 +239,11 @@ class Switchboard:
         for topic_filter in filters:
             session.filters = without(session.filters, topic_filter)
             self._index.remove(session.client_id, topic_filter)
-        self._report("subscriptions/unsubscribed", session, lambda who, now_us: who.unsubscribed(now_us, filters))
+        self._report(
+            "subscriptions/unsubscribed",
+            session.client_id,
+            lambda: session.presence.unsubscribed(self._now_us(), filters),
+        )
 
     def publish(
         self, connection: str, topic: str, payload: bytes, qos: int = 0, retain: bool = False, packet_id: int = 0
@@ -287,7 +297,7 @@ class Switchboard:
             del recent[next(iter(recent))]
         if client_id in recent or not self._connects.allows(self._now_us):
             return SERVER_UNAVAILABLE
-        if client_id:
+        if client_id and self._rules.reconnect_after_s:
             recent[client_id] = now_us
         return 0
 
@@ -330,18 +340,15 @@ class Switchboard:
     def _report_refused(self, greeting: Greeting) -> None:
         client_id, self._refused = greeting.client_id, self._refused + 1
         who = Presence(client_id, f"{client_id}#refused-{self._refused}", 0, _principal(greeting))
-        self._report_of("presence/connect_failed", who, lambda who, now_us: who.connect_failed(now_us))
+        self._report("presence/connect_failed", client_id, lambda: who.connect_failed(self._now_us()))
 
-    def _report(self, kind: str, session: _Session, event: Callable[[Presence, int], bytes]) -> None:
-        self._report_of(kind, session.presence, event)
-
-    def _report_of(self, kind: str, who: Presence, event: Callable[[Presence, int], bytes]) -> None:
+    def _report(self, kind: str, client_id: str, event: Callable[[], bytes]) -> None:
         """Publish a life-cycle event; Amazon sends none for a client id that no topic can hold."""
-        topic = f"$aws/events/{kind}/{who.client_id}"
+        topic = f"$aws/events/{kind}/{client_id}"
         if (readers := self._index.find(topic)) and valid_topic(topic):
-            message = Delivery(topic, event(who, self._now_us()))
-            for client_id in readers:
-                self._sessions[client_id].put(message, 0)
+            message = Delivery(topic, event())
+            for reader in readers:
+                self._sessions[reader].put(message, 0)
 
     def _expel(self, session: _Session, why: Ended) -> None:
         line = session.line
