@@ -62,6 +62,10 @@ class Mosquitto:
                 return self
         raise AssertionError(f"mosquitto did not start: {said}")
 
+    def open_files(self):
+        """How many it has: each client is one."""
+        return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
+
     def stop(self):
         """Return when it has ended; harmless when it has."""
         process, self._process = self._process, None

@@ -1,9 +1,11 @@
 """docs/load-testing.md: its scenario and its commands, with twenty devices."""
 
+import json
 import re
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,14 +17,19 @@ FASTER = "60"
 
 
 @pytest.fixture
-def folder(tmp_path):
-    broker = Mosquitto(tmp_path).start()
+def broker(tmp_path):
+    made = Mosquitto(tmp_path).start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def folder(tmp_path, broker):
     (block,) = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
     small = block.replace("count: 10000", "count: 20").replace("mqtt://127.0.0.1:1883", broker.url)
     assert small.count(broker.url) == 1
     (tmp_path / "load.yaml").write_text(small)
-    yield tmp_path
-    broker.stop()
+    return tmp_path
 
 
 def test_the_commands_of_the_page(folder):
@@ -44,3 +51,34 @@ def test_the_commands_of_the_page(folder):
         assert int(answers[1]) >= 60  # a device that waits too long asks again
     else:
         assert int(answers[1]) == 60
+
+
+def test_a_broker_that_is_restarted_while_all_are_connected(folder, broker):
+    command = [
+        sys.executable,
+        "-c",
+        CODE,
+        "run",
+        "load.yaml",
+        "--transport",
+        "paced",
+        "--speed",
+        "100",
+        "--plain",
+        "--json",
+    ]
+    settings = ["--set", "fleet.0.start.ramp=0s", "--set", "jobs.0.at=8m"]
+    with subprocess.Popen([*command, *settings], cwd=folder, stdout=subprocess.PIPE, text=True) as run:
+        try:
+            before, until = broker.open_files(), time.monotonic() + 60
+            while broker.open_files() < before + 21:  # the devices and the cloud
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            broker.stop()
+            broker.start()
+            said = json.loads(run.communicate(timeout=120)[0])
+        finally:
+            run.kill()
+    assert said["executions"] == {"SUCCEEDED": 20}
+    assert said["pace"]["latency_ms"]["connect"]["count"] >= 40
+    assert said["pace"]["dialled"] >= said["pace"]["latency_ms"]["connect"]["count"]
