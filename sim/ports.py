@@ -133,6 +133,18 @@ class MqttChannel(Protocol):
         """Power is gone: nothing more is sent or delivered, and the broker is not told."""
 
 
+def header(headers: Mapping[str, str], name: str) -> str:
+    """The value of the header called `name`, here as servers and clients usually spell it; "" when there is none."""
+    value = headers.get(name)
+    if value is not None:
+        return value
+    wanted = name.lower()
+    for key, other in headers.items():
+        if key.lower() == wanted:
+            return other
+    return ""
+
+
 @record
 class HttpRequest:
     """One request. `url` is absolute; header names are case-insensitive.

@@ -12,7 +12,7 @@ import simpy
 
 from sim.device.link import DNS_ROUND_TRIPS, TCP_ROUND_TRIPS, TLS_ROUND_TRIPS, Link
 from sim.kernel.clock import Story, Timer
-from sim.ports import HttpArrival, HttpFailure, HttpPart, HttpRequest, HttpResponse
+from sim.ports import HttpArrival, HttpFailure, HttpPart, HttpRequest, HttpResponse, header
 
 if TYPE_CHECKING:
     from sim.device.radio import Radio
@@ -96,11 +96,7 @@ class HttpLink(Link):
             answer.succeed(HttpFailure(reason))
 
     def _tell(self, request: HttpRequest, result: HttpResponse | HttpFailure) -> None:
-        wanted = ""
-        for name, value in request.headers.items():
-            if name.lower() == "range":
-                wanted = value
-                break
+        wanted = header(request.headers, "Range")
         if isinstance(result, HttpFailure):
             outcome: dict[str, Any] = {"failure": result.reason}
         else:

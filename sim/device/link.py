@@ -130,8 +130,8 @@ class Link:
         for _ in range(count):
             trip_us, lost = self._delay(self.radio.spec.rtt_us)
             total_us += trip_us
-            self.radio.up_bytes += with_headers(0) * (1 + lost)
-            self.radio.down_bytes += with_headers(0)
+            self.radio.up_bytes += PACKET_OVERHEAD_BYTES * (1 + lost)
+            self.radio.down_bytes += PACKET_OVERHEAD_BYTES
         return total_us
 
     def _one_way_us(self, size_bytes: int, rate_bytes_per_s: int, cell: Cell | None = None) -> tuple[int, int]:

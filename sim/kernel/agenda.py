@@ -98,7 +98,7 @@ class Agenda(simpy.Environment):
         (`once`) the next event only."""
         queue: list[Any] = self._queue
         urgent, soon, late, last = self._at_once
-        self.halted, due = False, True  # due: the heap may hold something of this very instant
+        self.halted, due = self._now > until, True  # due: the heap may hold something of this very instant
         while not self.halted:
             if due and (due := self._due()) and not any(self._at_once[: queue[0][1]]):
                 event = heappop(queue)[3]
@@ -112,7 +112,7 @@ class Agenda(simpy.Environment):
                 event = last.popleft()
             elif queue and queue[0][0] <= until:
                 self._now, _, _, event = heappop(queue)
-                due = True
+                due = bool(queue) and queue[0][0] <= self._now
             else:
                 return
             if type(event) is Timer:

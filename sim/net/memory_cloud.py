@@ -35,6 +35,7 @@ from sim.ports import (
     Pingresp,
     Puback,
     Suback,
+    header,
 )
 
 HEADER_BYTES = 4
@@ -266,10 +267,8 @@ def as_it_comes(method: str, answer: HttpResponse) -> HttpResponse:
     manner, body = answer.manner, answer.body
     if manner is not None and manner.cut_at_bytes is not None:
         body = body[: manner.cut_at_bytes]
-    length = answer.headers.get("Content-Length")  # as the cloud's own servers spell it
-    if length is None:
-        length = next((value for name, value in answer.headers.items() if name.lower() == "content-length"), None)
-    told = len(body) if length is None else int(length)
+    length = header(answer.headers, "Content-Length")
+    told = int(length) if length else len(body)
     if manner is None and told == len(body):
         return answer
     broken: Broken = ""

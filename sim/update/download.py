@@ -13,7 +13,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from sim.kernel.clock import Story
-from sim.ports import HttpFailure, HttpRequest, HttpResponse
+from sim.ports import HttpFailure, HttpRequest, HttpResponse, header
 from sim.update.site import Fetcher, Site, UpdateFailed
 
 RANGE_BYTES = 32 * 1024
@@ -96,7 +96,7 @@ def fetch_range(fetcher: Fetcher, url: str, offset: int, length: int) -> Story:
         return answer.body[offset:], len(answer.body)
     if answer.status != 206:
         raise UpdateFailed(HTTP_RESPONSE, f"the server answered {answer.status}", answer.status)
-    span = _span(_header(answer, "content-range"))
+    span = _span(header(answer.headers, "Content-Range"))
     if span is None or span[0] != offset or span[1] != min(last, span[2] - 1):
         raise UpdateFailed(HTTP_RESPONSE, "the server sent another range than was asked for")
     if len(answer.body) != span[1] - offset + 1:
@@ -120,10 +120,3 @@ def no_answer(reason: str, url: str) -> UpdateFailed:
 
 def _may_be_host(name: str) -> bool:
     return 0 < len(name) <= NAME_LIMIT and all(LABEL.fullmatch(label) for label in name.split("."))
-
-
-def _header(answer: HttpResponse, name: str) -> str:
-    for key, value in answer.headers.items():
-        if key.lower() == name:
-            return value
-    return ""

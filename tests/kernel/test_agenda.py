@@ -70,6 +70,44 @@ def test_an_event_that_failed_and_that_nobody_takes_ends_the_run():
         env.run()
 
 
+def test_it_goes_on_up_to_a_time_and_all_that_this_instant_brings_about():
+    env, seen = Agenda(), []
+
+    def happen(name, *then):
+        seen.append((env.now, name))
+        for priority, *entry in then:
+            env.schedule(Timer(happen, tuple(entry)), priority)
+
+    env.schedule(Timer(happen, ("first", (LATE, "late", (LAST, "last")))), delay=5)
+    env.schedule(Timer(happen, ("second",)), delay=6)
+    env.advance(4)
+    assert (seen, env.now) == ([], 0)
+    env.advance(5)
+    assert (seen, env.now) == ([(5, "first"), (5, "late"), (5, "last")], 5)
+    env.schedule(Timer(happen, ("now",)), delay=0)
+    env.advance(4)  # that time is over: nothing happens, not even what is due now
+    assert len(seen) == 3
+    env.advance()
+    assert seen[3:] == [(5, "now"), (6, "second")]
+
+
+def test_it_halts_after_what_says_so_and_goes_on_with_the_rest():
+    env, seen = Agenda(), []
+
+    def halt():
+        env.halted = True
+
+    for number in range(3):
+        env.schedule(Timer(seen.append, (number,)), delay=1)
+        env.schedule(Timer(halt, ()), delay=1)
+    env.advance()
+    assert seen == [0]
+    env.advance()
+    assert seen == [0, 1]
+    env.advance(once=True)
+    assert seen == [0, 1, 2]
+
+
 def test_what_comes_next_is_now_while_something_is_due_at_once():
     env = Agenda()
     assert env.peek() == Infinity
