@@ -119,6 +119,11 @@ class BootStep:
     apply_us: int = 0
 
     @property
+    def progress(self) -> float:
+        """How far the update is, 0 to 1."""
+        return self.step / self.steps if self.steps else 0.0
+
+    @property
     def is_door(self) -> bool:
         """Whether all that follows depends on flash alone, so that `Bootloader.go_on` does it."""
         return self.kind == "done"

@@ -113,7 +113,7 @@ class Module:
         self.version = ""
         self.power_on_reason = REASON_POWER_KEY
         self.power_down_reason = DOWN_UNKNOWN
-        self._phase_watchers: tuple[tuple[str | None, Callable[[str, float], None]], ...] = ()
+        self._phase_watchers: tuple[tuple[str | None, float, Callable[[str, float], None]], ...] = ()
         self.power_returns_us: int | None = None
         self.between_lives: Callable[[], object] | None = None
         """Called once, as soon as this life is over."""
@@ -249,13 +249,20 @@ class Module:
             self.trace("phase", phase=phase)
         self.phase = phase
         self.progress = progress
-        for awaited, watcher in self._phase_watchers:
-            if awaited in (None, phase):
+        for awaited, least, watcher in self._phase_watchers:
+            if awaited in (None, phase) and progress >= least:
                 watcher(phase, progress)
 
-    def watch_phases(self, watcher: Callable[[str, float], None], awaited: str | None = None) -> None:
-        """Call `watcher(phase, progress)` whenever an update says where it stands, or where it does in this phase."""
-        self._phase_watchers = (*self._phase_watchers, (awaited, watcher))
+    def watch_phases(
+        self, watcher: Callable[[str, float], None], awaited: str | None = None, least: float = 0.0
+    ) -> None:
+        """Call `watcher(phase, progress)` whenever an update says where it stands, or where it does in this phase and
+        from this progress on."""
+        self._phase_watchers = (*self._phase_watchers, (awaited, least, watcher))
+
+    def unwatch_phases(self, watcher: Callable[[str, float], None]) -> None:
+        """Call it no more."""
+        self._phase_watchers = tuple([it for it in self._phase_watchers if it[2] != watcher])
 
     def say(self, text: str) -> None:
         """The firmware prints on the console, if somebody looks at it."""
@@ -390,8 +397,7 @@ class Module:
     def _boot(self) -> Story:
         """Bootloader, then either a reset, the end, or the firmware."""
         yield self.clock.timeout(self.model.timings.bootloader_us)
-        watched = any(awaited in (None, "apply") for awaited, _ in self._phase_watchers) or self.clock.mode == "paced"
-        outcome = yield from self.storage.boot(self.trust, self._stepped, one_by_one=watched)
+        outcome = yield from self.storage.boot(self.trust, self._stepped, self._told_from())
         if outcome.code:
             self.trace("update.refused", code=outcome.code, reason=outcome.reason)
         if outcome.action == "reset":
@@ -404,9 +410,15 @@ class Module:
         else:
             yield from self._run_firmware(outcome.version)
 
+    def _told_from(self) -> float | None:
+        """From which progress on somebody follows the steps of a boot; None: nobody does."""
+        if self.clock.mode == "paced":
+            return 0.0
+        return min((least for awaited, least, _ in self._phase_watchers if awaited in (None, "apply")), default=None)
+
     def _stepped(self, step: BootStep) -> None:
         if step.kind == "package" or self.phase == "apply":
-            self.enter_phase("apply", step.step / step.steps if step.steps else 0.0)
+            self.enter_phase("apply", step.progress)
 
     def _run_mini_system(self, version: str) -> Story:
         """The small system with its own network stack: no file system, no application."""

@@ -1,8 +1,8 @@
 """What was recorded of a boot on an equal flash, played on this device: its time passes, its flash follows.
 
 The flash is looked at by nobody while the bootloader works, so it stays what it was until the passage is over, or until
-somebody looks (`settle`): then it becomes what the steps up to this moment have made of it. Where somebody watches the
-phases of an update, or the wall clock, every step is told at its moment.
+somebody looks (`settle`): then it becomes what the steps up to this moment have made of it. Steps are told at their
+moments as far as somebody follows them: who waits for a point of the update, or looks at the wall clock.
 """
 
 from __future__ import annotations
@@ -29,21 +29,22 @@ class Playback:
         self._began = mark_now(nor)
         self._moments = _moments(passage.recording)
         self._start_us = clock.now_us - self._moments[passage.first + 1]
-        self._told: int | None = None  # the mark last heard of, when steps are played one by one
+        self._told = 0  # the mark of the step that was told last
 
-    def run(self, stepped: Stepped, *, one_by_one: bool) -> Story:
-        """Story whose value is what the last mark yielded, the outcome at the end of the boot. `stepped` hears of each
-        step, or only of the first that checks or changes something when they are not played one by one."""
-        marks, last = self._passage.recording.marks, self._passage.last
+    def run(self, stepped: Stepped, told_from: float | None) -> Story:
+        """Story whose value is what the last mark yielded, the outcome at the end of the boot. `stepped` hears of the
+        first step that checks or changes something, and of those from this progress on; None: of no more."""
+        marks, last, begun = self._passage.recording.marks, self._passage.last, False
         for number in self._steps():
             step: BootStep = marks[number].value
-            if one_by_one or step.kind != "images":
+            begins = not begun and step.kind != "images"
+            if begins or (told_from is not None and step.progress >= told_from):
                 yield from self._wait_until(self._moments[number])
-                if one_by_one:
-                    self._told = number
+                self._told = number
                 stepped(step)
-                if not one_by_one:
-                    break
+                begun = begun or begins
+            if begun and told_from is None:
+                break
         yield from self._wait_until(self._moments[last + 1])
         self._place(marks[last])
         ended: BootStep | BootOutcome = marks[last].value
@@ -52,13 +53,11 @@ class Playback:
     def settle(self) -> None:
         """Make the flash what it is at this moment; what is to be done at this very instant is not done yet, unless
         it was told."""
-        now = self._told
-        if now is None:
-            now, passed_us = self._passage.last, self._clock.now_us - self._start_us
-            for number in reversed(self._steps()):
-                now = number
-                if self._moments[number] < passed_us:
-                    break
+        now, passed_us = self._passage.last, self._clock.now_us - self._start_us
+        for number in reversed(self._steps()):
+            now = number
+            if self._moments[number] < passed_us or number == self._told:
+                break
         self._place(self._passage.recording.marks[now])
 
     def _steps(self) -> range:

@@ -185,15 +185,15 @@ class Storage:
 
     # -- the bootloader at work
 
-    def boot(self, trust: Trust, stepped: Stepped, *, one_by_one: bool) -> Story:
+    def boot(self, trust: Trust, stepped: Stepped, told_from: float | None) -> Story:
         """Story of the bootloader, whose value is its BootOutcome. `stepped` hears of its steps; of a boot that is
-        played, of each only when they go `one_by_one`."""
+        played, of the first that counts and of those from this progress on."""
 
         work = self._boot_work(trust)
         at: BootStep | BootOutcome | Passage | None = recording(self._nor, work)
         while not isinstance(at, BootOutcome):
             if isinstance(at, Passage):
-                at = yield from self._play(at, stepped, one_by_one=one_by_one)
+                at = yield from self._play(at, stepped, told_from)
             else:
                 at = yield from self._do(work, work.begin() if at is None else work.go_on(), stepped)
         return at
@@ -205,10 +205,10 @@ class Storage:
         name, reads = ("boot", self._model, trust), _boot_reads(self._model)
         return Work(name, reads, lambda: loader().run(), lambda: loader().go_on(), _IS_DOOR)
 
-    def _play(self, passage: Passage, stepped: Stepped, *, one_by_one: bool) -> Story:
+    def _play(self, passage: Passage, stepped: Stepped, told_from: float | None) -> Story:
         playback = self._playback = Playback(self._clock, self._nor, passage)
         try:
-            return (yield from playback.run(stepped, one_by_one=one_by_one))
+            return (yield from playback.run(stepped, told_from))
         except GeneratorExit:
             playback.settle()
             raise

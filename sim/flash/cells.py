@@ -9,7 +9,7 @@ by identity. Values that nobody holds any more are dropped.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from sys import getrefcount
 from typing import NamedTuple
@@ -63,6 +63,13 @@ class _SectorPool:
             self.sweep()
         return known
 
+    def all_of(self, sectors: Sequence[bytes]) -> tuple[bytes, ...]:
+        """The same for each of several."""
+        known = tuple(map(self._sectors.setdefault, sectors, sectors))
+        if len(self._sectors) > self._sweep_at:
+            self.sweep()
+        return known
+
     def sweep(self) -> None:
         for sector in _only_pooled(self._sectors):
             del self._sectors[sector]
@@ -102,7 +109,7 @@ def seal(sectors: Iterable[bytes], erases: Iterable[int]) -> Chunk:
     """The one chunk that holds these sectors and erase counts."""
     sectors, erases = tuple(sectors), tuple(erases)
     known = _chunks.get((sectors, erases))
-    return seal_split(tuple(map(_sectors.one, sectors)), erases) if known is None else known
+    return seal_split(_sectors.all_of(sectors), erases) if known is None else known
 
 
 def seal_split(sectors: tuple[bytes, ...], erases: tuple[int, ...]) -> Chunk:
@@ -186,7 +193,7 @@ def _runs(data: bytes, slot: int, sector_bytes: int, page_bytes: int) -> Iterabl
         block = data[start:end]
         block += b"\xff" * (-len(block) % sector_bytes)
         pieces = [block[at : at + sector_bytes] for at in range(0, len(block), sector_bytes)]
-        yield Run(tuple(map(_sectors.one, pieces)), _programs(block, page_bytes))
+        yield Run(_sectors.all_of(pieces), _programs(block, page_bytes))
         start, slot = end, 0
 
 

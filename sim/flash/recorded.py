@@ -94,7 +94,8 @@ class Passage:
 _recordings: OrderedDict[Hashable, Recording] = OrderedDict()
 _starts: OrderedDict[Hashable, Recording] = OrderedDict()
 """The same recordings by all chunks of the flash they begin with, wear included, which are quicker to look up."""
-_seen: OrderedDict[Hashable, None] = OrderedDict()
+_seen: OrderedDict[Hashable, bool] = OrderedDict()
+"""Starts that are not recorded: seen once; or (True) known to come to a first door from where on all is known."""
 
 
 def recording(nor: Nor, work: Work, yielded: Any = None) -> Passage | None:
@@ -105,11 +106,8 @@ def recording(nor: Nor, work: Work, yielded: Any = None) -> Passage | None:
     if yielded is None:
         known = _by_start(nor, work)
         return None if known is None else _before_countdowns(nor, known, 0)
-    for known in _recordings.values():
-        number = known.doors.get(yielded) if known.name == work.name else None
-        if number is not None and _agrees(nor, work, known.marks[number]):
-            return _before_countdowns(nor, known, number)
-    return None
+    there = _at_door(nor, work, yielded)
+    return None if there is None else _before_countdowns(nor, *there)
 
 
 def place(nor: Nor, began: Mark, base: Mark, mark: Mark) -> None:
@@ -146,13 +144,15 @@ def _by_start(nor: Nor, work: Work) -> Recording | None:
 def _second_time(nor: Nor, work: Work, content: Hashable) -> Recording | None:
     if nor.countdowns:
         return None  # one could end while the work is recorded
-    if content not in _seen:
-        _seen[content] = None
+    joins = _seen.get(content)
+    known = None if joins is not False else _record(nor, work, content)
+    if known is None:
+        _seen[content] = joins is not None
         if len(_seen) > SEEN:
             _seen.popitem(last=False)
         return None
     del _seen[content]
-    known = _recordings[content] = _record(nor, work, content)
+    _recordings[content] = known
     if len(_recordings) > RECORDINGS:
         _, dropped = _recordings.popitem(last=False)
         for start in [start for start, it in _starts.items() if it is dropped]:
@@ -160,8 +160,15 @@ def _second_time(nor: Nor, work: Work, content: Hashable) -> Recording | None:
     return known
 
 
-def _agrees(nor: Nor, work: Work, mark: Mark) -> bool:
-    return all(nor.agrees(mark.chunks, address, length) for address, length in work.reads)
+def _at_door(nor: Nor, work: Work, yielded: Any) -> tuple[Recording, int] | None:
+    """The recording that passed here with the same bytes, and its mark."""
+    for known in _recordings.values():
+        number = known.doors.get(yielded) if known.name == work.name else None
+        if number is not None:
+            chunks = known.marks[number].chunks
+            if all(nor.agrees(chunks, address, length) for address, length in work.reads):
+                return known, number
+    return None
 
 
 def _before_countdowns(nor: Nor, known: Recording, first: int) -> Passage | None:
@@ -179,9 +186,11 @@ def _before_countdowns(nor: Nor, known: Recording, first: int) -> Passage | None
     return Passage(known, first, doors[passed - 1]) if passed else None
 
 
-def _record(nor: Nor, work: Work, content: Hashable) -> Recording:
+def _record(nor: Nor, work: Work, content: Hashable) -> Recording | None:
+    """All of it; None when its first door is one from where on it is known."""
     began, erases = mark_now(nor), nor.all_erases()
-    marks, doors = [Mark(None, 0, 0, 0, began.chunks)], {}
+    marks = [Mark(None, 0, 0, 0, began.chunks)]
+    doors: dict[Any, int] = {}
     steps, ended = work.begin(), False
     while not ended:
         try:
@@ -189,6 +198,9 @@ def _record(nor: Nor, work: Work, content: Hashable) -> Recording:
         except StopIteration as stop:
             value, ended = stop.value, True
         if not ended and work.is_door(value):
+            if not doors and _at_door(nor, work, value) is not None:
+                nor.jump(began.chunks, began.ops, began.busy_us)
+                return None
             doors[value] = len(marks)
         ops, busy_us = nor.ops - began.ops, nor.busy_us - began.busy_us
         marks.append(Mark(value, ops, nor.all_erases() - erases, busy_us, nor.seal()))

@@ -33,7 +33,7 @@ class DeviceFault:
         self._spec = spec
         self.must_happen = not isinstance(spec, Selected) or spec.share is None
         self._left = spec.times if spec.every_us is not None else 1
-        self._trigger = Trigger(module, when, drawn, self._due)
+        self._trigger = Trigger(module, when, drawn, self._due, again=spec.every_us is not None)
         self._struck = Struck(module, drawn, self._happened)
         self.done = False
 

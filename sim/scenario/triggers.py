@@ -53,12 +53,14 @@ class Watchers:
 
 
 class Trigger:
-    """One moment of one device. `due()` is called when it comes, once for each `set`."""
+    """One moment of one device. `due()` is called when it comes, once for each `set`, of which there are more `again`
+    and again, or one."""
 
-    def __init__(self, module: Module, when: When, drawn: Drawn, due: Due) -> None:
+    def __init__(self, module: Module, when: When, drawn: Drawn, due: Due, *, again: bool) -> None:
         self._module = module
         self._when = when
         self._due = due
+        self._again = again
         low, high = when.nth or (1, 1)
         self._nth = drawn.between(module.name, low, high, "nth")
         self._seen = 0
@@ -89,7 +91,7 @@ class Trigger:
         elif when.event is not None:
             watchers.watch(name, when.event, self._on_record)
         elif when.phase is not None:
-            self._module.watch_phases(self._on_phase, when.phase)
+            self._module.watch_phases(self._on_phase, when.phase, when.progress or 0.0)
 
     def set(self) -> None:
         """Fire the next time that the moment comes, and count anew."""
@@ -126,7 +128,9 @@ class Trigger:
         if record.data["new"] == (self._when.event or "").removeprefix("job.") and self._count():
             self._module.clock.after(0, self._fire)
 
-    def _on_phase(self, _phase: str, progress: float) -> None:
-        if self._is_set and progress >= (self._when.progress or 0.0):
+    def _on_phase(self, _phase: str, _progress: float) -> None:
+        if self._is_set:
             self._is_set = False
+            if not self._again:
+                self._module.unwatch_phases(self._on_phase)
             self._module.clock.after(0, self._due)

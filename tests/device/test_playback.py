@@ -112,13 +112,35 @@ def test_whoever_looks_in_the_middle_sees_the_flash_of_that_moment(tmp_path, wit
     assert len({moment for moment, _, _ in played[0]}) > 5
 
 
-def test_a_fault_that_waits_for_a_point_of_the_apply_phase_finds_it(tmp_path, without_recordings):
-    faults = "faults:\n  - power_cut: {device: same, when: {phase: apply, progress: 40%}, off_for: 10s}\n"
+@pytest.mark.parametrize(("again", "cuts"), [("", 1), (", every: 20s, times: 3", 3), (", every: 1s, times: 2", 2)])
+def test_a_fault_that_waits_for_a_point_of_the_apply_phase_finds_it(tmp_path, without_recordings, again, cuts):
+    when = f"when: {{phase: apply, progress: 40%}}{again}"
+    faults = f"faults:\n  - power_cut: {{device: same, {when}, off_for: 10s}}\n"
     played = Story(tmp_path, faults).run()
     without_recordings()
     done = Story(tmp_path, faults).run()
     assert played.told() == done.told()
-    assert sum(record.kind == "power.cut" for record in done.records) == 4
+    assert sum(record.kind == "power.cut" for record in done.records) == 4 * cuts
+
+
+def test_whoever_waits_for_a_point_sees_the_flash_of_that_moment(tmp_path, without_recordings):
+    def seen():
+        story, found = Story(tmp_path), []
+        for number, progress in enumerate((0.0, 0.3, 0.7), start=1):
+            module = story.world.devices[f"same-{number:05}"]
+
+            def look(phase, progress, module=module):
+                found.append((module.name, phase, progress, module.nor.seal(), module.nor.ops))
+
+            module.watch_phases(look, "apply", progress)
+        return story.run().told(), found
+
+    played = seen()
+    without_recordings()
+    assert played == seen()
+    assert {name for name, *_ in played[1]} == {"same-00001", "same-00002", "same-00003"}
+    assert {phase for _, phase, *_ in played[1]} == {"apply"}
+    assert min(progress for name, _, progress, *_ in played[1] if name == "same-00003") >= 0.7
 
 
 STRUCK = """

@@ -192,6 +192,44 @@ def test_a_door_is_not_that_of_a_flash_that_holds_something_else():
     assert recording(nor, work(nor, steps), ("door", 1)) is None
 
 
+def resumed(steps):
+    """Work that begins with what is noted as done, as a boot after a power cut does."""
+    fresh = work(None, steps)
+
+    def on(nor):
+        of = work(nor, steps)
+        return Work(fresh.name, READS, of.go_on, of.go_on, of.is_door)
+
+    return on
+
+
+def test_a_start_that_soon_comes_to_a_known_door_is_done_each_time():
+    steps = [("rewrite", 0, 2), ("note", 0, 0), ("rewrite", 4, 2), ("note", 0, 0), ("rewrite", 8, 2)]
+    learn(steps)
+    before = list(_recordings)
+    for _ in range(4):
+        nor = another([], b"")
+        next(steps_from(nor, steps))
+        assert recording(nor, resumed(steps)(nor)) is None
+        assert next(work(nor, steps).go_on()) == ("door", 3)
+        known = recording(nor, work(nor, steps), ("door", 3))
+        assert known is not None
+        assert known.recording.marks[0].chunks == learn(steps).base.chunks
+    assert list(_recordings) == before
+
+
+def test_a_whole_is_recorded_though_its_second_half_is_known():
+    steps = [("rewrite", 20, 2), ("note", 0, 0), ("rewrite", 24, 2), ("note", 0, 0), ("rewrite", 28, 2)]
+    for _ in range(2):
+        nor = another([], b"")
+        next(steps_from(nor, steps))
+        half = recording(nor, resumed(steps)(nor))
+    assert half is not None
+    whole = learn(steps)
+    assert whole is not None
+    assert len(whole.recording.marks) == len(half.recording.marks) + 1
+
+
 def test_what_is_seen_once_is_not_recorded():
     nor = Nor(PART)
     before = len(_recordings)
