@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from sim.device.module import Module
 from sim.device.mqtt_link import MqttLink
@@ -27,8 +27,6 @@ ENDPOINT = "qpyota-ats.iot.us-west-2.amazonaws.com"
 TLS_PORT = 8883
 KEEPALIVE_S = 1200
 """AWS IoT Core's maximum, so that an idle fleet stays quiet."""
-REST_US = KEEPALIVE_S * US_PER_S
-"""How often a connection at rest is heard of."""
 
 ANSWER_TIMEOUT_US = 20_000_000
 RETRY_US = 10_000_000
@@ -44,6 +42,8 @@ PROGRESS_STEP_PERCENT = 25
 class Agent:
     """A program for `Module`: one MQTT connection, one job at a time."""
 
+    rest_period_us: ClassVar[int] = KEEPALIVE_S * US_PER_S
+    rest_patience_us: ClassVar[int] = ANSWER_TIMEOUT_US
     __slots__ = ("_arrived", "_inbox", "_link", "_module", "_patience", "_resting", "_until_us")
 
     def __init__(self, module: Module) -> None:
@@ -96,7 +96,7 @@ class Agent:
                 self._resting = True
                 self._module.doze()
                 self._until_us = 0
-                self._link.rest(REST_US, ANSWER_TIMEOUT_US, self)
+                self._link.rest(self)
                 return True
         return False
 

@@ -27,6 +27,8 @@ SOCKET_TIMEOUT_US = 20_000_000
 class HttpLink(Link):
     """A kept-alive connection to one web server."""
 
+    __slots__ = ("_busy_until_us", "_connected", "_patience", "_received_bytes", "_waiting", "patience_us")
+
     def __init__(self, radio: Radio) -> None:
         super().__init__(radio)
         self.patience_us: int | None = SOCKET_TIMEOUT_US

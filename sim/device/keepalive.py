@@ -8,9 +8,8 @@ settled it goes on step by step. Where packets get lost every ping is sent: one 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from sim.device.air import draws_plainly
 from sim.kernel.clock import Timer
 from sim.ports import Pingresp
 
@@ -24,46 +23,38 @@ PINGREQ_BYTES, PINGRESP_BYTES = 2, 4
 class Resting(Protocol):
     """Who lets a connection rest."""
 
+    rest_period_us: ClassVar[int]
+    """A ping each of these."""
+    rest_patience_us: ClassVar[int]
+    """How long its answer may take."""
+
     def unanswered(self) -> None:
         """A ping was not answered in time."""
 
 
 class Rest:
-    """Of `link`, from now on. Its owner hears when a ping was not answered for `patience_us`."""
+    """Of `link`, since then. It is stepped: the link makes one, from what it noted at its begin, as soon as an
+    accounted rest is over."""
 
-    __slots__ = (
-        "_accounted",
-        "_due",
-        "_give_up",
-        "_link",
-        "_owner",
-        "_patience_us",
-        "_period_us",
-        "_pings",
-        "_since_us",
-    )
+    __slots__ = ("_due", "_give_up", "_link", "_owner", "_pings", "_since_us")
 
-    def __init__(self, link: MqttLink, period_us: int, patience_us: int, owner: Resting) -> None:
+    def __init__(self, link: MqttLink, owner: Resting, since_us: int) -> None:
         self._link = link
-        self._period_us = period_us
-        self._patience_us = patience_us
         self._owner = owner
-        self._since_us = link.radio.clock.now_us
+        self._since_us = since_us
         self._pings = 0
         self._due: Timer | None = None
         self._give_up: Timer | None = None
-        self._accounted = draws_plainly(link.radio.spec) and link.channel_rests(period_us + patience_us)
-        if not self._accounted:
-            self._wait()
 
-    def settle(self, *, late: bool = False) -> None:
-        """From here on step by step. A ping of this very instant is yet to come, unless this is the `late` part of it,
-        in which networks hand over."""
-        if not self._accounted:
-            return
-        self._accounted = False
+    def begin(self) -> None:
+        """Nothing was accounted for."""
+        self._wait()
+
+    def catch_up(self, *, late: bool) -> None:
+        """It was accounted for until now. A ping of this very instant is yet to come, unless this is the `late` part of
+        it, in which networks hand over."""
         link, now_us = self._link, self._link.radio.clock.now_us
-        self._pings = max(0, now_us - self._since_us - (not late)) // self._period_us
+        self._pings = max(0, now_us - self._since_us - (not late)) // self._owner.rest_period_us
         heard_us = None
         if self._pings:
             if self._pings > 1:
@@ -106,7 +97,7 @@ class Rest:
         return reached_us
 
     def _sent_us(self, number: int) -> int:
-        return self._since_us + number * self._period_us
+        return self._since_us + number * self._owner.rest_period_us
 
     def _wait(self) -> None:
         clock = self._link.radio.clock
@@ -121,7 +112,7 @@ class Rest:
 
     def _await_pong(self, sent_us: int) -> None:
         clock = self._link.radio.clock
-        self._give_up = clock.after(sent_us + self._patience_us - clock.now_us, self._gave_up)
+        self._give_up = clock.after(sent_us + self._owner.rest_patience_us - clock.now_us, self._gave_up)
 
     def _gave_up(self) -> None:
         self._give_up = None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.device.air import SEGMENT_BYTES, UNITS, delay, draws_plainly
 from sim.kernel.clock import Timer
+from sim.kernel.seeds import Draws
 
 if TYPE_CHECKING:
     from sim.device.cell import Cell
@@ -25,19 +26,19 @@ PACKET_OVERHEAD_BYTES = 60
 """IP, TCP and TLS record headers of a small packet."""
 
 
-class Link:
-    """One connection's two directions, each in order. Ends with `vanish`."""
+class Link(Draws):
+    """One connection's two directions, each in order. Ends with `vanish`. It is the stream of its own jitter."""
 
-    __slots__ = ("_down_us", "_draws", "_timers", "_up_us", "_vanished", "alive", "radio")
+    __slots__ = ("_down_us", "_timers", "_up_us", "_vanished", "alive", "radio")
 
     def __init__(self, radio: Radio) -> None:
+        super().__init__(radio.admit(self))
         self.radio = radio
         self._timers: tuple[Timer, ...] = ()
         self._up_us = 0
         self._down_us = 0
         self._vanished = 0
         self.alive = True
-        self._draws = radio.admit(self)
 
     def up(self, size_bytes: int, fn: Callable[..., object], *args: Any, extra_us: int = 0) -> None:
         """Call `fn` when a packet of this size has left; later packets never overtake it."""
@@ -85,7 +86,7 @@ class Link:
 
     def skip_pairs(self, count: int, up_bytes: int, down_bytes: int) -> None:
         """So many packets went up, and each had an answer, whose times nobody needs. Only where `draws_plainly`."""
-        self._draws.skip(2 * count)
+        self.skip(2 * count)
         self.radio.up_bytes += count * with_headers(up_bytes)
         self.radio.down_bytes += count * with_headers(down_bytes)
 
@@ -140,7 +141,7 @@ class Link:
         spec = self.radio.spec
         transfer_us = (size_bytes + PACKET_OVERHEAD_BYTES) * 1_000_000 // rate_bytes_per_s
         if cell is None and not (spec.loss or spec.spread):  # as `draws_plainly` and `_delay` have it
-            way_us = spec.rtt_us // 2 + self._draws.randrange(spec.jitter_us + 1)
+            way_us = spec.rtt_us // 2 + self.randrange(spec.jitter_us + 1)
             small = size_bytes <= SEGMENT_BYTES
             return way_us + transfer_us, size_bytes + PACKET_OVERHEAD_BYTES if small else with_headers(size_bytes)
         if cell is not None:
@@ -152,8 +153,8 @@ class Link:
     def _delay(self, way_us: int) -> tuple[int, int]:
         spec = self.radio.spec
         if draws_plainly(spec):
-            return way_us + self._draws.randrange(spec.jitter_us + 1), 0
-        return delay(spec, way_us, self._draws.randrange(UNITS))
+            return way_us + self.randrange(spec.jitter_us + 1), 0
+        return delay(spec, way_us, self.randrange(UNITS))
 
     def keep(self, timer: Timer) -> None:
         """It ends with the connection."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from sim.device.air import draws_plainly
 from sim.device.keepalive import Rest, Resting
 from sim.device.link import DNS_ROUND_TRIPS, TCP_ROUND_TRIPS, TLS_ROUND_TRIPS, Link
 from sim.ports import Arrival, Closed, Connack, Hello, Message, MqttChannel, Pingresp
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
 class MqttLink(Link):
     """An MQTT connection as the device sees it: every call takes its time on the air."""
 
-    __slots__ = ("_channel", "_receive", "_rest")
+    __slots__ = ("_channel", "_owner", "_receive", "_rest", "_since_us")
 
     def __init__(self, radio: Radio, hello: Hello, receive: Callable[[Arrival], None]) -> None:
         super().__init__(radio)
         self._receive = receive
         self._channel: MqttChannel | None = None
         self._rest: Rest | None = None
+        self._owner: Resting | None = None  # of a rest that is accounted for, and not made before something happens
+        self._since_us = 0
         radio.trace("mqtt.connect", host=hello.host, port=hello.port, client=hello.client_id, tls=hello.tls)
         trips = DNS_ROUND_TRIPS + TCP_ROUND_TRIPS + (TLS_ROUND_TRIPS if hello.tls else 0)
         size = len(hello.client_id) + len(hello.user or "") + len(hello.password or "") + 16
@@ -49,17 +52,22 @@ class MqttLink(Link):
         """PINGREQ."""
         self.up(2, self._send, "ping")
 
-    def rest(self, period_us: int, patience_us: int, owner: Resting) -> None:
-        """Send a PINGREQ each period and nothing else, until `wake`. `owner.unanswered()` is called, and the rest is
-        over, when one is not answered for `patience_us`."""
-        self._rest = Rest(self, period_us, patience_us, owner)
+    def rest(self, owner: Resting) -> None:
+        """Send a PINGREQ each period of the owner's and nothing else, until `wake`. `owner.unanswered()` is called, and
+        the rest is over, when one is not answered for its patience."""
         self.all_arrived()
+        silence_us = owner.rest_period_us + owner.rest_patience_us
+        if draws_plainly(self.radio.spec) and self._channel is not None and self._channel.rest(silence_us):
+            self._owner, self._since_us = owner, self.radio.clock.now_us
+        else:
+            self._rest = Rest(self, owner, self.radio.clock.now_us)
+            self._rest.begin()
 
     def wake(self) -> None:
         """The rest is over; to be called before anything else is sent."""
-        rest, self._rest = self._rest, None
+        rest = self._stepped()
+        self._rest = None
         if rest is not None:
-            rest.settle()
             rest.end()
 
     def disconnect(self) -> None:
@@ -84,29 +92,22 @@ class MqttLink(Link):
     def broker_gone(self) -> None:
         channel, self._channel = self._channel, None
         if channel is not None:
-            if self._rest is not None:
-                self._rest.settle(late=True)
+            self._stepped(late=True)
             channel.abort()
             self.down(0, self._deliver, Closed("closed"))
 
     def settle(self) -> None:
-        if self._rest is not None:
-            self._rest.settle(late=True)
+        self._stepped(late=True)
 
     def lose(self) -> None:
         """As its base has it; at rest, the next ping will tell."""
-        rest, self._rest = self._rest, None
-        if rest is not None:
-            rest.settle()
+        rest = self._stepped()
+        self._rest = None
         receive, channel = self._receive, self._channel
         super().lose()
         self._rest, self._receive, self._channel = rest, receive, channel  # it may still hear that the broker closed
 
     # -- what a rest asks of it
-
-    def channel_rests(self, silence_us: int) -> bool:
-        """Whether pings need not be sent one by one, if the longest silence between two is this."""
-        return self._channel is not None and self._channel.rest(silence_us)
 
     def channel_heard(self, at_us: int | None) -> None:
         """Pings are sent one by one again; the last one was heard at `at_us`, None: there was none."""
@@ -120,6 +121,14 @@ class MqttLink(Link):
     def on_its_way_down(self, at_us: int, arrival: Arrival) -> None:
         """This reaches the device then."""
         self.down_at(at_us, self._deliver, arrival)
+
+    def _stepped(self, *, late: bool = False) -> Rest | None:
+        """The rest, if there is one, which goes on step by step from here."""
+        owner, self._owner = self._owner, None
+        if owner is not None:
+            self._rest = Rest(self, owner, self._since_us)
+            self._rest.catch_up(late=late)
+        return self._rest
 
     def _open(self, hello: Hello) -> None:
         if not self.radio.broker_there:
@@ -140,8 +149,8 @@ class MqttLink(Link):
     def __call__(self, arrival: Arrival) -> None:
         """What the network hands over: it comes in."""
         if self.alive:
-            if self._rest is not None:
-                self._rest.settle(late=True)
+            if self._owner is not None:
+                self._stepped(late=True)
             size = len(arrival.topic) + len(arrival.payload) + 5 if isinstance(arrival, Message) else 4
             self.down(size, self._deliver, arrival)
 

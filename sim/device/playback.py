@@ -22,6 +22,8 @@ Stepped = Callable[[BootStep], None]
 class Playback:
     """A passage of one recorded boot, from this moment on."""
 
+    __slots__ = ("_began", "_clock", "_moments", "_nor", "_passage", "_start_us", "_told")
+
     def __init__(self, clock: Clock, nor: Nor, passage: Passage) -> None:
         self._clock = clock
         self._nor = nor

@@ -21,7 +21,7 @@ from sim.device.sim_card import make_sim
 from sim.device.tcp_link import TakeLink, TcpLink, TcpPort, UdpLink
 from sim.kernel.clock import Clock, Story, Timer
 from sim.kernel.fibers import Signal
-from sim.kernel.seeds import Draws, draws
+from sim.kernel.seeds import Draws, draws, key
 from sim.ports import (
     Address,
     Arrival,
@@ -293,11 +293,12 @@ class Radio:
         """A random stream of this device's radio."""
         return draws(self._seed, self.device, f"radio/{purpose}")
 
-    def admit(self, link: Link) -> Draws:
-        """Register a new connection; its jitter has a stream of its own, so connections do not disturb each other."""
+    def admit(self, link: Link) -> int:
+        """Register a new connection; the key of its jitter, a stream of its own, so connections do not disturb each
+        other."""
         self._opened += 1
         self._links = (*self._links, link)
-        return self.stream(f"link {self._opened}")
+        return key(self._seed, self.device, f"radio/link {self._opened}")
 
     def forget(self, link: Link) -> None:
         """The connection is over."""

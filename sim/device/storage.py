@@ -144,7 +144,8 @@ class Storage:
         return self._mounts
 
     def leave(self) -> None:
-        """The volumes are not needed any more, and no file of theirs is open to be finished."""
+        """Volumes and windows are not needed any more, and no file of theirs is open to be finished."""
+        self._regions = None
         if self._mounts is not None:
             for volume in self._mounts.volumes():
                 volume.abandon()
@@ -156,7 +157,6 @@ class Storage:
         nor.ops, nor.busy_us = _spent(nor.ops, nor.busy_us)
         if self._flash_us == nor.busy_us:
             self._flash_us = nor.busy_us
-        self._regions = None
         self.leave()
 
     def staging_mounted(self, mounts: Mounts) -> bool:

@@ -141,9 +141,8 @@ class Switchboard:
         self._rules = rules
         self._terms = Terms(rules, now_us)
         self._sessions: dict[str, _Session] = {}
-        self._lines: dict[str, _Session] = {}
         self._offline: dict[str, int] = {}  # lasting sessions without a connection → since when, oldest first
-        self._versions: dict[str, int] = {}
+        self._versions: dict[str, int] = {}  # of clients that have no session now
         self._recent: dict[str, int] = {}  # client ids that may not connect again yet → since when, oldest first
         self._connects = pace_of(rules.connects_per_account_s)
         self._invented = 0
@@ -176,23 +175,22 @@ class Switchboard:
         if session is None:
             session = self._sessions[client_id] = _Session(client_id, greeting.clean, self._terms)
         self._offline.pop(client_id, None)
-        version = self._versions[client_id] = self._versions.get(client_id, -1) + 1
+        version = (self._versions.pop(client_id, -1) if not present else session.version) + 1
         session.connection, session.version = f"{client_id}#{version}", version
         session.principal = _principal(greeting)
         session.line, session.rights, session.will = line, rights, greeting.will
-        self._lines[session.connection] = session
         return Accepted(session.connection, present)
 
     def resume(self, connection: str) -> None:
         """After the CONNACK: what a lasting session still is to get, and word of the newcomer to the others."""
-        session = self._lines.get(connection)
+        session = self._on(connection)
         if session is not None:
             session.resume()
             self._report("presence/connected", session.client_id, lambda: session.presence.connected(self._now_us()))
 
     def gone(self, connection: str, why: Ended) -> None:
         """The connection is over. Its will is sent unless the client said DISCONNECT; harmless when repeated."""
-        session = self._lines.pop(connection, None)
+        session = self._on(connection)
         if session is None:
             return
         will, session.will, session.line = session.will, None, None
@@ -209,7 +207,7 @@ class Switchboard:
 
     def subscribe(self, connection: str, packet_id: int, wanted: Sequence[tuple[str, int]]) -> None:
         """SUBSCRIBE: SUBACK, then retained messages. A filter that is not allowed ends the connection."""
-        session, rules = self._lines[connection], self._rules
+        session, rules = self._known(connection), self._rules
         if len(wanted) > rules.filters_per_subscribe:
             self._expel(session, Ended.CLIENT_ERROR)
             return
@@ -235,7 +233,7 @@ class Switchboard:
 
     def unsubscribe(self, connection: str, filters: Sequence[str]) -> None:
         """UNSUBSCRIBE; the shell answers."""
-        session = self._lines[connection]
+        session = self._known(connection)
         for topic_filter in filters:
             session.filters = without(session.filters, topic_filter)
             self._index.remove(session.client_id, topic_filter)
@@ -249,7 +247,7 @@ class Switchboard:
         self, connection: str, topic: str, payload: bytes, qos: int = 0, retain: bool = False, packet_id: int = 0
     ) -> None:
         """A client's PUBLISH and its PUBACK. One that breaks MQTT or is not allowed ends the connection."""
-        session = self._lines[connection]
+        session = self._known(connection)
         if not self._fits(topic, payload):
             self._expel(session, Ended.CLIENT_ERROR)
         elif not session.rights.publish(topic) or (retain and not session.rights.retain(topic)):
@@ -265,13 +263,13 @@ class Switchboard:
 
     def ack(self, connection: str, packet_id: int) -> None:
         """PUBACK from a client."""
-        self._lines[connection].acked(packet_id)
+        self._known(connection).acked(packet_id)
 
     # -- the cloud
 
     def reply(self, connection: str, topic: str, payload: bytes) -> None:
         """To that very connection, subscribed or not, one copy; dropped when it is gone or may not receive it."""
-        session = self._lines.get(connection)
+        session = self._on(connection)
         if session is not None:
             session.put(Delivery(topic, payload), 0)
 
@@ -281,11 +279,23 @@ class Switchboard:
 
     def acknowledge(self, connection: str, packet_id: int) -> None:
         """PUBACK to a client; dropped when the connection is gone."""
-        session = self._lines.get(connection)
+        session = self._on(connection)
         if session is not None and session.line is not None:
             session.line.puback(packet_id)
 
     # -- inside
+
+    def _on(self, connection: str) -> _Session | None:
+        """The session whose connection this is now."""
+        session = self._sessions.get(connection.rpartition("#")[0])
+        return (
+            session if session is not None and session.connection == connection and session.line is not None else None
+        )
+
+    def _known(self, connection: str) -> _Session:
+        session = self._on(connection)
+        assert session is not None, f"{connection} is over"
+        return session
 
     def _refusal(self, greeting: Greeting) -> int:
         """CONNACK code for a newcomer that was admitted but breaks a limit; 0: it does not."""
@@ -371,7 +381,8 @@ class Switchboard:
     def _drop(self, session: _Session) -> None:
         for topic_filter in all_of(session.filters):
             self._index.remove(session.client_id, topic_filter)
-        self._sessions.pop(session.client_id, None)
+        if self._sessions.pop(session.client_id, None) is not None:
+            self._versions[session.client_id] = session.version
         self._offline.pop(session.client_id, None)
 
 

@@ -52,7 +52,8 @@ class Stage:
         self.clock.run(10_000_000)
         self.link.subscribe(1, "down", 0)
         self.clock.run(20_000_000)
-        self.link.rest(period_us, PATIENCE_US, self)
+        self.rest_period_us, self.rest_patience_us = period_us, PATIENCE_US
+        self.link.rest(self)
 
     def note(self, what, data):
         self.seen.append((self.clock.now_us, what, str(data)))
@@ -116,7 +117,7 @@ EVENTS = ("vanish", "lose", "speak", "abort", "message")
 def test_between_two_pings(both, what, pings):
     accounted, stepped = both(what, 30_000_000 + pings * PERIOD_US + 3 * MINUTE)
     assert accounted.seen == stepped.seen
-    assert accounted.radio._links == [] or accounted.link._draws._state == stepped.link._draws._state
+    assert accounted.radio._links == [] or accounted.link._state == stepped.link._state
 
 
 @pytest.mark.parametrize("what", EVENTS)
