@@ -223,6 +223,42 @@ def test_what_was_answered_before_never_outlives_a_change(changes: list[str]) ->
     clock.close()
 
 
+NAMES = ("t", "tt", "to", "jobs", "things", "topic", "get", "T-1", "1")
+"""Names of things that are parts of topics, of kinds, and of each other."""
+TOPICS = (
+    "$aws/things/{}/jobs/get",
+    "$aws/things/{}/jobs/{}/get",
+    "$aws/things/{}{}/jobs/get",
+    "$aws/things/jobs/get",
+    "$aws/things/{}",
+    "$aws/{}/{}/jobs/get",
+    "{}",
+    "free/{}",
+)
+ACTIONS = ("publish", "retain", "subscribe", "receive")
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(*map(st.sampled_from, (NAMES, ACTIONS, TOPICS, NAMES, NAMES))),
+        min_size=2,
+        max_size=12,
+    )
+)
+def test_one_client_is_answered_as_if_nobody_had_asked_before(asked: list[tuple[str, str, str, str, str]]) -> None:
+    clock = Clock("memory")
+    account = Account(clock, Trace(lambda: 0), seed=0)
+    for name, action, topic, first, second in asked:
+        text = topic.format(first, second)
+        fresh = Gate(account.registry, account.things)
+        answers = [getattr(rights(gate.admit_plain(Greeting(name))), action)(text) for gate in (account.gate, fresh)]
+        assert answers[0] is answers[1], (name, action, text)
+        if text.startswith("$"):
+            assert answers[1] is (text.startswith(f"$aws/things/{name}/jobs/") and action != "retain")
+    clock.close()
+
+
 # Without TLS
 
 

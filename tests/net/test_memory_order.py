@@ -15,10 +15,10 @@ HOST = "x-ats.iot.us-west-2.amazonaws.com"
 class Scene:
     """A network without sockets, and its clients by device."""
 
-    def __init__(self):
+    def __init__(self, on_request=lambda _: None):
         self.clock = Clock()
         self.network = MemoryNetwork(
-            self.clock, lambda *_: HttpResponse(200, {}, b""), lambda _: None, lambda _: EVERYTHING
+            self.clock, lambda *_: HttpResponse(200, {}, b""), on_request, lambda _: EVERYTHING
         )
         self.log = []
 
@@ -52,3 +52,17 @@ def test_a_ping_is_answered_after_what_was_said_before_it():
     channel.ping()
     scene.clock.run(scene.clock.now_us + 1)
     assert [arrival for _, arrival in scene.log] == [Puback(7), Pingresp()]
+
+
+def test_the_cloud_answers_once_all_of_an_instant_is_heard():
+    scene = Scene(lambda request: scene.network.reply(request.connection, request.topic + "/accepted", b"{}"))
+    channels = {device: scene.dial(device) for device in "ab"}
+    channels["a"].subscribe(1, "t", 0)
+    scene.clock.run(scene.clock.now_us + 1)
+    scene.log.clear()
+    topic = "$aws/things/a/jobs/get"
+    channels["a"].publish(topic, b"")
+    channels["a"].ping()
+    channels["b"].publish("t", b"")
+    scene.clock.run(scene.clock.now_us + 1)
+    assert scene.log == [("a", Pingresp()), ("a", Message("t", b"")), ("a", Message(topic + "/accepted", b"{}"))]
