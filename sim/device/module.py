@@ -27,6 +27,7 @@ from sim.device.storage import Storage
 from sim.flash.mounts import Mounts
 from sim.flash.nor import Nor
 from sim.kernel.clock import Clock, Story, Timer
+from sim.kernel.shared import one
 from sim.ports import Network
 from sim.records import record
 from sim.trace import Trace
@@ -153,6 +154,7 @@ class Module:
         """Its program waits, with no file open: what can be had again from flash is given back. It costs no time, then
         or later, and nobody can tell."""
         self.storage.doze()
+        self.radio.up_bytes, self.radio.down_bytes = one(self.radio.up_bytes), one(self.radio.down_bytes)
 
     # -- what updates and programs see of the device
 

@@ -77,7 +77,7 @@ class Radio:
     """One device's modem for one run; `power_on` and `power_off` bracket each life."""
 
     __slots__ = (
-        "_attach_timer", "_awaited", "_hindrances", "_links", "_on_attach", "_opened", "_own_ports", "_ports",
+        "_attach_timer", "_awaited", "_hindrances", "_linked", "_on_attach", "_opened", "_own_ports", "_ports",
         "_search_is_over", "_searches", "_seed", "_signal_back", "_trace", "attached", "broker_there", "cell", "clock",
         "csq", "device", "down_bytes", "doze", "network", "on", "on_change", "registered_as", "spec", "spoils",
         "up_bytes",
@@ -114,7 +114,7 @@ class Radio:
         self._seed = seed
         self._searches = 0
         self._opened = 0
-        self._links: tuple[Link, ...] = ()
+        self._linked: Link | tuple[Link, ...] = ()  # most devices have one
         self._ports: tuple[TcpPort, ...] = ()
         self._own_ports = 0
         self._attach_timer: Timer | None = None
@@ -158,7 +158,7 @@ class Radio:
             self._attach_timer = None
         for link in self._links:
             link.vanish()
-        self._links = ()
+        self._linked = ()
         self._close_ports()
 
     @property
@@ -297,12 +297,18 @@ class Radio:
         """Register a new connection; the key of its jitter, a stream of its own, so connections do not disturb each
         other."""
         self._opened += 1
-        self._links = (*self._links, link)
+        self._linked = (*self._links, link) if self._linked else link
         return key(self._seed, self.device, f"radio/link {self._opened}")
 
     def forget(self, link: Link) -> None:
         """The connection is over."""
-        self._links = _without(self._links, link)
+        left = _without(self._links, link)
+        self._linked = left[0] if len(left) == 1 else left
+
+    @property
+    def _links(self) -> tuple[Link, ...]:
+        """The connections that are open."""
+        return self._linked if isinstance(self._linked, tuple) else (self._linked,)
 
     def _search(self, for_us: int) -> None:
         if self._attach_timer is not None:

@@ -7,7 +7,7 @@ nobody needs it, and nobody can tell. A boot that is known from an equal flash i
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -19,6 +19,7 @@ from sim.flash.mounts import Mounts
 from sim.flash.nor import Nor
 from sim.flash.recorded import Passage, Steps, Work, recording
 from sim.kernel.clock import Clock, Story
+from sim.kernel.shared import one
 from sim.trace import Trace
 
 READ_ONLY_MOUNTS = frozenset({"/bak"})
@@ -26,9 +27,6 @@ READ_ONLY_MOUNTS = frozenset({"/bak"})
 TEMP_POINT = "/fota"
 """Where builds that have a volume for staged application files mount it."""
 
-
-SPENT_KEPT = 4096
-"""What flashes have done so far; those of a fleet have done the same."""
 
 _IS_DOOR = attrgetter("is_door")
 
@@ -154,7 +152,7 @@ class Storage:
     def doze(self) -> None:
         """Let go of what can be had again from the cells, and have numbers that equal flashes share."""
         nor = self._nor
-        nor.ops, nor.busy_us = _spent(nor.ops, nor.busy_us)
+        nor.ops, nor.busy_us = one(nor.ops), one(nor.busy_us)
         if self._flash_us == nor.busy_us:
             self._flash_us = nor.busy_us
         self.leave()
@@ -231,12 +229,6 @@ class Storage:
             known = recording(self._nor, work, step) if step.is_door else None
             if known is not None:
                 return known
-
-
-@lru_cache(maxsize=SPENT_KEPT)
-def _spent(ops: int, busy_us: int) -> tuple[int, int]:
-    """Operations and time: the one pair of these numbers."""
-    return ops, busy_us
 
 
 @cache

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simpy.core import EmptySchedule, Infinity
 
-from sim.kernel.agenda import LAST, LATE, Agenda, Timer
+from sim.kernel.agenda import LAST, LATE, SWEEP_FROM, Agenda, Timer
 
 ENTRIES = st.recursive(
     st.just(()),
@@ -122,3 +122,30 @@ def test_what_comes_next_is_now_while_something_is_due_at_once():
     env.clear()
     with pytest.raises(EmptySchedule):
         env.step()
+
+
+@given(st.lists(st.tuples(st.integers(1, 50), st.booleans()), max_size=60), st.integers(1, 20))
+def test_cancelled_timers_are_swept_out_and_the_others_keep_their_order(planned, sweep_from):
+    def seen(env):
+        done = []
+        for number, (delay, cancelled) in enumerate(planned):
+            timer = Timer(lambda number=number: done.append((env.now, number)), ())
+            env.schedule(timer, delay=delay)
+            if cancelled:
+                timer.cancel()
+        env.run(until=60)
+        return done
+
+    swept = Agenda()
+    swept._sweep_at = sweep_from
+    assert seen(swept) == seen(simpy.Environment())
+
+
+def test_the_heap_does_not_grow_with_what_was_cancelled():
+    agenda, most = Agenda(), 0
+    for _ in range(5 * SWEEP_FROM):
+        timer = Timer(print, ())
+        agenda.schedule(timer, delay=10**9)
+        timer.cancel()
+        most = max(most, len(agenda._queue))
+    assert most <= SWEEP_FROM + 1
