@@ -48,6 +48,23 @@ class Work:
     is_door: Callable[[Any], bool]
 
 
+class Content:
+    """All that a piece of work may read, as a key. It is thousands of sectors, so its hash is worked out once."""
+
+    __slots__ = ("_hash", "_name", "_sectors")
+
+    def __init__(self, name: Hashable, sectors: tuple[tuple[bytes, ...], ...]) -> None:
+        self._name = name
+        self._sectors = sectors
+        self._hash = hash((name, sectors))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Content) and (self._name, self._sectors) == (other._name, other._sectors)
+
+
 @record
 class Mark:
     """A moment between two pieces of work: what was yielded, and the flash then, counted from the start."""
@@ -65,7 +82,7 @@ class Recording:
     last one its end, whose value is what the generator returned. `doors`: what each yielded, the number of its mark."""
 
     name: Hashable
-    content: Hashable = field(repr=False)
+    content: Content = field(repr=False)
     marks: tuple[Mark, ...]
     doors: dict[Any, int] = field(repr=False)
 
@@ -91,7 +108,7 @@ class Passage:
         return self.last == len(self.recording.marks) - 1
 
 
-_recordings: OrderedDict[Hashable, Recording] = OrderedDict()
+_recordings: OrderedDict[Content, Recording] = OrderedDict()
 _starts: OrderedDict[Hashable, Recording] = OrderedDict()
 """The same recordings by all chunks of the flash they begin with, wear included, which are quicker to look up."""
 _seen: OrderedDict[Hashable, bool] = OrderedDict()
@@ -128,7 +145,7 @@ def _by_start(nor: Nor, work: Work) -> Recording | None:
     start = (work.name, nor.seal())
     known = _starts.get(start)
     if known is None:
-        content = (work.name, tuple([nor.sectors(address, length) for address, length in work.reads]))
+        content = Content(work.name, tuple([nor.sectors(address, length) for address, length in work.reads]))
         known = _recordings.get(content) or _second_time(nor, work, content)
         if known is None:
             return None
@@ -141,7 +158,7 @@ def _by_start(nor: Nor, work: Work) -> Recording | None:
     return known
 
 
-def _second_time(nor: Nor, work: Work, content: Hashable) -> Recording | None:
+def _second_time(nor: Nor, work: Work, content: Content) -> Recording | None:
     if nor.countdowns:
         return None  # one could end while the work is recorded
     joins = _seen.get(content)
@@ -186,7 +203,7 @@ def _before_countdowns(nor: Nor, known: Recording, first: int) -> Passage | None
     return Passage(known, first, doors[passed - 1]) if passed else None
 
 
-def _record(nor: Nor, work: Work, content: Hashable) -> Recording | None:
+def _record(nor: Nor, work: Work, content: Content) -> Recording | None:
     """All of it; None when its first door is one from where on it is known."""
     began, erases = mark_now(nor), nor.all_erases()
     marks = [Mark(None, 0, 0, 0, began.chunks)]
