@@ -59,16 +59,16 @@ class _Client:
     thing: str = ""
 
     def publish(self, topic: str) -> bool:
-        return self.gate.allows(self, "iot:Publish", f"topic/{topic}")
+        return self.gate.allows(self, "iot:Publish", "topic", topic)
 
     def retain(self, topic: str) -> bool:
-        return self.gate.allows(self, "iot:RetainPublish", f"topic/{topic}")
+        return self.gate.allows(self, "iot:RetainPublish", "topic", topic)
 
     def subscribe(self, topic_filter: str) -> bool:
-        return self.gate.allows(self, "iot:Subscribe", f"topicfilter/{topic_filter}")
+        return self.gate.allows(self, "iot:Subscribe", "topicfilter", topic_filter)
 
     def receive(self, topic: str) -> bool:
-        return self.gate.allows(self, "iot:Receive", f"topic/{topic}")
+        return self.gate.allows(self, "iot:Receive", "topic", topic)
 
 
 class Gate:
@@ -83,8 +83,8 @@ class Gate:
         self._registry = registry
         self._devices = devices
         self._revision = -1
-        self._answers: dict[tuple[_Client, str, str], bool] = {}
-        self._usually: dict[tuple[str, ...], bool] = {}  # action, and the resource around the thing's name
+        self._answers: dict[tuple[_Client, str, str, str], bool] = {}
+        self._usually: dict[tuple[str, ...], bool] = {}  # action, kind, and what is around the thing's name
         self._papers: dict[_Client, _Papers | None] = {}
         self._plain = False
 
@@ -112,30 +112,33 @@ class Gate:
         if not thing and certificate_id in self._registry.certificates.by_id:
             things = list(self._registry.certificates.things(certificate_id))
             thing = things[0] if len(things) == 1 else ""
-        return self.allows(_Client(self, thing, certificate_id), action, resource)
+        kind, _, name = resource.partition("/")
+        return self.allows(_Client(self, thing, certificate_id), action, kind, name)
 
-    def allows(self, client: _Client, action: str, resource: str) -> bool:
-        """Whether a client may do it, by the registry as it is now."""
+    def allows(self, client: _Client, action: str, kind: str, name: str) -> bool:
+        """Whether a client may do it to the resource of this kind and name, by the registry as it is now."""
         if self._revision != self._registry.revision:
             self._begin_anew()
-        if self._plain and client.thing:
-            answer = self._usually.get((action, *resource.split(client.thing)))
-            if answer is not None and client.thing == client.client_id:
+        thing = client.thing
+        if self._plain and thing and thing == client.client_id:
+            answer = self._usually.get((action, kind, *name.split(thing)))
+            if answer is not None:
                 return answer
-        return self._find(client, action, resource)
+        return self._find(client, action, kind, name)
 
-    def _find(self, client: _Client, action: str, resource: str) -> bool:
+    def _find(self, client: _Client, action: str, kind: str, name: str) -> bool:
         """While there is nothing but the device policy, which treats all things alike, an answer is found once for a
-        fleet. A name that is in a resource once stands for itself and not for a part of the policy."""
+        fleet. A thing's name that is in a resource's once stands for itself and not for a part of the policy."""
         if len(self._answers) + len(self._usually) >= ANSWERS_MAX:
             self._begin_anew()
-        if self._plain and client.thing == client.client_id and resource.count(client.thing) == 1:
-            answer = self._usually[action, *resource.split(client.thing)] = self._decide(client, action, resource)
+        thing = client.thing
+        if self._plain and thing and thing == client.client_id and name.count(thing) == 1:
+            answer = self._usually[action, kind, *name.split(thing)] = self._decide(client, action, kind, name)
             return answer
-        question = client, action, resource
+        question = client, action, kind, name
         known = self._answers.get(question)
         if known is None:
-            known = self._answers[question] = self._decide(client, action, resource)
+            known = self._answers[question] = self._decide(client, action, kind, name)
         return known
 
     def _begin_anew(self) -> None:
@@ -147,7 +150,7 @@ class Gate:
         self._plain = not self._registry.certificates.by_id and not self._registry.policies.attached
 
     def _enter(self, client: _Client) -> Rights | int:
-        if not self.allows(client, "iot:Connect", f"client/{client.client_id}"):
+        if not self.allows(client, "iot:Connect", "client", client.client_id):
             return NOT_AUTHORISED
         return client
 
@@ -169,13 +172,12 @@ class Gate:
             _Client(self, greeting.client_id, thing=login.thing if login.thing == greeting.client_id else "")
         )
 
-    def _decide(self, client: _Client, action: str, resource: str) -> bool:
+    def _decide(self, client: _Client, action: str, kind: str, name: str) -> bool:
         if client not in self._papers:
             self._papers[client] = self._look_up(client)
         papers = self._papers[client]
         if papers is None:
             return False
-        kind, _, name = resource.partition("/")
         verdict = decide(papers.documents, papers.asker, action, self._registry.arns.of(kind, name))
         if verdict is Verdict.SILENT and kind in ("topic", "topicfilter"):
             return papers.own and not name.startswith("$")

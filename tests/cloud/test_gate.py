@@ -248,6 +248,10 @@ def test_a_fleet_is_answered_as_each_client_alone(account: Account, names: tuple
             assert [its.publish(text), its.subscribe(text), its.receive(text)] == [may] * 3, (name, text)
 
 
+def test_who_has_no_name_may_do_nothing_to_what_has_none(account: Account) -> None:
+    assert not account.gate.permits(b"unknown", "", "iot:Publish", "topic/")
+
+
 # Without TLS
 
 
