@@ -49,12 +49,16 @@ class PaceLog:
             self._late_cpu_s += cpu_s - self._late_from[1]
             self._late_from = None
 
+    def waits(self, now_s: float) -> None:
+        """Nothing is due, so nothing is late."""
+        if self._late_from is not None:
+            self._turned(now_s)
+
     def passed(self, simulated_s: float, speed: float, since_s: float, now_s: float) -> None:
         """So much time passed at this speed between these two of the wall's; lateness ends with it."""
         self._ideal_s += simulated_s / speed
         self._wall_s += now_s - since_s
-        if self._late_from is not None:
-            self._turned(now_s)
+        self.waits(now_s)
 
     @property
     def ratio(self) -> float:

@@ -313,6 +313,8 @@ class SimLoop(asyncio.SelectorEventLoop):
             due_s = self.wall_of(until_us)
             collect_in_idle(due_s - time.monotonic())
             left_s = due_s - time.monotonic()
+        if left_s > 0:
+            self.pace.waits(time.monotonic())
         events = select(left_s) if left_s > 0 else []
         now_s = time.monotonic()
         if until_us is not None and not events and now_s >= due_s - 1e-4:

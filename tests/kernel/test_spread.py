@@ -77,3 +77,14 @@ def test_cpu_counts_from_when_lateness_begins_until_it_ends():
     pace.woke(1.0, 8.0)
     pace.passed(1.0, 1.0, 0.0, 9.0)  # late to the end: 0.5 s in 1 s
     assert pace.cpu_while_late == 0.3
+
+
+def test_a_wait_for_what_is_not_due_is_no_lateness():
+    read = iter([10.0, 12.0])
+    pace = PaceLog(lambda: next(read))
+    pace.woke(1.0, 1.0)
+    pace.woke(0.5, 2.0)
+    pace.waits(3.0)
+    pace.waits(60.0)
+    pace.woke(0.0, 90.0)
+    assert pace.cpu_while_late == 1.0
