@@ -47,6 +47,14 @@ class Run(NamedTuple):
     programs: int
 
 
+class Pieces(NamedTuple):
+    """Data cut into runs, and what it takes to write them: sectors to erase, pages to program."""
+
+    runs: tuple[Run, ...]
+    erases: int
+    programs: int
+
+
 class _SectorPool:
     """One object for each distinct sector. Sweeps out unused ones whenever it has doubled."""
 
@@ -90,7 +98,7 @@ def _count_pool_references() -> int:
 _POOL_REFERENCES = _count_pool_references()
 _sectors = _SectorPool()
 _chunks: WeakValueDictionary[tuple[tuple[bytes, ...], tuple[int, ...]], Chunk] = WeakValueDictionary()
-_splits: OrderedDict[tuple[int, int, int, int], tuple[bytes, tuple[Run, ...]]] = OrderedDict()
+_splits: OrderedDict[tuple[int, int, int, int], tuple[bytes, Pieces]] = OrderedDict()
 _split_bytes = 0
 
 
@@ -168,7 +176,7 @@ def blank_chunks(sectors: int, sector_bytes: int) -> tuple[Chunk, ...]:
     return tuple(seal([blank] * count, [0] * count) for count in counts)
 
 
-def split(data: bytes, slot: int, sector_bytes: int, page_bytes: int) -> tuple[Run, ...]:
+def split(data: bytes, slot: int, sector_bytes: int, page_bytes: int) -> Pieces:
     """Cut data at the sectors of the chunks it falls into, the first sector being number `slot` of its chunk.
 
     The last sector is filled up with 0xFF. The result is remembered by the identity of `data`.
@@ -179,11 +187,12 @@ def split(data: bytes, slot: int, sector_bytes: int, page_bytes: int) -> tuple[R
     if known is not None:
         return known[1]
     runs = tuple(_runs(data, slot, sector_bytes, page_bytes))
-    _splits[name] = (data, runs)  # holding `data` keeps its id from being used again
+    pieces = Pieces(runs, sum([len(run.sectors) for run in runs]), sum([run.programs for run in runs]))
+    _splits[name] = (data, pieces)  # holding `data` keeps its id from being used again
     _split_bytes += len(data)
     while _split_bytes > SPLIT_MEMO_BYTES:
         _split_bytes -= len(_splits.popitem(last=False)[1][0])
-    return runs
+    return pieces
 
 
 def _runs(data: bytes, slot: int, sector_bytes: int, page_bytes: int) -> Iterable[Run]:

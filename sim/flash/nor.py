@@ -130,14 +130,13 @@ class Nor:
             raise FlashError(f"rewrite at 0x{address:06x} is not aligned to {part.sector_bytes}-byte sectors")
         self._check_range(address, len(data))
         index, slot = divmod(address // part.sector_bytes, SECTORS_PER_CHUNK)
-        runs = cells.split(data, slot, part.sector_bytes, part.page_bytes)
-        erases = sum([len(run.sectors) for run in runs])
-        programs = sum([run.programs for run in runs])
-        cut_within = self._cut is not None and self._cut.at_op < self.ops + erases + programs
-        if cut_within or self.on_op is not None or self.awaited_within(erases + programs, erases):
+        runs, erases, programs = cells.split(data, slot, part.sector_bytes, part.page_bytes)
+        ops = erases + programs
+        cut_within = self._cut is not None and self._cut.at_op < self.ops + ops
+        if cut_within or self.on_op is not None or (self.countdowns and self.awaited_within(ops, erases)):
             self._rewrite_page_by_page(address, data)
             return
-        self.ops += erases + programs
+        self.ops += ops
         self.busy_us += erases * part.sector_erase_us + programs * part.page_program_us
         for run in runs:
             self._put(index, slot, run.sectors, worn=True)
@@ -182,7 +181,7 @@ class Nor:
         end = address + len(data)
         kept = self.image(end, -end % part.sector_bytes)
         index, slot = divmod(address // part.sector_bytes, SECTORS_PER_CHUNK)
-        for run in cells.split(bytes(data), slot, part.sector_bytes, part.page_bytes):
+        for run in cells.split(bytes(data), slot, part.sector_bytes, part.page_bytes).runs:
             self._put(index, slot, run.sectors, worn=False)
             index, slot = index + 1, 0
         if kept.count(255) != len(kept):  # the last sector was filled up with blanks
