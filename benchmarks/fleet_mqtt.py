@@ -38,7 +38,7 @@ MISSING = {
 CONNECTS_PER_S = 33
 """Of simulated time: twice as many as a rollout of 1,000 a minute upgrades."""
 
-SPEEDS = (10, 5, 2)
+SPEEDS = (20, 10, 5, 2)
 PARTS = ("connect", "message", "file")
 URL = "${aws:iot:s3-presigned-url:https://apps.s3.us-west-2.amazonaws.com/"
 SCENARIO = """\
