@@ -152,6 +152,7 @@ class Storage:
     def doze(self) -> None:
         """Let go of what can be had again from the cells, and have numbers that equal flashes share."""
         nor = self._nor
+        nor.seal()
         nor.ops, nor.busy_us = one(nor.ops), one(nor.busy_us)
         if self._flash_us == nor.busy_us:
             self._flash_us = nor.busy_us
