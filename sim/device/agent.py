@@ -28,6 +28,8 @@ TLS_PORT = 8883
 KEEPALIVE_S = 1200
 """AWS IoT Core's maximum, so that an idle fleet stays quiet."""
 
+AT_REST = -1
+
 ANSWER_TIMEOUT_US = 20_000_000
 RETRY_US = 10_000_000
 RESTART_DELAY_US = 2_000_000
@@ -44,15 +46,14 @@ class Agent:
 
     rest_period_us: ClassVar[int] = KEEPALIVE_S * US_PER_S
     rest_patience_us: ClassVar[int] = ANSWER_TIMEOUT_US
-    __slots__ = ("_arrived", "_inbox", "_link", "_module", "_patience", "_resting", "_until_us")
+    __slots__ = ("_arrived", "_inbox", "_link", "_module", "_patience", "_until_us")
 
     def __init__(self, module: Module) -> None:
         self._module = module
         self._inbox: tuple[Arrival, ...] = ()  # an empty one costs nothing
         self._arrived: Any = None
         self._link: MqttLink | None = None
-        self._resting = False
-        self._until_us = 0
+        self._until_us = 0  # AT_REST: it waits for nothing but a job
         self._patience: Timer | None = None  # one for all waits: it looks at `_until_us` when it rings
 
     def start(self) -> None:
@@ -93,9 +94,8 @@ class Agent:
                 if not (yield from self._work(execution)):
                     return True
             elif not self._told_already() and self._link is not None:
-                self._resting = True
                 self._module.doze()
-                self._until_us = 0
+                self._until_us = AT_REST
                 self._link.rest(self)
                 return True
         return False
@@ -107,7 +107,7 @@ class Agent:
         return told
 
     def _woken(self) -> None:
-        self._resting = False
+        self._until_us = 0
         if self._link is not None:
             self._link.wake()
         self._inbox = ()
@@ -213,7 +213,7 @@ class Agent:
         """What its connection hands over."""
         if isinstance(arrival, Closed):
             self._link = None
-        if self._resting:
+        if self._until_us == AT_REST:
             if isinstance(arrival, Closed | Message):
                 self._woken()
             return

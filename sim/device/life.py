@@ -22,16 +22,17 @@ PRUNE_AT = 32
 class Powered(Protocol):
     """What lives."""
 
+    clock: Clock
+
     def power_cut(self) -> None: ...
 
 
 class Life:
     """Of `owner`, whose power is cut, at the same instant, when a story of this life lost it under its hands."""
 
-    __slots__ = ("_clock", "_owner", "_runs", "_timers", "alive")
+    __slots__ = ("_owner", "_runs", "_timers", "alive")
 
-    def __init__(self, clock: Clock, owner: Powered) -> None:
-        self._clock = clock
+    def __init__(self, owner: Powered) -> None:
         self._owner = owner
         self._runs: tuple[_Run, ...] = ()
         self._timers: tuple[Timer, ...] = ()
@@ -41,11 +42,11 @@ class Life:
         """Run a story of this life, from this instant on, before anything else of it."""
         run = _Run(self, story)
         self._runs = (*self._runs, run)
-        self._clock.env.schedule(Timer(run, ()), URGENT)  # type: ignore[arg-type]
+        self._owner.clock.env.schedule(Timer(run, ()), URGENT)  # type: ignore[arg-type]
 
     def after(self, delay_us: int, fn: Callable[..., object], *args: Any) -> Timer:
         """Call `fn` later, unless this life is over by then."""
-        timer = self._clock.after(delay_us, self._if_alive, fn, args)
+        timer = self._owner.clock.after(delay_us, self._if_alive, fn, args)
         if len(self._timers) >= PRUNE_AT:
             self._timers = tuple([known for known in self._timers if known.pending])
         self._timers = (*self._timers, timer)
@@ -64,7 +65,7 @@ class Life:
     def power_lost(self) -> None:
         """Power went inside a flash operation of this life."""
         if self.alive:
-            self._clock.after(0, self._if_alive, self._owner.power_cut, ())
+            self._owner.clock.after(0, self._if_alive, self._owner.power_cut, ())
 
     def _ended(self, ended: _Run) -> None:
         self._runs = tuple([run for run in self._runs if run is not ended])

@@ -18,7 +18,7 @@ from sim.device.http_link import HttpLink
 from sim.device.identity import DeviceIdentity, Issue, no_papers, nobody
 from sim.device.keeping_link import KeepingLink
 from sim.device.life import Life
-from sim.device.model import ModelSpec, RadioSpec, Regions
+from sim.device.model import ModelSpec, Regions
 from sim.device.model_file import Generation
 from sim.device.radio import Radio
 from sim.device.sim_card import SimSlot, make_sim
@@ -68,16 +68,16 @@ class Kind:
     issue: Issue = no_papers
     authority: Callable[[], str] = nobody
     generation: Generation | None = None
+    program: Callable[[Module], Program] | None = None
+    """Makes what runs at each boot."""
 
 
 @record
 class Setting:
-    """What one device is made of, apart from its flash content. `radio`: of the network it is in; None: as its model
-    has it."""
+    """What one device is made of, apart from its flash content."""
 
     name: str
     kind: Kind
-    radio: RadioSpec | None = None
 
     @property
     def identity(self) -> DeviceIdentity:
@@ -86,22 +86,20 @@ class Setting:
 
 
 class Module:
-    """A device named `setting.name`. `program` makes what runs at each boot."""
+    """A device named `setting.name`."""
 
     __slots__ = (
-        "_alarm", "_board", "_console", "_life", "_make_program", "_phase_watchers", "_program", "_sim", "_trace",
+        "_alarm", "_board", "_console", "_life", "_phase_watchers", "_program", "_sim", "_trace",
         "between_lives", "boots", "clock", "phase", "power_down_reason", "power_on_reason", "power_returns_us",
         "progress", "radio", "resets", "setting", "state", "storage", "version",
     )  # fmt: skip
 
-    def __init__(
-        self, clock: Clock, trace: Trace, network: Network, setting: Setting, program: Callable[[Module], Program]
-    ) -> None:
+    def __init__(self, clock: Clock, trace: Trace, network: Network, setting: Setting) -> None:
         self.clock = clock
         self.setting = setting
         self._trace = trace
-        self.storage = Storage(clock, setting.kind.model, setting.name, trace)
-        spec = setting.radio or setting.kind.model.radio
+        self.storage = Storage(clock, setting, trace)
+        spec = setting.kind.model.radio
         self.radio = Radio(clock, spec, network, setting.name, setting.kind.seed, trace)
         self._board: Board | None = None
         self._console: Console | None = None
@@ -118,7 +116,6 @@ class Module:
         self.power_returns_us: int | None = None
         self.between_lives: Callable[[], object] | None = None
         """Called once, as soon as this life is over."""
-        self._make_program = program
         self._program: Program | None = None
         self._life: Life | None = None
         self._alarm: Timer | None = None
@@ -345,7 +342,7 @@ class Module:
         self.phase, self.progress = "idle", 0.0
         self.storage.staging_prefix = ""
         self.state = "starting"
-        self._life = Life(self.clock, self)
+        self._life = Life(self)
         self._life.spawn(self._start_again())
 
     def _start_again(self) -> Story:
@@ -371,7 +368,7 @@ class Module:
         if self._sim is not None:
             self._sim.power_on()
         self.state = "bootloader"
-        self._life = Life(self.clock, self)
+        self._life = Life(self)
         self._life.spawn(self._boot())
 
     def _end(self) -> None:
@@ -446,7 +443,8 @@ class Module:
         self._run_program()
 
     def _run_program(self) -> None:
-        self._program = self._make_program(self)
+        assert self.setting.kind.program is not None, "a device has a program"
+        self._program = self.setting.kind.program(self)
         self._program.start()
 
     def discard(self) -> None:

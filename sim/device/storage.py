@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sim.boot.bootloader import Bootloader, BootOutcome, BootStep, Trust
 from sim.device.model import ModelSpec, Regions
@@ -22,6 +22,9 @@ from sim.kernel.clock import Clock, Story
 from sim.kernel.shared import one
 from sim.trace import Trace
 
+if TYPE_CHECKING:
+    from sim.device.module import Setting
+
 READ_ONLY_MOUNTS = frozenset({"/bak"})
 
 TEMP_POINT = "/fota"
@@ -32,19 +35,18 @@ _IS_DOOR = attrgetter("is_door")
 
 
 class Storage:
-    """The flash of the module `name`. `staging_prefix`: of paths of staged application files, "" for none."""
+    """The flash of one module. `staging_prefix`: of paths of staged application files, "" for none."""
 
     __slots__ = (
-        "_clock", "_flash_us", "_model", "_mounts", "_name", "_nor", "_op_watchers", "_playback", "_regions", "_trace",
+        "_clock", "_flash_us", "_mounts", "_nor", "_op_watchers", "_playback", "_regions", "_setting", "_trace",
         "staging_prefix",
     )  # fmt: skip
 
-    def __init__(self, clock: Clock, model: ModelSpec, name: str, trace: Trace) -> None:
+    def __init__(self, clock: Clock, setting: Setting, trace: Trace) -> None:
         self._clock = clock
-        self._model = model
-        self._name = name
+        self._setting = setting
         self._trace = trace
-        self._nor = Nor(model.part)
+        self._nor = Nor(setting.kind.model.part)
         self._playback: Playback | None = None
         self._regions: Regions | None = None
         self._mounts: Mounts | None = None
@@ -70,7 +72,7 @@ class Storage:
         """The windows onto it."""
         nor = self.nor
         if self._regions is None:
-            self._regions = self._model.regions(nor)
+            self._regions = self._setting.kind.model.regions(nor)
         return self._regions
 
     def watch_ops(self, watcher: Callable[[str, int], None]) -> None:
@@ -129,7 +131,7 @@ class Storage:
         return whole
 
     def _told(self, kind: str, **data: Any) -> None:
-        self._trace.take(self._clock.now_us, self._name, kind, data)
+        self._trace.take(self._clock.now_us, self._setting.name, kind, data)
 
     def mount_again(self) -> Mounts:
         """The volumes of a module that runs and had let go of them; it costs no time and writes nothing."""
@@ -167,7 +169,7 @@ class Storage:
         if not self.staging_mounted(mounts):
             region = self.regions.temp
             try:
-                if region is not None and self._model.has_temp(version):
+                if region is not None and self._setting.kind.model.has_temp(version):
                     volume = FileSystem(region)
                     volume.mount()
                     mounts.mount(TEMP_POINT, volume)
@@ -201,7 +203,7 @@ class Storage:
         def loader() -> Bootloader:
             return Bootloader(self.regions.boot_layout, trust)
 
-        name, reads = ("boot", self._model, trust), _boot_reads(self._model)
+        name, reads = ("boot", self._setting.kind.model, trust), _boot_reads(self._setting.kind.model)
         return Work(name, reads, lambda: loader().run(), lambda: loader().go_on(), _IS_DOOR)
 
     def _play(self, passage: Passage, stepped: Stepped, told_from: float | None) -> Story:

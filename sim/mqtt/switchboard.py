@@ -106,7 +106,7 @@ class Accepted:
 class _Session(Mailbox):
     """A client's mailbox, what it subscribed to, and its connection: line, rights, name, version, principal, will."""
 
-    __slots__ = ("clean", "client_id", "connection", "filters", "principal", "publishes", "version", "will")
+    __slots__ = ("clean", "client_id", "connection", "filters", "principal", "publishes", "will")
 
     if TYPE_CHECKING:
         line: Line | None
@@ -121,7 +121,11 @@ class _Session(Mailbox):
         self.rights = EVERYTHING
         self.will: Will | None = None
         self.connection = self.principal = ""
-        self.version = 0
+
+    @property
+    def version(self) -> int:
+        """The how-manieth connection of this client id it is, from 0."""
+        return int(self.connection.rpartition("#")[2])
 
     @property
     def presence(self) -> Presence:
@@ -176,7 +180,7 @@ class Switchboard:
             session = self._sessions[client_id] = _Session(client_id, greeting.clean, self._terms)
         self._offline.pop(client_id, None)
         version = (self._versions.pop(client_id, -1) if not present else session.version) + 1
-        session.connection, session.version = f"{client_id}#{version}", version
+        session.connection = f"{client_id}#{version}"
         session.principal = _principal(greeting)
         session.line, session.rights, session.will = line, rights, greeting.will
         return Accepted(session.connection, present)

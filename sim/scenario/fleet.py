@@ -59,12 +59,13 @@ def make_devices(entry: Fleet, ground: Ground, options: RunOptions, part: Part =
 
     wiring, factory = ground.wiring, None
     firmware_as = None if entry.agent is not None else generation
-    kind = Kind(model, ground.trust, ground.seed, wiring.identity, wiring.authority, firmware_as)
+    kind = Kind(model, ground.trust, ground.seed, wiring.identity, wiring.authority, firmware_as, program)
     devices: dict[str, Module] = {}
     for name in filter(part.has, entry.devices()):
         radio = ground.places.radio(ground.places.place(entry, name), model.radio)
-        setting = Setting(name, kind, radio)
-        module = devices[name] = Module(ground.clock, ground.trace, network, setting, program)
+        setting = Setting(name, kind)
+        module = devices[name] = Module(ground.clock, ground.trace, network, setting)
+        module.radio.spec = radio
         if factory is None:
             factory = _factory(module, entry, files)
         module.nor.restore(factory)

@@ -87,9 +87,13 @@ def page() -> str:
 
 def _runtime() -> ScriptRuntime:
     clock = Clock("memory")
-    setting = Setting("api", Kind(load_model(MODEL), Trust(DEVELOPMENT_PUBLIC_KEY), seed=0))
+
+    def program(module: Module) -> ScriptRuntime:
+        return ScriptRuntime(module, ScriptProfile())
+
+    setting = Setting("api", Kind(load_model(MODEL), Trust(DEVELOPMENT_PUBLIC_KEY), seed=0, program=program))
     nowhere = cast(Network, None)
-    module = Module(clock, Trace(lambda: 0), nowhere, setting, lambda module: ScriptRuntime(module, ScriptProfile()))
+    module = Module(clock, Trace(lambda: 0), nowhere, setting)
     return ScriptRuntime(module, ScriptProfile())
 
 

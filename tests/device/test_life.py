@@ -8,13 +8,13 @@ from sim.kernel.power import PowerLoss
 
 
 class Owner:
-    def __init__(self, power_cut):
-        self.power_cut = power_cut
+    def __init__(self, clock, power_cut):
+        self.clock, self.power_cut = clock, power_cut
 
 
 def test_stories_and_timers_of_an_ended_life_never_act():
     clock, seen = Clock(), []
-    life = Life(clock, Owner(lambda: seen.append("lost")))
+    life = Life(Owner(clock, lambda: seen.append("lost")))
 
     def story():
         try:
@@ -34,7 +34,7 @@ def test_stories_and_timers_of_an_ended_life_never_act():
 
 def test_power_lost_in_a_story_is_told_once_and_the_others_are_not_disturbed_before():
     clock, seen = Clock(), []
-    life = Life(clock, Owner(lambda: (seen.append("lost"), life.end())))
+    life = Life(Owner(clock, lambda: (seen.append("lost"), life.end())))
 
     def failing():
         yield clock.timeout(5)
@@ -54,7 +54,7 @@ def test_power_lost_in_a_story_is_told_once_and_the_others_are_not_disturbed_bef
 
 def test_a_story_may_end_its_own_life():
     clock, seen = Clock(), []
-    life = Life(clock, Owner(lambda: seen.append("lost")))
+    life = Life(Owner(clock, lambda: seen.append("lost")))
 
     def story():
         yield clock.timeout(5)
@@ -70,7 +70,7 @@ def test_a_story_may_end_its_own_life():
 
 def test_an_event_that_fails_ends_the_story_and_the_run():
     clock, seen = Clock(), []
-    life, event = Life(clock, Owner(lambda: None)), clock.env.event()
+    life, event = Life(Owner(clock, lambda: None)), clock.env.event()
 
     def story():
         try:
@@ -88,7 +88,7 @@ def test_an_event_that_fails_ends_the_story_and_the_run():
 
 def test_a_defect_in_a_story_comes_out_of_the_run_as_it_is():
     clock = Clock()
-    life = Life(clock, Owner(lambda: None))
+    life = Life(Owner(clock, lambda: None))
 
     def story():
         yield clock.timeout(5)
@@ -102,7 +102,7 @@ def test_a_defect_in_a_story_comes_out_of_the_run_as_it_is():
 
 def test_what_has_come_already_is_not_waited_for():
     clock, seen = Clock(), []
-    life, event = Life(clock, Owner(lambda: None)), clock.env.event()
+    life, event = Life(Owner(clock, lambda: None)), clock.env.event()
     event.succeed("early")
 
     def story():
