@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sim.errors import MachineError
 
-FORMAT = 1
+FORMAT = 2
 """Of the tables and of everything packed in them. To be raised when a class that is kept changes its attributes."""
 
 _SCHEMA = """
