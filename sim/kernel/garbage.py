@@ -2,8 +2,9 @@
 
 What a world was built of lives as long as the run; looking through it again and again, as the collector does by
 default, costs a fleet a fifth of its time. Inside `rare_collections` it is left alone, and the young are looked at
-less often. What a look at everything finds in use is left alone from then on, too, unless much of it was garbage: a
-fleet of built-in agents leaves nothing to the collector. Nothing that a run does depends on when garbage is found.
+less often. Where a look at more than the youngest finds next to no garbage, what is in use is left alone from then on,
+too, and the next such look comes later: a fleet of built-in agents leaves nothing to the collector. Nothing that a run
+does depends on when garbage is found.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ YOUNG_OBJECTS = 100_000
 MIDDLE_EACH, OLD_EACH = 2, 2
 """So many collections of a generation make one of the next."""
 
-OLDEST = 2
-FEW_OBJECTS = 10_000
-"""Where a look at everything finds no more garbage than this, the rest is not looked at again in this run."""
+FEW_OBJECTS = 1_000
+"""Of garbage: where there was no more, the rest is not looked at again in this run."""
+
+LATER, LATEST_EACH = 8, 1024
+"""So many times later the next look comes then, up to so many collections of the youngest."""
 
 
 PACED_OBJECTS = 5_000
@@ -55,6 +58,12 @@ def rare_collections(*, paced: bool = False) -> Iterator[None]:
 
 
 def _leave_alone(phase: str, found: dict[str, int]) -> None:
-    """After a look at everything: what is in use now will be for long."""
-    if phase == "stop" and found["generation"] == OLDEST and found["collected"] <= FEW_OBJECTS:
+    """After a look at more than the youngest: what is in use now will be for long, unless there was much else."""
+    if phase != "stop" or found["generation"] == 0:
+        return
+    youngest, each, old_each = gc.get_threshold()
+    if found["collected"] <= FEW_OBJECTS:
         gc.freeze()
+        gc.set_threshold(youngest, min(LATER * each, LATEST_EACH), old_each)
+    else:
+        gc.set_threshold(youngest, MIDDLE_EACH, old_each)

@@ -8,6 +8,8 @@ from sim.kernel.garbage import (
     FEW_OBJECTS,
     IDLE_OBJECTS,
     IDLE_S,
+    LATER,
+    MIDDLE_EACH,
     PACED_OBJECTS,
     YOUNG_OBJECTS,
     collect_in_idle,
@@ -59,8 +61,9 @@ def test_what_is_in_use_is_looked_at_once_and_not_again():
     with rare_collections():
         kept = [[] for _ in range(1000)]
         before = gc.get_freeze_count()
-        gc.collect()
+        gc.collect(1)
         assert gc.get_freeze_count() >= before + len(kept)
+        assert gc.get_threshold()[1] == MIDDLE_EACH * LATER
 
 
 def test_where_much_is_garbage_everything_is_looked_at_again():
@@ -70,3 +73,4 @@ def test_where_much_is_garbage_everything_is_looked_at_again():
         _ = None
         assert gc.collect() > FEW_OBJECTS
         assert gc.get_freeze_count() <= before
+        assert gc.get_threshold()[1] == MIDDLE_EACH
