@@ -3,8 +3,8 @@
 Rules: the order is SimPy's own, by time, priority and the order of scheduling. Whatever was scheduled earlier for an
 instant stands in SimPy's heap; what is scheduled within it, without a delay, is appended to the list of its priority,
 which comes after what the heap holds of the same priority. Nothing of this is seen outside; `step` and `run` of SimPy's
-Environment do what they always did. Timers that were cancelled are swept out when there may be many: a fleet's would
-lie in the heap for half an hour, and be popped one by one.
+Environment do what they always did. Timers that were cancelled are swept out again and again: a fleet's would lie in
+the heap for half an hour, nine of ten of its entries, and be popped one by one.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from simpy.events import NORMAL
 LATE = 2  # SimPy knows URGENT 0 and NORMAL 1; arrivals come after both
 LAST = 3  # what devices said in an instant is taken together, once nothing else is left of it
 
-SWEEP_FROM = 4096
-"""Entries of the heap from which on cancelled timers are looked for, each time it has doubled."""
+SWEEP_EACH = 4096
+"""Events from one look for cancelled timers to the next; twice as many as the heap holds, if that is more."""
 
 
 class Timer:
@@ -68,7 +68,7 @@ class Agenda(simpy.Environment):
         self._late: deque[Any] = deque()
         self._last: deque[Any] = deque()
         self._at_once = (self._urgent, self._soon, self._late, self._last)
-        self._sweep_at = SWEEP_FROM
+        self._sweep_at = SWEEP_EACH
         self.halted = False
         """Set by what happens: `advance` returns after it."""
 
@@ -76,19 +76,18 @@ class Agenda(simpy.Environment):
         """As SimPy has it; priorities are those of SimPy, LATE and LAST."""
         number = next(self._eid)
         if delay or priority < 0:
-            queue = self._queue
-            heappush(queue, (self._now + delay, priority, number, event))
-            if len(queue) > self._sweep_at:
-                self._sweep()
+            heappush(self._queue, (self._now + delay, priority, number, event))
+            if number >= self._sweep_at:
+                self._sweep(number)
         else:
             self._at_once[priority].append(event)
 
-    def _sweep(self) -> None:
+    def _sweep(self, number: int) -> None:
         """Forget timers that were cancelled: those of a fleet's connections would lie there for half an hour."""
         queue: list[Any] = self._queue
         queue[:] = [entry for entry in queue if type(entry[3]) is not Timer or entry[3].fn is not None]
         heapify(queue)
-        self._sweep_at = max(SWEEP_FROM, 2 * len(queue))
+        self._sweep_at = number + max(SWEEP_EACH, 2 * len(queue))
 
     def clear(self) -> None:
         """Nothing that was scheduled happens any more."""

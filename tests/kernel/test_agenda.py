@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simpy.core import EmptySchedule, Infinity
 
-from sim.kernel.agenda import LAST, LATE, SWEEP_FROM, Agenda, Timer
+from sim.kernel.agenda import LAST, LATE, SWEEP_EACH, Agenda, Timer
 
 ENTRIES = st.recursive(
     st.just(()),
@@ -143,9 +143,9 @@ def test_cancelled_timers_are_swept_out_and_the_others_keep_their_order(planned,
 
 def test_the_heap_does_not_grow_with_what_was_cancelled():
     agenda, most = Agenda(), 0
-    for _ in range(5 * SWEEP_FROM):
+    for _ in range(5 * SWEEP_EACH):
         timer = Timer(print, ())
         agenda.schedule(timer, delay=10**9)
         timer.cancel()
         most = max(most, len(agenda._queue))
-    assert most <= SWEEP_FROM + 1
+    assert most <= SWEEP_EACH + 1
