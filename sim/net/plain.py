@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import os
 import socket
 import sys
@@ -19,6 +18,7 @@ from contextlib import suppress
 from typing import Any
 
 from sim.errors import MachineError
+from sim.ports import is_address
 
 READ_BYTES = 64 * 1024
 CONNECTIONS_PER_SOURCE = 20_000
@@ -138,11 +138,7 @@ class Dialler:
     @staticmethod
     def takes(host: str) -> bool:
         """Whether the place is an IPv4 address; names are looked up by asyncio."""
-        try:
-            ipaddress.IPv4Address(host)
-        except ValueError:
-            return False
-        return True
+        return is_address(host)
 
     def dial(self, protocol: asyncio.Protocol, address: tuple[str, int], on_failed: Callable[[OSError], None]) -> None:
         """Connect. MachineError when this machine has no descriptor or port left for it."""

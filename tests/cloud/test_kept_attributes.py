@@ -4,19 +4,17 @@ FORMAT, and runs this file to note what they hold now: `python tests/cloud/test_
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from store_rig import Kept, kept
+
 from sim.cloud.api.router import Plane
 from sim.cloud.store.database import FORMAT
 from sim.jobs.targets import Arns
-
-sys.path.insert(0, str(Path(__file__).parent))  # when it is run by itself
-from store_rig import Kept, kept
 
 NOTED = Path(__file__).with_suffix(".json")
 
