@@ -81,6 +81,7 @@ class Hub:
         self._plan = plan
         self.on_window: Callable[[int], object] = lambda _: None
         self.windows = 0
+        self._asked_us = 0
         self._end_us = scenario.duration_us
         self._judging: tuple[int, Callable[[], None]] | None = None
         self._losses: list[str] = []
@@ -155,7 +156,8 @@ class Hub:
             member.last = _done(member.receive())
 
     def _lost(self, index: int, why: str) -> None:
-        at_s = self.world.clock.now_us / 1_000_000
+        """At the window that it was asked for, whether or not the cloud had come to it."""
+        at_s = self._asked_us / 1_000_000
         text = f"shard {index} of {self._plan.shards} was lost at {at_s:g} s ({why}), and is run again"
         self._losses.append(text)
         self._plan.say(text)
@@ -210,6 +212,7 @@ class Hub:
         """Everybody runs through that instant: first the shards, then the cloud."""
         if self._judged(at_us):
             return
+        self._asked_us = at_us
         asked = [it for it in self.members if it.waiting or it.told or it.last.next_us <= at_us]
         for member in asked:
             waiting, member.waiting = member.waiting, []

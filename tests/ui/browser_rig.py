@@ -113,6 +113,13 @@ class Desk:
         script = "([selector, words]) => document.querySelector(selector)?.textContent.includes(words)"
         self.page.wait_for_function(script, arg=[selector, words])
 
+    def until_more_than(self, entries: int) -> None:
+        """Until the film has more than so many entries."""
+        script = (
+            "(known) => document.querySelector('#entry').textContent.match(/[0-9,]+/g)[1].replaceAll(',', '') > known"
+        )
+        self.page.wait_for_function(script, arg=entries)
+
     def drawn(self, selector: str) -> int:
         """How many colours there are in a canvas: one means that nothing is drawn."""
         script = """(selector) => {
