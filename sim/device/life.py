@@ -42,7 +42,7 @@ class Life:
         """Run a story of this life, from this instant on, before anything else of it."""
         run = _Run(self, story)
         self._runs = (*self._runs, run)
-        self._owner.clock.env.schedule(Timer(run, ()), URGENT)  # type: ignore[arg-type]
+        self._owner.clock.call_at(0, run, (), URGENT)
 
     def after(self, delay_us: int, fn: Callable[..., object], *args: Any) -> Timer:
         """Call `fn` later, unless this life is over by then."""

@@ -63,14 +63,13 @@ class Link(Draws):
             self._up_us = at_us
         clock = self.radio.clock
         clock.foretell(self._up_us)
-        clock.after(self._up_us - clock.now_us, self._run, self._vanished, fn, args)
+        clock.call_at(self._up_us, self._run, (self._vanished, fn, args))
 
     def down_at(self, at_us: int, fn: Callable[..., object], *args: Any) -> None:
         """As `down`, likewise."""
         if at_us > self._down_us:
             self._down_us = at_us
-        clock = self.radio.clock
-        clock.after(self._down_us - clock.now_us, self._run, self._vanished, fn, args)
+        self.radio.clock.call_at(self._down_us, self._run, (self._vanished, fn, args))
 
     def up_us(self, size_bytes: int) -> int:
         """How long the next packet of this size is on its way up; draws its jitter, and counts it."""

@@ -3,8 +3,9 @@
 Rules: the order is SimPy's own, by time, priority and the order of scheduling. Whatever was scheduled earlier for an
 instant stands in SimPy's heap; what is scheduled within it, without a delay, is appended to the list of its priority,
 which comes after what the heap holds of the same priority. Nothing of this is seen outside; `step` and `run` of SimPy's
-Environment do what they always did. Timers that were cancelled are swept out again and again: a fleet's would lie in
-the heap for half an hour, nine of ten of its entries, and be popped one by one.
+Environment do what they always did. A call that nobody can cancel (`call_at`) is no event: its function and arguments
+stand in the agenda themselves. Timers that were cancelled are swept out again and again: a fleet's would lie in the
+heap for half an hour, nine of ten of its entries, and be popped one by one.
 """
 
 from __future__ import annotations
@@ -58,11 +59,29 @@ def _fire(timer: Timer) -> None:
 _FIRE = (_fire,)
 
 
-class Agenda(simpy.Environment):
-    """Time in whole microseconds, from 0."""
+class Hands:
+    """What shows the time: an attribute and not a property, since it is read more often than anything else."""
 
-    def __init__(self) -> None:
+    now_us: int = 0
+    """Microseconds since the start of the run. Kept by whoever lets time pass."""
+
+
+class Stock(simpy.Environment):
+    """SimPy's own, for time that passes beside real sockets."""
+
+    def call_at(self, at_us: int, fn: Callable[..., object], args: tuple[Any, ...], priority: Any = NORMAL) -> None:
+        """Call `fn(*args)` then, or at this instant if that has passed."""
+        self.schedule(Timer(fn, args), priority, max(0, at_us - self._now))  # type: ignore[arg-type]
+
+
+class Agenda(simpy.Environment):
+    """Time in whole microseconds, from 0, as `hands` show it."""
+
+    def __init__(self, hands: Hands | None = None) -> None:
         super().__init__(initial_time=0)
+        self._hands = hands or Hands()
+        for name in ("event", "timeout"):  # as SimPy does, but for subclasses
+            setattr(self, name, getattr(self, name))
         self._urgent: deque[Any] = deque()
         self._soon: deque[Any] = deque()
         self._late: deque[Any] = deque()
@@ -81,6 +100,16 @@ class Agenda(simpy.Environment):
                 self._sweep(number)
         else:
             self._at_once[priority].append(event)
+
+    def call_at(self, at_us: int, fn: Callable[..., object], args: tuple[Any, ...], priority: Any = NORMAL) -> None:
+        """Call `fn(*args)` then, or at this instant if that has passed."""
+        number = next(self._eid)
+        if at_us > self._now:
+            heappush(self._queue, (at_us, priority, number, (fn, args)))  # type: ignore[misc]
+            if number >= self._sweep_at:
+                self._sweep(number)
+        else:
+            self._at_once[priority].append((fn, args))
 
     def _sweep(self, number: int) -> None:
         """Forget timers that were cancelled: those of a fleet's connections would lie there for half an hour."""
@@ -111,6 +140,7 @@ class Agenda(simpy.Environment):
         """Let happen what is due up to then, that instant and what it brings about included, until `halted` is set; or
         (`once`) the next event only."""
         queue: list[Any] = self._queue
+        hands = self._hands
         urgent, soon, late, last = self._at_once
         self.halted, due = self._now > until, True  # due: the heap may hold something of this very instant
         while not self.halted:
@@ -125,11 +155,15 @@ class Agenda(simpy.Environment):
             elif last:
                 event = last.popleft()
             elif queue and queue[0][0] <= until:
-                self._now, _, _, event = heappop(queue)
-                due = bool(queue) and queue[0][0] <= self._now
+                at_us, _, _, event = heappop(queue)
+                self._now = hands.now_us = at_us
+                due = bool(queue) and queue[0][0] <= at_us
             else:
                 return
-            if type(event) is Timer:
+            if type(event) is tuple:
+                fn, args = event
+                fn(*args)
+            elif type(event) is Timer:
                 fn, event.fn = event.fn, None
                 args, event.args = event.args, ()  # a timer may be among its own arguments
                 if fn is not None:

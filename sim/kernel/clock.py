@@ -3,7 +3,8 @@
 Three modes of one schedule: `memory` steps SimPy alone; `virtual` runs real sockets and jumps whenever no byte
 is in flight; `paced` is `virtual` held back to wall time × speed. Nothing in the model reads any other clock.
 
-Timers are scheduled objects with a callback (no process, no generator): about twice as cheap as a SimPy timeout.
+Timers are scheduled objects with a callback (no process, no generator): about twice as cheap as a SimPy timeout. A
+call that nobody can cancel (`call_at`) is cheaper still.
 Arrivals from a network enter through `handover`, after everything else of their instant, so that the order does
 not depend on the transport.
 """
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import simpy
 from simpy.events import NORMAL, URGENT
 
-from sim.kernel.agenda import LAST, LATE, Agenda, Timer
+from sim.kernel.agenda import LAST, LATE, Agenda, Hands, Stock, Timer
 
 __all__ = ["EPOCH_S", "Clock", "Mode", "Story", "Timer"]
 
@@ -33,7 +34,7 @@ Story = Generator[simpy.Event, Any, Any]
 """A device story: yields SimPy events, returns its outcome."""
 
 
-class Clock:
+class Clock(Hands):
     """Time for one run. `speed` matters in paced mode only: virtual seconds per wall second.
 
     `start_s`: Unix time, in whole seconds, that the emulated world shows when the run starts.
@@ -42,19 +43,17 @@ class Clock:
     def __init__(self, mode: Mode = "memory", speed: float = 1.0, start_s: int = EPOCH_S) -> None:
         self.mode: Mode = mode
         self.start_s = self._shown_s = start_s
-        self.env = Agenda() if mode == "memory" else simpy.Environment(initial_time=0)
+        self.now_us = 0
+        self.env = Agenda(self) if mode == "memory" else Stock(initial_time=0)
+        self.call_at = self.env.call_at
+        """`call_at(at_us, fn, args)`: as `after`, of a call that nobody cancels; at this instant if that has passed."""
         self.foretold: list[int] | None = None
         """A heap of the instants at which devices may say something; None where nobody asks."""
         self._loop: SimLoop | None = None
         if mode != "memory":
             from sim.kernel.simloop import SimLoop
 
-            self._loop = SimLoop(self.env, speed if mode == "paced" else None)
-
-    @property
-    def now_us(self) -> int:
-        """Microseconds since the start of the run."""
-        return self.env._now  # type: ignore[return-value]  # whole, as all delays are; `env.now` costs a call more
+            self._loop = SimLoop(self.env, self, speed if mode == "paced" else None)
 
     @property
     def epoch_s(self) -> int:
@@ -78,11 +77,11 @@ class Clock:
 
     def handover(self, fn: Callable[..., object], *args: Any) -> None:
         """Call `fn(*args)` at this instant, after everything else that is due now."""
-        self.env.schedule(Timer(fn, args), LATE, 0)  # type: ignore[arg-type]
+        self.call_at(0, fn, args, LATE)
 
     def at_last(self, fn: Callable[..., object], *args: Any) -> None:
         """Call `fn(*args)` at this instant, once no arrival of it is left either."""
-        self.env.schedule(Timer(fn, args), LAST, 0)  # type: ignore[arg-type]
+        self.call_at(0, fn, args, LAST)
 
     def foretell(self, at_us: int) -> None:
         """A device may say something to the cloud then."""
@@ -95,7 +94,7 @@ class Clock:
 
     def first_at(self, at_us: int, fn: Callable[..., object], *args: Any) -> None:
         """Call `fn(*args)` when the clock shows `at_us`, before all else of that instant."""
-        self.env.schedule(Timer(fn, args), URGENT, max(0, at_us - self.now_us))  # type: ignore[arg-type]
+        self.call_at(at_us, fn, args, URGENT)
 
     def stop_at(self, at_us: int) -> None:
         """End the run when the clock shows `at_us` (now, if that has passed), before all else of that instant."""

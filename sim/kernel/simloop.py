@@ -25,6 +25,7 @@ from typing import Any
 
 import simpy
 
+from sim.kernel.agenda import Hands
 from sim.kernel.garbage import collect_in_idle
 from sim.kernel.inflight import InFlight
 from sim.kernel.pace import PaceLog
@@ -142,8 +143,9 @@ class _Selector(selectors.DefaultSelector):
 class SimLoop(asyncio.SelectorEventLoop):
     """`time()` is the simulation's time in seconds. `speed` None jumps; a number paces."""
 
-    def __init__(self, env: simpy.Environment, speed: float | None = None) -> None:
+    def __init__(self, env: simpy.Environment, hands: Hands, speed: float | None = None) -> None:
         self.env = env
+        self._hands = hands
         self.in_flight = InFlight()
         self.on_quiet: list[Callable[[], None]] = []
         """Called in this order whenever nothing is in flight."""
@@ -156,15 +158,20 @@ class SimLoop(asyncio.SelectorEventLoop):
         self._running_sim = False
         self._end: asyncio.Future[None] | None = None
         self._anchor_wall_s = time.monotonic()
-        self._anchor_us = env.now
+        self._anchor_us = hands.now_us
         self._turn_wall_s = self._anchor_wall_s
         selector = _Selector()
         selector.loop = self
         super().__init__(selector)
         self._clock_resolution = 1e-6
 
+    @property
+    def now_us(self) -> int:
+        """The simulation's time."""
+        return self._hands.now_us
+
     def time(self) -> float:
-        return self.env.now / 1_000_000
+        return self._hands.now_us / 1_000_000
 
     @property
     def speed(self) -> float | None:
@@ -267,7 +274,7 @@ class SimLoop(asyncio.SelectorEventLoop):
         self._turn_wall_s = time.monotonic()
         for hand_over in self.on_quiet:
             hand_over()
-        now_us = int(self.env.now)
+        now_us = self._hands.now_us
         timer_us = None if timeout is None else now_us + max(1, round(timeout * 1_000_000))
         queue = self.env._queue
         event_us = int(queue[0][0]) if queue and self._running_sim else None
@@ -280,7 +287,7 @@ class SimLoop(asyncio.SelectorEventLoop):
             return select(IDLE_POLL_S)
         self.jumps += 1
         if timer_us is not None and (event_us is None or timer_us < event_us):
-            self.env._now = timer_us
+            self._show(timer_us)
         else:
             self._step(timer_us)
         return []
@@ -321,23 +328,28 @@ class SimLoop(asyncio.SelectorEventLoop):
             self.pace.woke(now_s - due_s, now_s)
             return None
         paced_us = self._anchor_us + int((now_s - self._anchor_wall_s) * 1e6 * self._speed)
-        self.env._now = max(self.env.now, paced_us if until_us is None else min(paced_us, until_us))
+        self._show(max(self._hands.now_us, paced_us if until_us is None else min(paced_us, until_us)))
         self._turn_wall_s = now_s
         return events
+
+    def _show(self, at_us: int) -> None:
+        """Time has come so far, and nothing is due."""
+        self.env._now = self._hands.now_us = at_us
 
     def _step(self, timer_us: int | None) -> None:
         """Handle events until something touched a socket or asyncio, and its instant is over."""
         env, ledger, ready, scheduled = self.env, self.in_flight, self._ready, self._scheduled  # type: ignore[attr-defined]
-        touched, queue, handled = ledger.touched, env._queue, 0
+        touched, queue, handled, hands = ledger.touched, env._queue, 0, self._hands
         while queue and self._running_sim:
-            due_us = queue[0][0]
-            if due_us != env.now:
+            due_us = int(queue[0][0])
+            if due_us != hands.now_us:
                 if timer_us is not None and due_us > timer_us:
                     return
                 if handled and (self._speed is not None or ready or ledger.touched != touched):
                     return
                 if scheduled and due_us / 1e6 > scheduled[0]._when:
                     return
+            hands.now_us = due_us  # before the event, in which it is read; SimPy sets its own
             env.step()
             handled += 1
             if handled >= PACED_BATCH and self._speed is not None:
@@ -350,9 +362,9 @@ class SimLoop(asyncio.SelectorEventLoop):
 
     def _count_pace(self) -> None:
         if self._speed is not None:
-            simulated_s = (self.env.now - self._anchor_us) / 1e6
+            simulated_s = (self._hands.now_us - self._anchor_us) / 1e6
             self.pace.passed(simulated_s, self._speed, self._anchor_wall_s, time.monotonic())
 
     def _re_anchor(self) -> None:
         self._anchor_wall_s = time.monotonic()
-        self._anchor_us = self.env.now
+        self._anchor_us = self._hands.now_us

@@ -39,7 +39,7 @@ class Stopwatch:
 
     def intent_s(self) -> float:
         """When, by the wall, this instant of the simulation should have been."""
-        return self._loop.wall_of(int(self._loop.env.now))
+        return self._loop.wall_of(self._loop.now_us)
 
     def stop(self, topic: str, intent_s: float) -> None:
         """The answer to a request on this topic is here; no topic: the connection is."""

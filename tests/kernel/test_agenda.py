@@ -6,16 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simpy.core import EmptySchedule, Infinity
 
-from sim.kernel.agenda import LAST, LATE, SWEEP_EACH, Agenda, Timer
+from sim.kernel.agenda import LAST, LATE, SWEEP_EACH, Agenda, Hands, Stock, Timer
 
 ENTRIES = st.recursive(
     st.just(()),
-    lambda below: st.lists(st.tuples(st.integers(0, LAST), st.sampled_from([0, 0, 0, 1, 1, 2]), below), max_size=4).map(
-        tuple
-    ),
+    lambda below: st.lists(
+        st.tuples(st.integers(0, LAST), st.sampled_from([0, 0, 0, 1, 1, 2]), st.booleans(), below), max_size=4
+    ).map(tuple),
     max_leaves=25,
 )
-"""What each event schedules when it happens: priority, delay, and what those schedule in turn."""
+"""What each event schedules when it happens: priority, delay, whether it may be cancelled, and what it schedules."""
 
 
 def played(env, entries):
@@ -26,8 +26,12 @@ def played(env, entries):
         plan(name, below)
 
     def plan(name, entries):
-        for number, (priority, delay, below) in enumerate(entries):
-            env.schedule(Timer(happen, (f"{name}.{number}", below)), priority, delay)
+        for number, (priority, delay, cancelable, below) in enumerate(entries):
+            args = f"{name}.{number}", below
+            if cancelable:
+                env.schedule(Timer(happen, args), priority, delay)
+            else:
+                env.call_at(env.now + delay, happen, args, priority)
 
     plan("", entries)
     env.run()
@@ -36,7 +40,18 @@ def played(env, entries):
 
 @given(ENTRIES)
 def test_any_agenda_is_done_in_the_order_of_simpy(entries):
-    assert played(Agenda(), entries) == played(simpy.Environment(), entries)
+    hands = Hands()
+    seen = played(Agenda(hands), entries)
+    assert seen == played(Stock(), entries)
+    assert hands.now_us == max((at_us for at_us, _ in seen), default=0)
+
+
+@pytest.mark.parametrize("env", [Agenda(), Stock()], ids=["ours", "stock"])
+def test_a_call_whose_time_has_passed_is_made_now(env):
+    seen = []
+    env.call_at(5, env.call_at, (3, lambda: seen.append(env.now), ()))
+    env.run()
+    assert seen == [5]
 
 
 def stories(env):

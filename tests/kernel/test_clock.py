@@ -20,6 +20,26 @@ def test_time_is_whole_microseconds_from_the_epoch(clock):
     assert clock.now_us == 2_000_000
 
 
+@pytest.mark.parametrize("mode", ["memory", "virtual", "paced"])
+def test_it_shows_the_time_that_simpy_has_whoever_lets_it_pass(mode):
+    clock, seen = Clock(mode, speed=1000), []
+
+    def see():
+        seen.append((clock.now_us, clock.env.now))
+
+    for delay_us in (3, 7_000, 7_001, 20_000):
+        clock.after(delay_us, see)
+    if mode != "memory":
+        clock.loop.call_later(0.01, see)
+        clock.loop.call_later(0.03, see)
+    clock.run(50_000)
+    see()
+    clock.close()
+    assert [shown for shown, _ in seen] == [simpy for _, simpy in seen]
+    assert [shown for shown, _ in seen if shown < 10_000] == [3, 7_000, 7_001]
+    assert len(seen) == (5 if mode == "memory" else 7)
+
+
 def test_a_run_may_start_at_another_time():
     clock = Clock("memory", start_s=2_000_000_000)
     clock.after(1_500_000, clock.stop_at, 0)
