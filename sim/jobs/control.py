@@ -308,7 +308,7 @@ class ControlPlane:
                 raise invalid(name, value, f"Member must be at most {most}")
 
 
-def _details(details: Mapping[str, Json] | None) -> dict[str, str] | None:
+def _details(details: Mapping[str, Json] | None) -> Mapping[str, str] | None:
     """statusDetails an operator gives with a cancellation; the same limits as a device's."""
     if details is None:
         return None

@@ -40,6 +40,9 @@ class Engine:
         """Put a changed execution, with all that follows. `told`: notify even if the set is the same (rule)."""
         ledger, thing = self._ledger, execution.thing
         job = ledger.jobs[execution.job_id]
+        if execution.status is job.latest[thing].status and not told:  # its progress is no news for anybody's list
+            ledger.put(execution, by)
+            return
         before = ledger.glimpse(thing)
         ledger.put(execution, by)
         finished = not execution.pending

@@ -9,13 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field, replace
 from enum import StrEnum
-from functools import lru_cache
 
 from sim.jobs.messages import PENDING, Status
 from sim.records import record
-
-DETAILS_KEPT = 1024
-"""Different statusDetails that are given again when they are reported again."""
 
 
 class Actor(StrEnum):
@@ -50,12 +46,6 @@ TRANSITIONS: Mapping[tuple[Status, Status], frozenset[Actor]] = {
 
 class IllegalTransition(Exception):  # noqa: N818 - named for what it is, not "…Error"
     """The table has no such row for this actor."""
-
-
-@lru_cache(maxsize=DETAILS_KEPT)
-def _kept(pairs: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
-    """Details of our own, which nobody changes: those that many devices report are kept once."""
-    return dict(pairs)
 
 
 @record
@@ -106,7 +96,8 @@ class JobExecution:
     def advance(
         self, status: Status, actor: Actor, now_s: int, details: Mapping[str, str] | None = None
     ) -> JobExecution:
-        """The execution after the change; `details` replaces all former ones, None keeps them.
+        """The execution after the change; `details`, which nobody may change later, replace all former ones, None keeps
+        those.
 
         Raises IllegalTransition when the table does not let this actor go there.
         """
@@ -124,7 +115,7 @@ class JobExecution:
             self.queued_at_s,
             now_s,
             status,
-            self.details if details is None else _kept(tuple(details.items())),
+            self.details if details is None else details,
             self.version + 1,
             started_at_s,
             self.step_deadline_s if goes_on else None,

@@ -140,12 +140,15 @@ class Ledger:
         job = self.jobs[execution.job_id]
         old = job.latest.get(execution.thing)
         again = old if old is not None and old.number == execution.number else None
-        if again is None:
-            self._enter_attempt(job, old, execution)
-        job.latest[execution.thing] = execution
-        self._count(job, old if again is not None or self.rules.counted == "things" else None, execution)
-        self._show(job, again, execution, withheld)
-        self._set_timer(again, execution)
+        if again is not None and again.status is execution.status:
+            self.go_on(again, execution)
+        else:
+            if again is None:
+                self._enter_attempt(job, old, execution)
+            job.latest[execution.thing] = execution
+            self._count(job, old if again is not None or self.rules.counted == "things" else None, execution)
+            self._show(job, again, execution, withheld)
+            self._set_timer(again, execution)
         self._effects.append(
             Changed(
                 execution.thing,
@@ -158,11 +161,13 @@ class Ledger:
                 execution.number,
             )
         )
-        if not execution.pending:
+        if self.execution_events and not execution.pending:
             self.execution_event(execution, execution.status.value.lower())
 
-    def reset_timer(self, old: JobExecution, execution: JobExecution) -> None:
-        """Store an execution that differs by its timers alone: no new version, no effect."""
+    def go_on(self, old: JobExecution, execution: JobExecution) -> None:
+        """Store an execution that differs by its progress or its timers: with its status it keeps its place among the
+        thing's pending ones, and the counts are what they were. Without an effect: what changed by timers alone is no
+        new version."""
         self.jobs[execution.job_id].latest[execution.thing] = execution
         record = self.things[execution.thing]
         place = self._place(record, old)
@@ -299,11 +304,7 @@ class Ledger:
             job.withheld[thing] = None
         if was and old is not None:
             place = self._place(record, old)
-            before, after = record.pending[:place], record.pending[place + 1 :]
-            if shown and new is not None and old.status is new.status:  # then its rank is the same, too
-                record.pending = (*before, new, *after)
-                return
-            record.pending = before + after
+            record.pending = record.pending[:place] + record.pending[place + 1 :]
         if shown and new is not None:
             place = bisect_right(record.pending, new.rank, key=_RANK)
             record.pending = (*record.pending[:place], new, *record.pending[place:])

@@ -31,6 +31,8 @@ _SHOWN_CHARS = 64
 
 BODIES_KEPT, SMALL_BYTES = 256, 512
 """Requests that need not be read again, if they are no longer than this."""
+DETAILS_KEPT = 1024
+"""Different statusDetails that are given again when they are reported again."""
 
 
 class Refused(Exception):  # noqa: N818 - an outcome, not a defect
@@ -145,8 +147,8 @@ def device_status(body: dict[str, Json]) -> Status:
     return Status(status)
 
 
-def status_details(body: dict[str, Json], *, strict: bool) -> dict[str, str] | None:
-    """All details, None when absent. `strict` refuses values that are not strings."""
+def status_details(body: dict[str, Json], *, strict: bool) -> Mapping[str, str] | None:
+    """All details, None when absent; nobody may change them. `strict` refuses values that are not strings."""
     details = body.get("statusDetails")
     if details is None:
         return None
@@ -157,7 +159,13 @@ def status_details(body: dict[str, Json], *, strict: bool) -> dict[str, str] | N
     for name in details:
         if not _DETAIL_NAME.fullmatch(name):
             raise _invalid("statusDetails", name, f"Map keys must satisfy regular expression {_DETAIL_NAME.pattern}")
-    return {name: _detail(name, value, strict) for name, value in details.items()}
+    return _kept(tuple([(name, _detail(name, value, strict)) for name, value in details.items()]))
+
+
+@lru_cache(maxsize=DETAILS_KEPT)
+def _kept(pairs: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    """Details that many devices report are kept once."""
+    return dict(pairs)
 
 
 def whole(body: dict[str, Json], name: str) -> int | None:

@@ -9,6 +9,7 @@ announced. The service has no clock: each call brings the time, epoch seconds, a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from sim.jobs import notify, requests, topics
@@ -17,7 +18,7 @@ from sim.jobs.documents import JobError, Presign
 from sim.jobs.effects import Changed, Effect, JobChanged, Publish, Reply, RolledOut
 from sim.jobs.engine import Engine
 from sim.jobs.execution import Actor, IllegalTransition, JobExecution
-from sim.jobs.ledger import Ledger
+from sim.jobs.ledger import Ledger, ThingRecord
 from sim.jobs.membership import Membership
 from sim.jobs.messages import PENDING, Accepted, Execution, Json, Rejected, RejectedCode, Status
 from sim.jobs.requests import Refused
@@ -51,16 +52,6 @@ class Asked:
 
     answer: dict[str, Json]
     effects: list[Effect]
-
-
-@record
-class _Call:
-    """One request of a device, parsed as far as its envelope."""
-
-    requester: str
-    target: JobsRequest
-    payload: bytes
-    now_s: int
 
 
 class JobService:
@@ -170,9 +161,11 @@ class JobService:
             if target.operation is None:
                 raise Refused(RejectedCode.INVALID_TOPIC, "The topic does not name an operation on a job.")
             token = requests.client_token(payload)
-            answer = self._perform(target.operation, _Call(requester, target, payload, now_s))
+            answer = self._perform(target.operation, target, payload, now_s, requester)
         except Refused as refused:
             return [Reply(topics.rejected(topic), encode(_rejected(refused, token, now_s)))]
+        if not answer and token is None:
+            return [Reply(topics.accepted(topic), _done(now_s)), *self._ledger.drain()]
         answer["timestamp"] = now_s
         if token is not None:
             answer["clientToken"] = token
@@ -189,73 +182,71 @@ class JobService:
                 raise Refused(RejectedCode.INVALID_REQUEST, f"There is no job execution {job_id!r} of thing {thing!r}.")
             target = JobsRequest(thing, operation, job_id)
             requests.parse_body(body)
-            found: Any = self._perform(operation, _Call(thing, target, body, now_s))
+            found: Any = self._perform(operation, target, body, now_s, thing)
         except Refused as refused:
             raise JobError(HTTPS_EXCEPTIONS[refused.code], refused.message) from None
         if "execution" in found:
             found["execution"]["thingName"] = thing
         return Asked(found, self._ledger.drain())
 
-    def _perform(self, operation: Operation, call: _Call) -> Accepted:
+    def _perform(
+        self, operation: Operation, target: JobsRequest, payload: bytes, now_s: int, requester: str
+    ) -> Accepted:
         kind, per_s, perform = _OPERATIONS[operation]
-        if self.rules.throttles == "aws" and not self._throttle.admits(kind, per_s, call.now_s):
+        if self.rules.throttles == "aws" and not self._throttle.admits(kind, per_s, now_s):
             raise Refused(RejectedCode.REQUEST_THROTTLED, "Rate exceeded")
-        return perform(self, call)
+        return perform(self, target, payload, now_s, requester)
 
-    def _get_pending(self, call: _Call) -> Accepted:
-        if call.target.thing not in self._ledger.things and self.rules.unknown_thing == "empty":
+    def _get_pending(self, target: JobsRequest, _payload: bytes, _now_s: int, _requester: str) -> Accepted:
+        if target.thing not in self._ledger.things and self.rules.unknown_thing == "empty":
             return {"inProgressJobs": [], "queuedJobs": []}
-        pending = self._pending(call)
+        pending = self._thing(target).pending
         return {
             "inProgressJobs": notify.summaries(pending, Status.IN_PROGRESS),
             "queuedJobs": notify.summaries(pending, Status.QUEUED),
         }
 
-    def _start_next(self, call: _Call) -> Accepted:
-        body = requests.parse_body(call.payload)
+    def _start_next(self, target: JobsRequest, payload: bytes, now_s: int, requester: str) -> Accepted:
+        body = requests.parse_body(payload)
         details = requests.status_details(body, strict=self.rules.details == "strict")
         minutes = requests.step_timeout_minutes(body)
-        pending = self._pending(call)
+        pending = self._thing(target).pending
         if not pending:
             return {}
         execution = pending[0]
         if execution.status is Status.QUEUED:
-            execution = self._timed(
-                execution.advance(Status.IN_PROGRESS, Actor.DEVICE, call.now_s, details), minutes, call
-            )
-            self._engine.apply(execution, call.now_s, call.requester, told=self.rules.start_notifies)
+            execution = self._timed(execution.advance(Status.IN_PROGRESS, Actor.DEVICE, now_s, details), minutes, now_s)
+            self._engine.apply(execution, now_s, requester, told=self.rules.start_notifies)
         elif minutes is not None and self.rules.restarted_step == "set":
             # A job already started is returned as it is; only its step timer may be set.
-            execution = execution.with_step_timer(minutes, call.now_s)
-            self._ledger.reset_timer(pending[0], execution)
-        return {"execution": self._with_document(execution, call.now_s)}
+            execution = execution.with_step_timer(minutes, now_s)
+            self._ledger.go_on(pending[0], execution)
+        return {"execution": self._with_document(execution, now_s)}
 
-    def _describe(self, call: _Call) -> Accepted:
-        asked = requests.describe(call.payload)
-        pending = self._pending(call)
-        job_id = call.target.job_id
+    def _describe(self, target: JobsRequest, payload: bytes, now_s: int, _requester: str) -> Accepted:
+        asked = requests.describe(payload)
+        record, job_id = self._thing(target), target.job_id
         if job_id == NEXT:
-            if not pending:
+            if not record.pending:
                 return {}
-            job_id = pending[0].job_id
-        execution = self._find(call.target.thing, job_id, asked.number)
+            job_id = record.pending[0].job_id
+        execution = self._find(record, job_id, asked.number)
         if not execution.pending:
             raise Refused(
                 RejectedCode.TERMINAL_STATE_REACHED,
                 f"Job execution has reached terminal state {execution.status}.",
             )
         if asked.with_document:
-            return {"execution": self._with_document(execution, call.now_s)}
-        return {"execution": notify.view(execution, call.now_s)}
+            return {"execution": self._with_document(execution, now_s)}
+        return {"execution": notify.view(execution, now_s)}
 
-    def _update(self, call: _Call) -> Accepted:
-        asked = requests.update(call.payload, self.rules.details == "strict")
+    def _update(self, target: JobsRequest, payload: bytes, now_s: int, requester: str) -> Accepted:
+        asked = requests.update(payload, self.rules.details == "strict")
         status, expected = asked.status, asked.expected_version
-        self._pending(call)
-        current = self._find(call.target.thing, call.target.job_id, asked.number)
+        current = self._find(self._thing(target), target.job_id, asked.number)
         # The state is told before the version: a cancelled job is over, whatever version the device knew.
         try:
-            changed = current.advance(status, Actor.DEVICE, call.now_s, asked.details)
+            changed = current.advance(status, Actor.DEVICE, now_s, asked.details)
         except IllegalTransition:
             message = f"Can't transition job execution from {current.status} to {status}"
             code = RejectedCode(self.rules.terminal_update)
@@ -263,29 +254,29 @@ class JobService:
         if expected is not None and expected != current.version:
             message = f"Expected version {expected} but found version {current.version}"
             raise Refused(RejectedCode.VERSION_MISMATCH, message, current)
-        changed = self._timed(changed, asked.step_minutes, call)
+        changed = self._timed(changed, asked.step_minutes, now_s)
         answer: Accepted = {}
         if asked.with_state:
             answer["executionState"] = notify.state(changed)
         if asked.with_document:
-            answer["jobDocument"] = self._ledger.document(changed, call.now_s)
+            answer["jobDocument"] = self._ledger.document(changed, now_s)
         started = current.status is Status.QUEUED and changed.status is Status.IN_PROGRESS
         told = started and self.rules.start_notifies
-        self._engine.apply(changed, call.now_s, call.requester, told=told)
+        self._engine.apply(changed, now_s, requester, told=told)
         return answer
 
-    def _pending(self, call: _Call) -> tuple[JobExecution, ...]:
-        """What the thing may see; Refused when there is no such thing."""
-        record = self._ledger.things.get(call.target.thing)
+    def _thing(self, target: JobsRequest) -> ThingRecord:
+        """Refused when there is no such thing."""
+        record = self._ledger.things.get(target.thing)
         if record is None:
-            raise Refused(RejectedCode.RESOURCE_NOT_FOUND, f"Thing {call.target.thing} does not exist.")
-        return record.pending
+            raise Refused(RejectedCode.RESOURCE_NOT_FOUND, f"Thing {target.thing} does not exist.")
+        return record
 
-    def _find(self, thing: str, job_id: str, number: int | None) -> JobExecution:
-        job = self._ledger.jobs.get(job_id)
+    def _find(self, record: ThingRecord, job_id: str, number: int | None) -> JobExecution:
+        thing, job = record.name, self._ledger.jobs.get(job_id)
         execution = None if job is None else job.find(thing, number)
         # A thing that was deleted and made again knows nothing of its namesake's executions.
-        if execution is None or execution.sequence < self._ledger.things[thing].born:
+        if execution is None or execution.sequence < record.born:
             attempt = "" if number is None else f" with execution number {number}"
             raise Refused(
                 RejectedCode.RESOURCE_NOT_FOUND,
@@ -293,24 +284,33 @@ class JobService:
             )
         return execution
 
-    def _timed(self, execution: JobExecution, minutes: int | None, call: _Call) -> JobExecution:
+    def _timed(self, execution: JobExecution, minutes: int | None, now_s: int) -> JobExecution:
         """With the timers it should have now: its own step timer, and the job's from its start."""
-        spec = self._ledger.jobs[execution.job_id].spec
-        started = execution.with_step_timer(minutes, call.now_s)
-        # Its own start only: a changed configuration is for those that start later.
-        return started.with_start_timer(spec.in_progress_minutes) if started.started_at_s == call.now_s else started
+        if minutes is not None:
+            execution = execution.with_step_timer(minutes, now_s)
+        if execution.started_at_s != now_s:  # a changed configuration is for those that start later
+            return execution
+        return execution.with_start_timer(self._ledger.jobs[execution.job_id].spec.in_progress_minutes)
 
     def _with_document(self, execution: JobExecution, now_s: int) -> Execution:
         return {**notify.view(execution, now_s), "jobDocument": self._ledger.document(execution, now_s)}
 
 
-_OPERATIONS: Mapping[Operation, tuple[str, int, Callable[[JobService, _Call], Accepted]]] = {
+_Perform = Callable[[JobService, JobsRequest, bytes, int, str], Accepted]
+"""(service, target, payload, now_s, requester) → answer; Refused when it is refused."""
+
+_OPERATIONS: Mapping[Operation, tuple[str, int, _Perform]] = {
     Operation.GET_PENDING: ("read", READS_PER_S, JobService._get_pending),
     Operation.DESCRIBE: ("read", READS_PER_S, JobService._describe),
     Operation.START_NEXT: ("write", WRITES_PER_S, JobService._start_next),
     Operation.UPDATE: ("write", WRITES_PER_S, JobService._update),
 }
 """By what each is throttled, and who performs it."""
+
+
+@lru_cache(maxsize=1)  # most updates are told no more than this, many of them in the same second
+def _done(now_s: int) -> bytes:
+    return encode({"timestamp": now_s})
 
 
 def _names_job(operation: Operation, job_id: str) -> bool:

@@ -54,13 +54,6 @@ def test_details_are_replaced_as_a_whole_kept_when_absent_and_cleared_when_empty
     assert first.advance(Status.IN_PROGRESS, DEVICE, 2, {}).details == {}
 
 
-def test_details_given_are_not_shared_with_the_caller() -> None:
-    given = {"a": "1"}
-    changed = execution().advance(Status.IN_PROGRESS, DEVICE, 1, given)
-    given["a"] = "2"
-    assert changed.details == {"a": "1"}
-
-
 def test_step_timer_is_set_replaced_kept_and_cancelled_without_a_new_version() -> None:
     started = execution().advance(Status.IN_PROGRESS, DEVICE, 100).with_step_timer(7, 100)
     assert (started.step_deadline_s, started.version) == (100 + 420, 2)

@@ -72,6 +72,17 @@ def test_numbers_and_booleans_in_details_become_text(bench: Bench) -> None:
     assert bench.ask("j/get")["execution"]["statusDetails"] == details
 
 
+def test_details_that_two_things_report_alike_are_kept_once() -> None:
+    bench = Bench("t", "u")
+    bench.create("j", "t", "u")
+    for thing in ("t", "u"):
+        body = b'{"status":"FAILED","statusDetails":{"step":"one"},"clientToken":"%s"}' % thing.encode()
+        bench.service.handle(thing, f"$aws/things/{thing}/jobs/j/update", body, T0)
+    mine, other = bench.service.executions("j")
+    assert mine.details == {"step": "one"}
+    assert mine.details is other.details
+
+
 @pytest.mark.parametrize(
     ("sent", "echoed"), [("c", "c"), ("", ""), ("\ud800", "\ud800"), ("ü" * 300, "ü" * 300), (5, "5")]
 )
