@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 
 SECTORS_PER_CHUNK = 64
 SPLIT_MEMO_BYTES = 16 << 20  # images and packages whose cutting into sectors is remembered; oldest go first
+REWRITTEN = 512  # chunks written to lately, each with what came of it: a fleet's packages are a few hundred such steps
 _FIRST_SWEEP = 4096  # sectors in the pool before it first looks for unused ones
 
 
@@ -156,10 +157,17 @@ def carried_over(own: Chunk, before: Chunk, after: Chunk) -> Chunk:
     )
 
 
-@lru_cache(maxsize=1024)
-def once_more(erases: tuple[int, ...]) -> tuple[int, ...]:
-    """Each count plus one."""
-    return tuple(count + 1 for count in erases)
+@lru_cache(maxsize=REWRITTEN)
+def rewritten(chunk: Chunk, slot: int, sectors: tuple[bytes, ...], worn: bool) -> Chunk:
+    """The chunk with sectors from `split` in the place of those from `slot` on; `worn` counts an erase of each.
+
+    Remembered, because the devices of a fleet write the same into equal chunks, one after the other.
+    """
+    end = slot + len(sectors)
+    erases = chunk.erases
+    if worn:
+        erases = (*erases[:slot], *[count + 1 for count in erases[slot:end]], *erases[end:])
+    return seal_split((*chunk.sectors[:slot], *sectors, *chunk.sectors[end:]), erases)
 
 
 @lru_cache(maxsize=1024)

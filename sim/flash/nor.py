@@ -289,13 +289,13 @@ class Nor:
 
     def seal(self) -> tuple[Chunk, ...]:
         """Give back private working memory. To be called when nothing more will be written for a while."""
-        if isinstance(self._chunks, list):
-            sealed = [
-                chunk if isinstance(chunk, Chunk) else cells.seal(chunk.sectors, chunk.erases) for chunk in self._chunks
-            ]
-            self._chunks = cells.shared(tuple(sealed))
+        chunks = self._chunks
+        if isinstance(chunks, list):
+            for index in self._open:
+                chunks[index] = cells.seal(chunks[index].sectors, chunks[index].erases)
+            self._chunks = chunks = cells.shared(tuple(chunks))
             self._open = ()
-        return self._chunks
+        return chunks
 
     # -- one op ---------------------------------------------------------------------------------------------
 
@@ -382,13 +382,10 @@ class Nor:
     def _put(self, index: int, slot: int, sectors: tuple[bytes, ...], worn: bool) -> None:
         """Replace sectors of one chunk; `worn` counts an erase of each."""
         self.edition += 1
-        old = self._chunks[index]
-        if len(sectors) == len(old.sectors):
-            erases = tuple(old.erases)
-            self._writable()[index] = cells.seal_split(sectors, cells.once_more(erases) if worn else erases)
-            self._open = tuple(number for number in self._open if number != index)
+        chunk = self._chunks[index]
+        if isinstance(chunk, Chunk):
+            self._writable()[index] = cells.rewritten(chunk, slot, sectors, worn)
             return
-        chunk, _ = self._opened(index * SECTORS_PER_CHUNK)
         end = slot + len(sectors)
         chunk.sectors[slot:end] = sectors
         if worn:
