@@ -34,11 +34,10 @@ from sim.cloud.listen import BACKLOG, listening_socket
 from sim.cloud.packets import MalformedError, decode, frames
 from sim.errors import MachineError
 from sim.kernel.clock import EPOCH_S
-from sim.mqtt.mailbox import Delivery
 from sim.mqtt.presence import Ended
 from sim.mqtt.rules import AWS, BrokerRules
 from sim.mqtt.switchboard import Accepted, Admit, Greeting, OnRequest, Switchboard
-from sim.ports import Will
+from sim.ports import Message, Will
 
 AMQTT_VERSION = "0.12.1"
 
@@ -231,16 +230,9 @@ class _Client(asyncio.Protocol):
 
     # -- Line
 
-    def deliver(self, delivery: Delivery) -> None:
+    def deliver(self, message: Message, retain: bool, dup: bool) -> None:
         self._write(
-            PublishPacket.build(
-                delivery.topic,
-                delivery.payload,
-                delivery.packet_id or None,
-                delivery.dup,
-                delivery.qos,
-                delivery.retain,
-            )
+            PublishPacket.build(message.topic, message.payload, message.packet_id or None, dup, message.qos, retain)
         )
 
     def puback(self, packet_id: int) -> None:

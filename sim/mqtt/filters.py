@@ -106,7 +106,8 @@ class FilterIndex:
 
     def find(self, topic: str) -> dict[str, int]:
         """Each subscriber that wants `topic` once, with its highest QoS."""
-        found = all_of(self._exact.get(topic))
+        held = self._exact.get(topic)
+        found = {} if held is None else all_of(held)
         if self._wild.below:
             for holders in self._walk(topic):
                 for subscriber, qos in holders.items():

@@ -12,25 +12,15 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sim.mqtt.rules import BrokerRules, pace_of
+from sim.ports import Message
 from sim.records import record
-
-
-@record
-class Delivery:
-    """A PUBLISH towards a client; `packet_id` is 0 exactly for QoS 0."""
-
-    topic: str
-    payload: bytes
-    qos: int = 0
-    packet_id: int = 0
-    retain: bool = False
-    dup: bool = False
 
 
 class Receiver(Protocol):
     """One client's connection."""
 
-    def deliver(self, delivery: Delivery) -> None: ...
+    def deliver(self, message: Message, retain: bool, dup: bool) -> None:
+        """A PUBLISH towards the client; its `packet_id` is 0 exactly for QoS 0."""
 
 
 class Reader(Protocol):
@@ -47,7 +37,10 @@ class Terms:
     now_us: Callable[[], int]
 
 
-_NOTHING: dict[int, Delivery] = {}
+Kept = tuple[Message, bool]
+"""A message at QoS 1, and whether it goes out as a retained one."""
+
+_NOTHING: dict[int, Kept] = {}
 """Shared, and never changed."""
 
 
@@ -62,27 +55,26 @@ class Mailbox:
         self.line: Receiver | None = None
         self.rights: Reader | None = None
         self._last_id = 0
-        self._unacked: dict[int, Delivery] = _NOTHING  # until there is something: most clients get QoS 0 only
-        self._waiting: deque[Delivery] | None = None  # an empty deque has 600 bytes
+        self._unacked: dict[int, Kept] = _NOTHING  # until there is something: most clients get QoS 0 only
+        self._waiting: deque[Kept] | None = None  # an empty deque has 600 bytes
 
     def resume(self) -> None:
         """Send again what has not been acknowledged, then what waited."""
-        for packet_id, sent in list(self._unacked.items()):
+        for sent, retain in list(self._unacked.values()):
             if self.line is not None and self._may_receive(sent.topic):
-                self.line.deliver(Delivery(sent.topic, sent.payload, 1, packet_id, sent.retain, dup=True))
+                self.line.deliver(sent, retain, True)
         self._push()
 
-    def put(self, message: Delivery, qos: int) -> None:
-        """Send `message` at this QoS, or let it wait if it may."""
+    def put(self, message: Message, qos: int, retain: bool = False) -> None:
+        """Send `message`, which is one of QoS 0, at this QoS, or let it wait if it may."""
         if qos:
-            self._put_by(Delivery(message.topic, message.payload, 1, retain=message.retain))
+            self._put_by(message, retain)
             return
         line, rights = self.line, self.rights
         if line is None or rights is None:
             return
         if rights.receive(message.topic) and self._pace.allows(self._terms.now_us):
-            plain = not message.qos and not message.dup
-            line.deliver(message if plain else Delivery(message.topic, message.payload, retain=message.retain))
+            line.deliver(message, retain, False)
 
     def acked(self, packet_id: int) -> None:
         """PUBACK from the client; one that was not asked for is ignored."""
@@ -92,26 +84,26 @@ class Mailbox:
     def _may_receive(self, topic: str) -> bool:
         return self.rights is not None and self.rights.receive(topic)
 
-    def _put_by(self, message: Delivery) -> None:
+    def _put_by(self, message: Message, retain: bool) -> None:
         if self._waiting is None:
             self._waiting = deque()
         if len(self._waiting) < self._terms.rules.waiting_limit:
-            self._waiting.append(message)
+            self._waiting.append((message, retain))
             self._push()
 
     def _push(self) -> None:
         limit = self._terms.rules.in_flight_limit
         while self.line is not None and self._waiting and len(self._unacked) < limit:
-            message = self._waiting.popleft()
+            message, retain = self._waiting.popleft()
             if not self._may_receive(message.topic):
                 continue
             packet_id = self._last_id % 0xFFFF + 1
             while packet_id in self._unacked:
                 packet_id = packet_id % 0xFFFF + 1
             self._last_id = packet_id
-            sent = Delivery(message.topic, message.payload, 1, packet_id, message.retain)
+            sent = Message(message.topic, message.payload, 1, packet_id)
             if self._unacked is _NOTHING:
                 self._unacked = {}
-            self._unacked[packet_id] = sent
+            self._unacked[packet_id] = sent, retain
             self._pace.allows(self._terms.now_us)
-            self.line.deliver(sent)
+            self.line.deliver(sent, retain, False)

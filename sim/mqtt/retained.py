@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sim.mqtt.mailbox import Delivery
+from sim.ports import Message
 
 
 class _Level:
@@ -16,7 +16,7 @@ class _Level:
 
     def __init__(self) -> None:
         self.below: dict[str, _Level] = {}
-        self.message: Delivery | None = None
+        self.message: Message | None = None
 
 
 class Retained:
@@ -27,7 +27,7 @@ class Retained:
         self._count = 0
         self._root = _Level()
 
-    def keep(self, message: Delivery) -> None:
+    def keep(self, message: Message) -> None:
         """In place of an older one of its topic; a new topic beyond the limit is not kept."""
         if self._count >= self._limit and not self.has(message.topic):
             return
@@ -57,7 +57,7 @@ class Retained:
     def has(self, topic: str) -> bool:
         return any(True for _ in self.find(topic, hash_takes_parent=False))
 
-    def find(self, topic_filter: str, *, hash_takes_parent: bool) -> Iterator[Delivery]:
+    def find(self, topic_filter: str, *, hash_takes_parent: bool) -> Iterator[Message]:
         """What a filter, with wildcards or not, takes in."""
         at = [self._root]
         for name in topic_filter.split("/"):
@@ -71,7 +71,7 @@ class Retained:
         yield from (level.message for level in at if level.message is not None)
 
 
-def _below(levels: list[_Level], *, with_themselves: bool) -> Iterator[Delivery]:
+def _below(levels: list[_Level], *, with_themselves: bool) -> Iterator[Message]:
     left = levels if with_themselves else [below for level in levels for below in level.below.values()]
     while left:
         yield from (level.message for level in left if level.message is not None)

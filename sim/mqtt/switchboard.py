@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Protocol
 from sim.jobs.topics import parse_request
 from sim.mqtt.filters import FilterIndex, valid_filter, valid_topic
 from sim.mqtt.held import Held, all_of, count, qos_of, with_one, without
-from sim.mqtt.mailbox import Delivery, Mailbox, Terms
+from sim.mqtt.mailbox import Mailbox, Terms
 from sim.mqtt.presence import Ended, Presence
 from sim.mqtt.retained import Retained
 from sim.mqtt.rules import AWS, BrokerRules, pace_of
-from sim.ports import Will
+from sim.ports import Message, Will
 from sim.records import record
 
 REFUSED_FILTER = 0x80
@@ -88,7 +88,7 @@ Admit = Callable[[Greeting], Rights | int]
 class Line(Protocol):
     """One client's connection as the rules see it."""
 
-    def deliver(self, delivery: Delivery) -> None: ...
+    def deliver(self, message: Message, retain: bool, dup: bool) -> None: ...
     def puback(self, packet_id: int) -> None: ...
     def suback(self, packet_id: int, codes: Sequence[int]) -> None: ...
     def close(self) -> None:
@@ -252,14 +252,17 @@ class Switchboard:
     ) -> None:
         """A client's PUBLISH and its PUBACK. One that breaks MQTT or is not allowed ends the connection."""
         session = self._known(connection)
-        if not self._fits(topic, payload):
+        asked = parse_request(topic) if topic.startswith("$") else None
+        # What names an operation is of a form that every broker takes.
+        formed = self._takes(topic) if asked is None or asked.operation is None else True
+        if not formed or len(payload) > self._rules.payload_limit_bytes:
             self._expel(session, Ended.CLIENT_ERROR)
         elif not session.rights.publish(topic) or (retain and not session.rights.retain(topic)):
             self._expel(session, Ended.FORBIDDEN)
         elif session.publishes.allows(self._now_us) and qos <= 1:
             if topic[0] != "$":
                 self._spread(topic, payload, qos, retain)
-            elif not retain and parse_request(topic) is not None:
+            elif asked is not None and not retain:
                 self._on_request(Request(connection, session.client_id, topic, payload, packet_id))
                 return
             if qos:
@@ -275,7 +278,7 @@ class Switchboard:
         """To that very connection, subscribed or not, one copy; dropped when it is gone or may not receive it."""
         session = self._on(connection)
         if session is not None:
-            session.put(Delivery(topic, payload), 0)
+            session.put(Message(topic, payload), 0)
 
     def announce(self, topic: str, payload: bytes, qos: int = 0) -> None:
         """The cloud's own publish, to ordinary subscribers."""
@@ -292,9 +295,9 @@ class Switchboard:
     def _on(self, connection: str) -> _Session | None:
         """The session whose connection this is now."""
         session = self._sessions.get(connection.rpartition("#")[0])
-        return (
-            session if session is not None and session.connection == connection and session.line is not None else None
-        )
+        if session is None or session.connection != connection or session.line is None:
+            return None
+        return session
 
     def _known(self, connection: str) -> _Session:
         session = self._on(connection)
@@ -331,23 +334,23 @@ class Switchboard:
         if not rules.retained_to_wildcards and ("#" in topic_filter or "+" in topic_filter):
             return
         qos = qos_of(session.filters, topic_filter) or 0
-        for message in list(self._retained.find(topic_filter, hash_takes_parent=rules.hash_takes_parent)):
-            session.put(message, min(qos, message.qos))
+        for kept in list(self._retained.find(topic_filter, hash_takes_parent=rules.hash_takes_parent)):
+            session.put(Message(kept.topic, kept.payload), min(qos, kept.qos), retain=True)
 
-    def _fits(self, topic: str, payload: bytes) -> bool:
-        rules = self._rules
-        return valid_topic(topic) and rules.takes_topic(topic) and len(payload) <= rules.payload_limit_bytes
+    def _takes(self, topic: str) -> bool:
+        return valid_topic(topic) and self._rules.takes_topic(topic)
 
     def _may_publish(self, session: _Session, will: Will) -> bool:
-        return self._fits(will.topic, will.payload) and will.topic[0] != "$" and _may_leave(session.rights, will)
+        fits = self._takes(will.topic) and len(will.payload) <= self._rules.payload_limit_bytes
+        return fits and will.topic[0] != "$" and _may_leave(session.rights, will)
 
     def _spread(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
         if retain and payload:
-            self._retained.keep(Delivery(topic, payload, min(qos, 1), retain=True))
+            self._retained.keep(Message(topic, payload, min(qos, 1)))
         elif retain:
             self._retained.drop(topic)
         if readers := self._index.find(topic):
-            message = Delivery(topic, payload)
+            message = Message(topic, payload)
             for client_id, granted in readers.items():
                 self._sessions[client_id].put(message, min(qos, granted))
 
@@ -360,7 +363,7 @@ class Switchboard:
         """Publish a life-cycle event; Amazon sends none for a client id that no topic can hold."""
         topic = f"$aws/events/{kind}/{client_id}"
         if (readers := self._index.find(topic)) and valid_topic(topic):
-            message = Delivery(topic, event())
+            message = Message(topic, event())
             for reader in readers:
                 self._sessions[reader].put(message, 0)
 

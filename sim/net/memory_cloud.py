@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from sim.kernel.clock import Clock
 from sim.manner import Broken
-from sim.mqtt.mailbox import Delivery
 from sim.mqtt.presence import Ended
 from sim.mqtt.rules import BrokerRules
 from sim.mqtt.switchboard import Accepted, Admit, Greeting, OnRequest, Request, Switchboard
@@ -43,6 +42,8 @@ HEADER_BYTES = 4
 
 SMALL_BYTES = 32 * 1024
 """A packet that MQTT can represent and every broker takes; less than the least packet limit of sim.mqtt.rules."""
+
+WELCOME = Connack(0)
 
 URLS_KEPT = 256
 """URLs that need not be taken apart again: a download asks with one again and again."""
@@ -97,15 +98,15 @@ class CloudSide:
         calls, self._calls, self.hears = self._calls, [], True
         if len(calls) > 1:
             calls.sort(key=_place)
-        for call in calls:
-            if call.what == "http":
-                self._http(call.device, call.number, *call.args)
-            elif call.what == "open":
-                end = CloudEnd(self, call.device, call.number)
+        for _, device, number, what, args in calls:
+            if what == "http":
+                self._http(device, number, *args)
+            elif what == "open":
+                end = CloudEnd(self, device, number)
                 self.ends.add(end)
-                end.open(*call.args)
-            elif (known := self.ends.get(call.device, call.number)) is not None:
-                getattr(known, call.what)(*call.args)
+                end.open(*args)
+            elif (known := self.ends.get(device, number)) is not None:
+                getattr(known, what)(*args)
         for request in self._requests:  # once all is heard, whoever said it
             self._on_request(request)
         self._requests.clear()
@@ -165,7 +166,7 @@ class CloudEnd:
             self._refuse(Closed("closed"))
             return
         self._connection = outcome.connection
-        self._hand(Connack(0))
+        self._hand(WELCOME)
         side.board.resume(self._connection)
 
     def subscribe(self, packet_id: int, topic_filter: str, qos: int) -> None:
@@ -199,8 +200,7 @@ class CloudEnd:
 
     # -- Line
 
-    def deliver(self, delivery: Delivery) -> None:
-        message = Message(delivery.topic, delivery.payload, delivery.qos, delivery.packet_id)
+    def deliver(self, message: Message, retain: bool, dup: bool) -> None:  # noqa: ARG002 - no script is told
         self._side.hand(self.device, self.number, message)
 
     def puback(self, packet_id: int) -> None:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
-from urllib.parse import urlsplit
 
 CLOUD_DOMAIN = ".amazonaws.com"
 """Names under it lead to the embedded cloud, all others do not resolve: nothing leaves the machine."""
+
+_HTTP = re.compile(
+    r"""https?:// (?:[^/?#\x00-\x20]*@)?
+    ((?: \[[^/?#@\[\]\x00-\x20]+\] | [^/?#@:\[\]\x00-\x20]+ ) (?: :[^/?#@\[\]\x00-\x20]* )?)
+    ((?: [/?][^#]* )?) (?: \# | \Z )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Host with its port, and target: the parts of RFC 3986, appendix B. No blank or control character is in a host."""
 
 
 def leads_to_cloud(host: str) -> bool:
@@ -20,9 +28,8 @@ def split_url(url: str) -> tuple[str, str]:
 
     ValueError when the URL names no host or is not http.
     """
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    parts = _HTTP.match(url)
+    if parts is None:
         raise ValueError(f"no http URL: {url}")
-    target = url.split("://", 1)[1].partition("#")[0][len(parts.netloc) :]
+    host, target = parts.groups()
     return host, target if target.startswith("/") else f"/{target}"

@@ -11,15 +11,15 @@ import pytest
 
 from sim.jobs.topics import parse_request
 from sim.mqtt.filters import FilterIndex
-from sim.mqtt.mailbox import Delivery
 from sim.mqtt.presence import Ended
 from sim.mqtt.retained import Retained
 from sim.mqtt.rules import AWS, RELAXED, BrokerRules
 from sim.mqtt.switchboard import EVERYTHING, Accepted, Greeting, Switchboard
+from sim.ports import Message
 
 
 class Line:
-    def deliver(self, delivery: Delivery) -> None: ...
+    def deliver(self, message: Message, retain: bool, dup: bool) -> None: ...
     def puback(self, packet_id: int) -> None: ...
     def suback(self, packet_id: int, codes: Sequence[int]) -> None: ...
     def close(self) -> None: ...
@@ -93,7 +93,7 @@ def test_filters_and_retained_messages_that_are_gone_cost_nothing() -> None:
     fresh = calls(lambda: index.find("a/b/c")), calls(lambda: list(retained.find("#", hash_takes_parent=True)))
     for number in range(50):
         index.add("s", f"a/{number}/+/#", 0)
-        retained.keep(Delivery(f"a/{number}/b", b"1"))
+        retained.keep(Message(f"a/{number}/b", b"1"))
     for number in range(50):
         index.remove("s", f"a/{number}/+/#")
         retained.drop(f"a/{number}/b")

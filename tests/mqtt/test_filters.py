@@ -9,7 +9,9 @@ from amqtt.broker import Broker
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.jobs import topics as jobs
 from sim.mqtt.filters import FilterIndex, matches, valid_filter, valid_topic
+from sim.mqtt.rules import AWS, RELAXED
 
 levels = st.sampled_from(["", "a", "b", "$aws", "ab"])
 topics = st.lists(levels, min_size=1, max_size=4).map("/".join).filter(bool)
@@ -67,3 +69,17 @@ def test_the_index_finds_what_a_walk_over_all_filters_finds(
 @pytest.mark.parametrize("topic", ["", "a+", "#", "a\0b", "é" * 40_000, "\ud800"])
 def test_topics_nobody_may_publish_to(topic: str) -> None:
     assert not valid_topic(topic)
+
+
+@given(st.from_regex(jobs.THING_NAME, fullmatch=True), st.from_regex(jobs.JOB_ID, fullmatch=True))
+def test_a_request_that_names_an_operation_is_a_topic_that_every_broker_takes(thing: str, job_id: str) -> None:
+    for topic in (
+        jobs.get_pending(thing), jobs.start_next(thing), jobs.describe(thing, "$next"),
+        jobs.describe(thing, job_id), jobs.update(thing, job_id),
+    ):  # fmt: skip
+        asked = jobs.parse_request(topic)
+        assert asked is not None
+        assert asked.operation is not None
+        assert valid_topic(topic)
+        assert AWS.takes_topic(topic)
+        assert RELAXED.takes_topic(topic)

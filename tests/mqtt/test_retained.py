@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.mqtt.filters import matches
-from sim.mqtt.mailbox import Delivery
 from sim.mqtt.retained import Retained
+from sim.ports import Message
 
 levels = st.sampled_from(["", "a", "b", "ab"])
 topics = st.lists(levels, min_size=1, max_size=4).map("/".join).filter(bool)
@@ -26,7 +26,7 @@ def test_a_search_finds_what_a_walk_over_all_topics_finds(
     for topic, payload in history:
         expected.pop(topic, None)
         if payload:
-            retained.keep(Delivery(topic, payload))
+            retained.keep(Message(topic, payload))
             expected[topic] = payload
         else:
             retained.drop(topic)
@@ -37,10 +37,10 @@ def test_a_search_finds_what_a_walk_over_all_topics_finds(
 def test_beyond_the_limit_only_topics_that_have_one_are_kept() -> None:
     retained = Retained(2)
     for topic in ("a", "b", "c"):
-        retained.keep(Delivery(topic, b"old"))
-    retained.keep(Delivery("a", b"new"))
+        retained.keep(Message(topic, b"old"))
+    retained.keep(Message("a", b"new"))
     retained.drop("nothing/here")
     assert [(m.topic, m.payload) for m in retained.find("#", hash_takes_parent=True)] == [("a", b"new"), ("b", b"old")]
     retained.drop("b")
-    retained.keep(Delivery("c", b"room"))
+    retained.keep(Message("c", b"room"))
     assert [m.payload for m in retained.find("c", hash_takes_parent=True)] == [b"room"]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from net_stage import free_port
 
 from sim.net import http
@@ -107,10 +110,30 @@ def test_failures_to_connect_have_their_reasons() -> None:
         ("https://u:p@h:1/a", ("h:1", "/a")),
         ("http://h?q=1#f", ("h", "/?q=1")),
         ("HTTP://h/%41", ("h", "/%41")),
+        ("http://u@v@h/a b@c:/?x#y", ("h", "/a b@c:/?x")),
+        ("http://[::1]:80/", ("[::1]:80", "/")),
     ],
 )
 def test_the_parts_of_a_url(url: str, parts: tuple[str, str]) -> None:
     assert split_url(url) == parts
+
+
+@pytest.mark.parametrize("url", ["", "h/a", "ftp://h/", "http:/h", "http://", "http:///a", "http://u@/", "http://:80/"])
+def test_a_url_without_http_or_without_a_host(url: str) -> None:
+    with pytest.raises(ValueError, match="no http URL"):
+        split_url(url)
+
+
+@given(st.text(st.sampled_from("ahT.:/?#@&=%1"), max_size=20))
+def test_a_url_is_split_where_the_standard_library_splits_it(rest: str) -> None:
+    parts = urlsplit(f"http://{rest}")
+    if not parts.hostname:
+        with pytest.raises(ValueError, match="no http URL"):
+            split_url(f"http://{rest}")
+        return
+    target = rest.partition("#")[0].removeprefix(parts.netloc)
+    expected = parts.netloc.rpartition("@")[2], target if target.startswith("/") else f"/{target}"
+    assert split_url(f"http://{rest}") == expected
 
 
 @pytest.mark.parametrize(
