@@ -45,11 +45,6 @@ def reached_bytes_per_s(rate_bytes_per_s: int, rtt_us: int, loss: float) -> int:
     return max(1, min(rate_bytes_per_s, round(bound)))
 
 
-def draws_plainly(spec: RadioSpec) -> bool:
-    """Whether there is nothing but a jitter that is added."""
-    return not (spec.loss or spec.spread)
-
-
 def delay(spec: RadioSpec, half_us: int, draw: int) -> tuple[int, int]:
     """`half_us` of the way, and a draw below 2**53 → microseconds, and how often the packet was lost."""
     share, lost = (draw + 0.5) / UNITS, 0

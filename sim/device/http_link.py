@@ -81,9 +81,9 @@ class HttpLink(Link):
         alone = self.radio.cell is None and self.radio.doze is None
         known = self.radio.network.foresee(self.radio.device, request, reached_us) if alone else None
         if known is None:
-            self.up_at(reached_us, self._send, request, answer)
+            self.up_at(reached_us, self._send, (request, answer))
         else:
-            self.down_at(reached_us + self.down_us(_size(known)), self._finish, known, answer)
+            self.down_at(reached_us + self.down_us(_size(known)), self._finish, (known, answer))
 
     def lose(self) -> None:
         """The socket's time-out tells the device, later."""

@@ -32,7 +32,7 @@ class KeepingLink(HttpLink):
         self._due = False
 
     def _ask(self, request: HttpRequest, answer: simpy.Event, reached_us: int) -> None:
-        self.up_at(reached_us, self._send, request, answer)
+        self.up_at(reached_us, self._send, (request, answer))
 
     def _arrive(self, arrival: HttpArrival, answer: simpy.Event) -> None:
         if isinstance(arrival, HttpResponse):

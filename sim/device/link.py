@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sim.device.air import SEGMENT_BYTES, UNITS, delay, draws_plainly
+from sim.device.air import SEGMENT_BYTES, UNITS, delay
 from sim.kernel.clock import Timer
 from sim.kernel.seeds import Draws
 
 if TYPE_CHECKING:
     from sim.device.cell import Cell
+    from sim.device.model import RadioSpec
     from sim.device.radio import Radio
 
 TCP_ROUND_TRIPS = 1
@@ -42,30 +43,32 @@ class Link(Draws):
 
     def up(self, size_bytes: int, fn: Callable[..., object], *args: Any, extra_us: int = 0) -> None:
         """Call `fn` when a packet of this size has left; later packets never overtake it."""
-        if self.radio.doze is not None:
-            self.radio.doze.stir()
-        self.up_at(self.radio.clock.now_us + extra_us + self.up_us(size_bytes), fn, *args)
+        radio = self.radio
+        if radio.doze is not None:
+            radio.doze.stir()
+        self.up_at(radio.clock.now_us + extra_us + self.up_us(size_bytes), fn, args)
 
     def down(self, size_bytes: int, fn: Callable[..., object], *args: Any, extra_us: int = 0) -> None:
         """Call `fn` when a packet of this size has come in; a device that sleeps gets it when it hears again."""
-        doze = self.radio.doze
-        if doze is not None and doze.holds(self._down_late, size_bytes, fn, args, extra_us):
+        radio = self.radio
+        if radio.doze is not None and radio.doze.holds(self._down_late, size_bytes, fn, args, extra_us):
             return
-        self.down_at(self.radio.clock.now_us + extra_us + self.down_us(size_bytes), fn, *args)
+        self.down_at(radio.clock.now_us + extra_us + self.down_us(size_bytes), fn, args)
 
     def _down_late(self, size_bytes: int, fn: Callable[..., object], args: tuple[Any, ...], extra_us: int) -> None:
         if self.alive:
             self.down(size_bytes, fn, *args, extra_us=extra_us)
 
-    def up_at(self, at_us: int, fn: Callable[..., object], *args: Any) -> None:
+    def up_at(self, at_us: int, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
         """As `up`, for a packet whose time on the air is known."""
         if at_us > self._up_us:
             self._up_us = at_us
         clock = self.radio.clock
-        clock.foretell(self._up_us)
+        if clock.foretold is not None:
+            clock.foretell(self._up_us)
         clock.call_at(self._up_us, self._run, (self._vanished, fn, args))
 
-    def down_at(self, at_us: int, fn: Callable[..., object], *args: Any) -> None:
+    def down_at(self, at_us: int, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
         """As `down`, likewise."""
         if at_us > self._down_us:
             self._down_us = at_us
@@ -73,18 +76,20 @@ class Link(Draws):
 
     def up_us(self, size_bytes: int) -> int:
         """How long the next packet of this size is on its way up; draws its jitter, and counts it."""
-        way_us, sent = self._one_way_us(size_bytes, self.radio.spec.up_bytes_per_s)
-        self.radio.up_bytes += sent
+        radio = self.radio
+        way_us, sent = self._one_way_us(size_bytes, radio.spec, radio.spec.up_bytes_per_s)
+        radio.up_bytes += sent
         return way_us
 
     def down_us(self, size_bytes: int) -> int:
         """How long the next packet of this size is on its way down; draws its jitter, and counts it."""
-        way_us, sent = self._one_way_us(size_bytes, self.radio.spec.down_bytes_per_s, self.radio.cell)
-        self.radio.down_bytes += sent
+        radio = self.radio
+        way_us, sent = self._one_way_us(size_bytes, radio.spec, radio.spec.down_bytes_per_s, radio.cell)
+        radio.down_bytes += sent
         return way_us
 
     def skip_pairs(self, count: int, up_bytes: int, down_bytes: int) -> None:
-        """So many packets went up, and each had an answer, whose times nobody needs. Only where `draws_plainly`."""
+        """So many packets went up, and each had an answer, whose times nobody needs. Only where the air is `plain`."""
         self.skip(2 * count)
         self.radio.up_bytes += count * with_headers(up_bytes)
         self.radio.down_bytes += count * with_headers(down_bytes)
@@ -126,32 +131,32 @@ class Link(Draws):
 
     def round_trips_us(self, count: int) -> int:
         """Time of `count` round trips of small packets, each with its own jitter."""
-        total_us = 0
+        radio, total_us = self.radio, 0
         for _ in range(count):
-            trip_us, lost = self._delay(self.radio.spec.rtt_us)
+            trip_us, lost = self._delay(radio.spec, radio.spec.rtt_us)
             total_us += trip_us
-            self.radio.up_bytes += PACKET_OVERHEAD_BYTES * (1 + lost)
-            self.radio.down_bytes += PACKET_OVERHEAD_BYTES
+            radio.up_bytes += PACKET_OVERHEAD_BYTES * (1 + lost)
+            radio.down_bytes += PACKET_OVERHEAD_BYTES
         return total_us
 
-    def _one_way_us(self, size_bytes: int, rate_bytes_per_s: int, cell: Cell | None = None) -> tuple[int, int]:
+    def _one_way_us(
+        self, size_bytes: int, spec: RadioSpec, rate_bytes_per_s: int, cell: Cell | None = None
+    ) -> tuple[int, int]:
         """Half a round trip, jitter, and the bytes at the link's rate; and all bytes that went, headers and lost ones
         among them."""
-        spec = self.radio.spec
-        transfer_us = (size_bytes + PACKET_OVERHEAD_BYTES) * 1_000_000 // rate_bytes_per_s
-        if cell is None and not (spec.loss or spec.spread):  # as `draws_plainly` and `_delay` have it
-            way_us = spec.rtt_us // 2 + self.randrange(spec.jitter_us + 1)
-            small = size_bytes <= SEGMENT_BYTES
-            return way_us + transfer_us, size_bytes + PACKET_OVERHEAD_BYTES if small else with_headers(size_bytes)
+        sent = size_bytes + PACKET_OVERHEAD_BYTES
+        transfer_us = sent * 1_000_000 // rate_bytes_per_s
+        if size_bytes > SEGMENT_BYTES:
+            sent = with_headers(size_bytes)
         if cell is not None:
             transfer_us = max(transfer_us, cell.take_us(self.radio.clock.now_us, size_bytes))
-        way_us, lost = self._delay(spec.rtt_us // 2)
-        again = lost * with_headers(min(size_bytes, SEGMENT_BYTES))
-        return way_us + transfer_us, with_headers(size_bytes) + again
+        if spec.plain:
+            return spec.rtt_us // 2 + self.randrange(spec.jitter_us + 1) + transfer_us, sent
+        way_us, lost = self._delay(spec, spec.rtt_us // 2)
+        return way_us + transfer_us, sent + lost * with_headers(min(size_bytes, SEGMENT_BYTES))
 
-    def _delay(self, way_us: int) -> tuple[int, int]:
-        spec = self.radio.spec
-        if draws_plainly(spec):
+    def _delay(self, spec: RadioSpec, way_us: int) -> tuple[int, int]:
+        if spec.plain:
             return way_us + self.randrange(spec.jitter_us + 1), 0
         return delay(spec, way_us, self.randrange(UNITS))
 
@@ -161,11 +166,11 @@ class Link(Draws):
 
     def _run(self, vanished: int, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
         """A packet is where it was to go; what was on its way when the connection vanished is gone."""
-        if vanished != self._vanished:
-            return
-        if self.radio.doze is not None:
-            self.radio.doze.heard(self.radio.clock.now_us)
-        fn(*args)
+        if vanished == self._vanished:
+            radio = self.radio
+            if radio.doze is not None:
+                radio.doze.heard(radio.clock.now_us)
+            fn(*args)
 
 
 def with_headers(size_bytes: int) -> int:

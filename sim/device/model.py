@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from sim.boot.bootloader import BootLayout
@@ -51,7 +51,7 @@ class RadioSpec:
     """The link in good conditions: round trip, its jitter (added, 0 to this), and rates that applications reach.
 
     Of a named network also `loss`, the share of packets that must be sent again, and `spread`, with which the round
-    trip is log-normal around `rtt_us` (air.py).
+    trip is log-normal around `rtt_us` (air.py). `plain`: it has neither, and all that is drawn is the jitter.
     """
 
     category: str
@@ -61,6 +61,10 @@ class RadioSpec:
     up_bytes_per_s: int
     loss: float = 0.0
     spread: float = 0.0
+    plain: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "plain", not (self.loss or self.spread))
 
 
 @dataclass(frozen=True, slots=True)

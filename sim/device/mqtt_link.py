@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sim.device.air import draws_plainly
 from sim.device.keepalive import Rest, Resting
 from sim.device.link import DNS_ROUND_TRIPS, TCP_ROUND_TRIPS, TLS_ROUND_TRIPS, Link
 from sim.ports import Arrival, Closed, Connack, Hello, Message, MqttChannel, Pingresp
@@ -57,7 +56,7 @@ class MqttLink(Link):
         the rest is over, when one is not answered for its patience."""
         self.all_arrived()
         silence_us = owner.rest_period_us + owner.rest_patience_us
-        if draws_plainly(self.radio.spec) and self._channel is not None and self._channel.rest(silence_us):
+        if self.radio.spec.plain and self._channel is not None and self._channel.rest(silence_us):
             self._owner, self._since_us = owner, self.radio.clock.now_us
         else:
             self._rest = Rest(self, owner, self.radio.clock.now_us)
@@ -116,11 +115,11 @@ class MqttLink(Link):
 
     def on_its_way_up(self, at_us: int) -> None:
         """A PINGREQ reaches the broker then."""
-        self.up_at(at_us, self._send, "ping")
+        self.up_at(at_us, self._send, ("ping",))
 
     def on_its_way_down(self, at_us: int, arrival: Arrival) -> None:
         """This reaches the device then."""
-        self.down_at(at_us, self._deliver, arrival)
+        self.down_at(at_us, self._deliver, (arrival,))
 
     def _stepped(self, *, late: bool = False) -> Rest | None:
         """The rest, if there is one, which goes on step by step from here."""
