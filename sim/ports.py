@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import NamedTuple, Protocol
 
 from sim.manner import Broken, Manner
@@ -54,6 +54,10 @@ class Hello:
     def shown(self) -> tuple[str, str]:
         """Certificate and key that this client has, PEM."""
         return (self.certificate, self.private_key) if self.papers is None else self.papers()
+
+    def __getstate__(self) -> tuple[None, dict[str, object]]:
+        """For another process: without `papers`, which lead to what is in this one."""
+        return None, {it.name: None if it.name == "papers" else getattr(self, it.name) for it in fields(self)}
 
 
 @record

@@ -7,7 +7,7 @@ vendor's sample it compares versions after every boot and reports a failed updat
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -83,13 +83,14 @@ class Agent:
         if new:
             self._link_or_fail.subscribe(1, topics.notify_next(self._module.name), 0)
             yield from self._await(lambda arrival: isinstance(arrival, Suback))
+        asked = topics.describe(self._module.name, topics.NEXT)
         while self._link is not None:
-            self._publish(topics.describe(self._module.name, topics.NEXT), b"{}")
-            answer = yield from self._await(self._is_execution)
+            self._publish(asked, b"{}")
+            answer = yield from self._await(_answer_to(asked))
             if answer is None:
                 self._drop()
                 return False
-            execution = json.loads(answer.payload).get("execution")
+            execution = json.loads(answer.payload.decode()).get("execution")
             if execution is not None:
                 if not (yield from self._work(execution)):
                     return True
@@ -144,13 +145,13 @@ class Agent:
 
     def _do(self, job_id: str, order: Order) -> Story:
         """Download and stage; the report of a failure, or None when a restart will apply it."""
-        told = 0
+        topic, told = topics.update(self._module.name, job_id), 0
 
         def progress(percent: int) -> None:
             nonlocal told
             if percent - told >= PROGRESS_STEP_PERCENT and percent < 100:
                 told = percent
-                self._send(job_id, Report(Status.IN_PROGRESS, {"step": "downloading", "progress": str(percent)}))
+                self._send(topic, Report(Status.IN_PROGRESS, {"step": "downloading", "progress": str(percent)}))
 
         try:
             if order.operation == "FOTA":
@@ -193,21 +194,16 @@ class Agent:
 
     def _report(self, job_id: str, report: Report) -> Story:
         """Update the execution and wait for the answer, whatever it is."""
-        self._send(job_id, report)
         topic = topics.update(self._module.name, job_id)
-        yield from self._await(lambda arrival: isinstance(arrival, Message) and arrival.topic.startswith(topic))
+        self._send(topic, report)
+        yield from self._await(_answer_to(topic))
 
-    def _send(self, job_id: str, report: Report) -> None:
-        self._publish(topics.update(self._module.name, job_id), _body(report.status, *report.details.items()))
+    def _send(self, topic: str, report: Report) -> None:
+        self._publish(topic, _body(report.status, *report.details.items()))
 
     def _publish(self, topic: str, body: bytes) -> None:
         if self._link is not None:
             self._link.publish(topic, body)
-
-    def _is_execution(self, arrival: Arrival) -> bool:
-        return isinstance(arrival, Message) and arrival.topic.startswith(
-            topics.describe(self._module.name, topics.NEXT)
-        )
 
     def __call__(self, arrival: Arrival) -> None:
         """What its connection hands over."""
@@ -222,7 +218,7 @@ class Agent:
             waiting, self._arrived = self._arrived, None
             waiting.succeed()
 
-    def _await(self, wanted: Any, timeout_us: int = ANSWER_TIMEOUT_US) -> Story:
+    def _await(self, wanted: Callable[[Arrival], bool], timeout_us: int = ANSWER_TIMEOUT_US) -> Story:
         """The first arrival that is wanted, others dropped; None at the end of patience or of the connection."""
         clock = self._module.clock
         until_us = clock.now_us + timeout_us
@@ -256,6 +252,11 @@ class Agent:
         link, self._link = self._link, None
         if link is not None and link.alive:
             link.abort()
+
+
+def _answer_to(topic: str) -> Callable[[Arrival], bool]:
+    """Whether something is the answer to a request on this topic, good or not."""
+    return lambda arrival: isinstance(arrival, Message) and arrival.topic.startswith(topic)
 
 
 @lru_cache(maxsize=REPORTS_KEPT)

@@ -41,25 +41,27 @@ class HttpLink(Link):
 
     def fetch(self, request: HttpRequest) -> Story:
         """Story whose value is the HttpResponse or the HttpFailure, after the time its bytes take."""
-        if not self.radio.attached and not (yield from self.radio.wait_attached()):
-            return HttpFailure("dns_timeout" if self.radio.on else "dns" if self.alive else "aborted")
+        radio = self.radio
+        if not radio.attached and not (yield from radio.wait_attached()):
+            return HttpFailure("dns_timeout" if radio.on else "dns" if self.alive else "aborted")
         if not self.alive:
             return HttpFailure("reset")
-        answer = self._waiting = self.radio.clock.env.event()
-        self._received_bytes = self._busy_until_us = trips = 0
+        answer = self._waiting = radio.clock.env.event()
+        self._received_bytes = self._busy_until_us = 0
+        if radio.doze is not None:
+            radio.doze.stir()
+        leaves_us = radio.clock.now_us
         if not self._connected:
-            tls = request.url.startswith("https:")
-            trips = DNS_ROUND_TRIPS + TCP_ROUND_TRIPS + (TLS_ROUND_TRIPS if tls else 0)
-        if self.radio.doze is not None:
-            self.radio.doze.stir()
+            tls = TLS_ROUND_TRIPS if request.url.startswith("https:") else 0
+            leaves_us += self.round_trips_us(DNS_ROUND_TRIPS + TCP_ROUND_TRIPS + tls)
         size = len(request.url) + 80
         for name, value in request.headers.items():
             size += len(name) + len(value) + 4
-        self._ask(request, answer, self.radio.clock.now_us + self.round_trips_us(trips) + self.up_us(size))
+        self._ask(request, answer, leaves_us + self.up_us(size))
         result = yield answer
         self._waiting = None
         self._hush()
-        if self.radio.spoils and isinstance(result, HttpResponse) and result.status in (200, 206):
+        if radio.spoils and isinstance(result, HttpResponse) and result.status in (200, 206):
             result = yield from self._spoiled(result)
         self._connected = isinstance(result, HttpResponse) and not result.broken
         self._tell(request, result)
@@ -78,8 +80,9 @@ class HttpLink(Link):
     def _ask(self, request: HttpRequest, answer: simpy.Event, reached_us: int) -> None:
         """The request reaches the server then. Where the network knows the answer already, nothing happens but that
         it has come in."""
-        alone = self.radio.cell is None and self.radio.doze is None
-        known = self.radio.network.foresee(self.radio.device, request, reached_us) if alone else None
+        radio, known = self.radio, None
+        if radio.cell is None and radio.doze is None:
+            known = radio.network.foresee(radio.device, request, reached_us)
         if known is None:
             self.up_at(reached_us, self._send, (request, answer))
         else:

@@ -12,7 +12,6 @@ client was silent is counted on the devices' side, and told to the cloud when it
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import replace
 from typing import Any
 
 from sim.kernel.clock import Clock, Timer
@@ -75,14 +74,14 @@ class DeviceSide:
         channel = _Channel(self, device, self._opened, patience_us, receive)
         self._channels.add(channel)
         holder = device if hello.tls and hello.papers is not None else ""
-        self.say(device, self._opened, "open", replace(hello, papers=None), holder)
+        self.say(device, self._opened, "open", (hello, holder))
         return channel
 
     def http(self, device: str, request: HttpRequest, receive: Callable[[HttpArrival], None]) -> None:
         """Send one request; exactly one answer arrives."""
         self._opened += 1
         self._asked[self._opened] = receive
-        self.say(device, self._opened, "http", request)
+        self.say(device, self._opened, "http", (request,))
 
     def foresee(self, device: str, request: HttpRequest, at_us: int) -> HttpResponse | None:  # noqa: ARG002
         """A request of the cloud that only reads, answered now as it will be then."""
@@ -102,7 +101,7 @@ class DeviceSide:
         known = self._foreseen[asked_for] = Foreseen(as_it_comes("GET", found.answer), found.at)
         return known.answer
 
-    def say(self, device: str, number: int, what: str, *args: Any) -> None:
+    def say(self, device: str, number: int, what: str, args: tuple[Any, ...]) -> None:
         """To the cloud, now."""
         self._say(Call(self.clock.now_us, device, number, what, args))
 
@@ -181,25 +180,25 @@ class _Channel:
 
     def subscribe(self, packet_id: int, topic_filter: str, qos: int) -> None:
         sure = 0 < packet_id <= MAX_PACKET_ID and fits_surely(topic_filter, b"")
-        if self._hears(None if sure else codec.Subscribe(packet_id, ((topic_filter, qos),))):
-            self._say("subscribe", packet_id, topic_filter, qos)
+        if sure or self._fits(codec.Subscribe(packet_id, ((topic_filter, qos),))):
+            self._send("subscribe", packet_id, topic_filter, qos)
 
     def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False, packet_id: int = 0) -> None:
         sure = not qos and fits_surely(topic, payload)
-        if self._hears(None if sure else codec.Publish(topic, payload, qos, packet_id, retain)):
-            self._say("publish", topic, payload, qos, retain, packet_id)
+        if sure or self._fits(codec.Publish(topic, payload, qos, packet_id, retain)):
+            self._send("publish", topic, payload, qos, retain, packet_id)
 
     def ack(self, packet_id: int) -> None:
-        if self._hears(codec.Puback(packet_id)):
-            self._say("ack", packet_id)
+        if self._fits(codec.Puback(packet_id)):
+            self._send("ack", packet_id)
 
     def ping(self) -> None:
-        if not self._hears(None):
-            return
-        if self._said_us == self._side.clock.now_us:  # the answers to what was said before come first
-            self._say("ping")
-        else:
-            self._side.clock.handover(self.arrive, Pingresp())
+        clock = self._side.clock
+        if self._said_us == clock.now_us:  # the answers to what was said before come first
+            self._send("ping")
+        elif self._known and not self._quiet:
+            self._heard_us = clock.now_us
+            clock.handover(self.arrive, Pingresp())
 
     def rest(self, silence_us: int) -> bool:
         if self._quiet or not self._known:
@@ -229,10 +228,10 @@ class _Channel:
 
     def arrive(self, arrival: Arrival) -> None:
         """From the broker, in the late part of an instant."""
-        if isinstance(arrival, Connack) and arrival.code == 0:
-            self._watch()
-        elif isinstance(arrival, Closed):
+        if isinstance(arrival, Closed):
             self._lose()
+        elif isinstance(arrival, Connack) and arrival.code == 0:
+            self._watch()
         if not self._quiet:
             self._receive(arrival)
 
@@ -250,16 +249,20 @@ class _Channel:
         self._stop_watch()
         self._side.forget(self)
 
-    def _hears(self, packet: codec.Packet | None) -> bool:
-        """Whether the broker takes this packet, None: one that surely fits. One that no broker would take ends the
-        connection."""
-        if self._quiet or not self._known:
-            return False
-        if packet is not None and not fits(packet, self._side.rules):
+    def _fits(self, packet: codec.Packet) -> bool:
+        """Whether a broker takes this packet. One that none would take ends the connection."""
+        if fits(packet, self._side.rules):
+            return True
+        if self._known and not self._quiet:
             self._cut(Ended.CLIENT_ERROR)
-            return False
-        self._heard_us = self._side.clock.now_us
-        return True
+        return False
+
+    def _send(self, what: str, *args: Any) -> None:
+        """A packet of the device's, which the broker hears while it knows this connection."""
+        if self._known and not self._quiet:
+            side = self._side
+            self._heard_us = self._said_us = side.clock.now_us
+            side.say(self.device, self.number, what, args)
 
     def _watch(self) -> None:
         patience_us = self._patience_us
@@ -283,9 +286,10 @@ class _Channel:
             self._timer.cancel()
             self._timer = None
 
-    def _say(self, what: str, *args: Any) -> None:
+    def _say(self, what: str, why: Ended) -> None:
+        """That it is over."""
         self._said_us = self._side.clock.now_us
-        self._side.say(self.device, self.number, what, *args)
+        self._side.say(self.device, self.number, what, (why,))
 
 
 def _nobody(_arrival: Arrival) -> None:
