@@ -56,7 +56,7 @@ class Trace:
         """As `emit`, of what happened elsewhere at that time."""
         seq = self._told.get(track, 0)
         self._told[track] = seq + 1
-        record = Record(at_us, track, seq, kind, data)
+        record = _made(Record, (at_us, track, seq, kind, data))
         if self._digests:
             told = self._hashed.get(track, b"") + _compact([at_us, kind, data]).encode()
             self._hashed[track] = blake2b(told, digest_size=16).digest()
@@ -82,3 +82,4 @@ class Trace:
 
 
 _compact = text_of(sort_keys=True)
+_made = tuple.__new__  # what a NamedTuple's own constructor calls, which is a call more

@@ -2,9 +2,8 @@
 
 What a world was built of lives as long as the run; looking through it again and again, as the collector does by
 default, costs a fleet a fifth of its time. Inside `rare_collections` it is left alone, and the young are looked at
-less often. Where a look at more than the youngest finds next to no garbage, what is in use is left alone from then on,
-too, and the next such look comes later: a fleet of built-in agents leaves nothing to the collector. Nothing that a run
-does depends on when garbage is found.
+less often. Where a look finds next to no garbage, what is in use is left alone from then on, too: a fleet of built-in
+agents leaves nothing to the collector. Nothing that a run does depends on when garbage is found.
 """
 
 from __future__ import annotations
@@ -19,12 +18,8 @@ YOUNG_OBJECTS = 100_000
 MIDDLE_EACH, OLD_EACH = 2, 2
 """So many collections of a generation make one of the next."""
 
-FEW_OBJECTS = 1_000
-"""Of garbage: where there was no more, the rest is not looked at again in this run."""
-
-LATER, LATEST_EACH = 8, 1024
-"""So many times later the next look comes then, up to so many collections of the youngest."""
-
+FEW = 0.01
+"""Of the young that make up a collection: where less was garbage, the rest is not looked at again in this run."""
 
 PACED_OBJECTS = 5_000
 """The same where a pause makes everything late: a pass over 100,000 was measured to take 130 ms and more."""
@@ -54,16 +49,11 @@ def rare_collections(*, paced: bool = False) -> Iterator[None]:
     finally:
         gc.callbacks.remove(_leave_alone)
         gc.set_threshold(*thresholds)
+        gc.freeze()  # with what is young now, which is no younger than the rest
         gc.unfreeze()
 
 
 def _leave_alone(phase: str, found: dict[str, int]) -> None:
-    """After a look at more than the youngest: what is in use now will be for long, unless there was much else."""
-    if phase != "stop" or found["generation"] == 0:
-        return
-    youngest, each, old_each = gc.get_threshold()
-    if found["collected"] <= FEW_OBJECTS:
+    """After a look: what is in use now will be for long, unless there was much else."""
+    if phase == "stop" and found["collected"] <= FEW * gc.get_threshold()[0]:
         gc.freeze()
-        gc.set_threshold(youngest, min(LATER * each, LATEST_EACH), old_each)
-    else:
-        gc.set_threshold(youngest, MIDDLE_EACH, old_each)

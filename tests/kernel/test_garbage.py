@@ -5,11 +5,9 @@ import gc
 import pytest
 
 from sim.kernel.garbage import (
-    FEW_OBJECTS,
+    FEW,
     IDLE_OBJECTS,
     IDLE_S,
-    LATER,
-    MIDDLE_EACH,
     PACED_OBJECTS,
     YOUNG_OBJECTS,
     collect_in_idle,
@@ -57,20 +55,37 @@ class Knot:
         self.itself = self
 
 
-def test_what_is_in_use_is_looked_at_once_and_not_again():
+@pytest.mark.parametrize("generation", [0, 1, 2])
+def test_what_is_in_use_is_looked_at_once_and_not_again(generation):
     with rare_collections():
         kept = [[] for _ in range(1000)]
         before = gc.get_freeze_count()
-        gc.collect(1)
+        gc.collect(generation)
         assert gc.get_freeze_count() >= before + len(kept)
-        assert gc.get_threshold()[1] == MIDDLE_EACH * LATER
 
 
-def test_where_much_is_garbage_everything_is_looked_at_again():
-    with rare_collections():
+@pytest.mark.parametrize("paced", [False, True])
+def test_where_much_is_garbage_everything_is_looked_at_again(paced):
+    with rare_collections(paced=paced):
+        few = int(FEW * gc.get_threshold()[0])
         gc.collect()
-        before, _ = gc.get_freeze_count(), [Knot() for _ in range(2 * FEW_OBJECTS)]
+        before, _ = gc.get_freeze_count(), [Knot() for _ in range(2 * few)]
         _ = None
-        assert gc.collect() > FEW_OBJECTS
+        assert gc.collect() > few
         assert gc.get_freeze_count() <= before
-        assert gc.get_threshold()[1] == MIDDLE_EACH
+
+
+def test_its_end_does_not_look_at_what_the_run_left():
+    looked = []
+
+    def see(phase, found):
+        looked.append(found["generation"])
+
+    with rare_collections():
+        kept = [[] for _ in range(10_000)]
+    gc.callbacks.append(see)
+    try:
+        more = [[] for _ in range(gc.get_threshold()[0] // 2)]
+    finally:
+        gc.callbacks.remove(see)
+    assert (looked, len(kept) + len(more)) == ([], 10_000 + gc.get_threshold()[0] // 2)
