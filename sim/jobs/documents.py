@@ -12,8 +12,9 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from sim.errors import QpyotaError
@@ -33,8 +34,7 @@ VARIABLE_MAX_TIMES = 2
 """What an upload's address may say of who gets it, and how often each (AWS IoT developer guide, presigned URLs)."""
 
 
-@dataclass(frozen=True, slots=True)
-class S3Place:
+class S3Place(NamedTuple):
     """An object to be read, of one version or the latest; or one to be uploaded."""
 
     bucket: str
@@ -78,14 +78,15 @@ class JobDocument:
     def deliver(self, presign: Presign, now_s: int, receiver: Mapping[str, str]) -> str:
         """The document for one device now as JSON, every presign placeholder replaced. `receiver` has the VARIABLES."""
         expires_s = self.presign_expires_s
+        texts, places = _written(self.text, expires_s is not None)
         if expires_s is None:
-            return _filled(self, ())
+            return texts[0]
         urls = []
-        for place in _written(self)[1]:
+        for place in places:
             if place.upload:
-                place = replace(place, key=_VARIABLE.sub(lambda variable: receiver[variable[1]], place.key))
+                place = place._replace(key=_VARIABLE.sub(lambda variable: receiver[variable[1]], place.key))
             urls.append(presign(place, expires_s, now_s))
-        return _filled(self, tuple(urls))
+        return _filled(texts, tuple(urls))
 
 
 def parse_document(text: str, presign_expires_s: int | None) -> JobDocument:
@@ -113,10 +114,11 @@ def parse_document(text: str, presign_expires_s: int | None) -> JobDocument:
 
 
 @lru_cache(maxsize=DOCUMENTS_KEPT)
-def _written(document: JobDocument) -> tuple[tuple[str, ...], tuple[S3Place, ...]]:
-    """A document's JSON, and the objects whose signed URLs stand between its pieces, in order."""
+def _written(text: str, signs: bool) -> tuple[tuple[str, ...], tuple[S3Place, ...]]:
+    """A stored document's JSON and, where it `signs`, the objects whose signed URLs stand between its pieces, in
+    order."""
     texts, places = [""], []
-    for piece in _json(document.value, signs=document.presign_expires_s is not None):
+    for piece in _json(json.loads(text), signs=signs):
         if isinstance(piece, str):
             texts[-1] += piece
         else:
@@ -126,9 +128,9 @@ def _written(document: JobDocument) -> tuple[tuple[str, ...], tuple[S3Place, ...
 
 
 @lru_cache(maxsize=DOCUMENTS_KEPT)  # who asks within one second gets the same URLs
-def _filled(document: JobDocument, urls: tuple[str, ...]) -> str:
-    """A document's JSON with these URLs in their places."""
-    first, *others = _written(document)[0]
+def _filled(texts: tuple[str, ...], urls: tuple[str, ...]) -> str:
+    """A document's JSON with these URLs between its pieces."""
+    first, *others = texts
     return first + "".join([_TEXT(url)[1:-1] + text for url, text in zip(urls, others, strict=True)])
 
 

@@ -31,7 +31,7 @@ def summaries(pending: Pending, status: Status) -> list[Summary]:
 
 def view(execution: JobExecution, now_s: int) -> Execution:
     """An execution as describe shows it, without its document."""
-    shown: Execution = {"jobId": execution.job_id, "status": execution.status.value}
+    shown: Execution = {"jobId": execution.job_id, "status": execution.status}
     if execution.details:
         shown["statusDetails"] = execution.details
     shown["queuedAt"] = execution.queued_at_s
@@ -40,8 +40,8 @@ def view(execution: JobExecution, now_s: int) -> Execution:
     shown["lastUpdatedAt"] = execution.last_updated_at_s
     shown["versionNumber"] = execution.version
     shown["executionNumber"] = execution.number
-    if execution.deadline_s is not None:
-        shown["approximateSecondsBeforeTimedOut"] = seconds_left(execution.deadline_s, now_s)
+    if (deadline_s := execution.deadline_s) is not None:
+        shown["approximateSecondsBeforeTimedOut"] = seconds_left(deadline_s, now_s)
     return shown
 
 
@@ -52,7 +52,7 @@ def seconds_left(deadline_s: int, now_s: int) -> int:
 
 def state(execution: JobExecution) -> ExecutionState:
     """Where an execution stands, in short."""
-    shown: ExecutionState = {"status": execution.status.value}
+    shown: ExecutionState = {"status": execution.status}
     if execution.details:
         shown["statusDetails"] = execution.details
     shown["versionNumber"] = execution.version

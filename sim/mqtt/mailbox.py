@@ -73,7 +73,8 @@ class Mailbox:
         line, rights = self.line, self.rights
         if line is None or rights is None:
             return
-        if rights.receive(message.topic) and self._pace.allows(self._terms.now_us):
+        pace = self._pace
+        if rights.receive(message.topic) and (pace is None or pace.allows(self._terms.now_us)):
             line.deliver(message, retain, False)
 
     def acked(self, packet_id: int) -> None:
@@ -105,5 +106,6 @@ class Mailbox:
             if self._unacked is _NOTHING:
                 self._unacked = {}
             self._unacked[packet_id] = sent, retain
-            self._pace.allows(self._terms.now_us)
+            if self._pace is not None:
+                self._pace.allows(self._terms.now_us)
             self.line.deliver(sent, retain, False)

@@ -143,18 +143,6 @@ class Pace:
         return True
 
 
-class _NoPace(Pace):
-    """Any number a second. It keeps nothing, so that all may share one."""
-
-    __slots__ = ()
-
-    def allows(self, time_us: Callable[[], int]) -> bool:  # noqa: ARG002
-        return True
-
-
-_NO_PACE = _NoPace(UNLIMITED)
-
-
-def pace_of(limit: int) -> Pace:
+def pace_of(limit: int) -> Pace | None:
     """A pace of one's own, if there is a limit to it."""
-    return _NO_PACE if limit >= UNLIMITED else Pace(limit)
+    return None if limit >= UNLIMITED else Pace(limit)

@@ -259,7 +259,7 @@ class Switchboard:
             self._expel(session, Ended.CLIENT_ERROR)
         elif not session.rights.publish(topic) or (retain and not session.rights.retain(topic)):
             self._expel(session, Ended.FORBIDDEN)
-        elif session.publishes.allows(self._now_us) and qos <= 1:
+        elif (session.publishes is None or session.publishes.allows(self._now_us)) and qos <= 1:
             if topic[0] != "$":
                 self._spread(topic, payload, qos, retain)
             elif asked is not None and not retain:
@@ -312,7 +312,7 @@ class Switchboard:
         now_us, recent = self._now_us(), self._recent
         while recent and now_us - next(iter(recent.values())) >= self._rules.reconnect_after_s * 1_000_000:
             del recent[next(iter(recent))]
-        if client_id in recent or not self._connects.allows(self._now_us):
+        if client_id in recent or not (self._connects is None or self._connects.allows(self._now_us)):
             return SERVER_UNAVAILABLE
         if client_id and self._rules.reconnect_after_s:
             recent[client_id] = now_us
