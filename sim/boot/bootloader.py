@@ -23,6 +23,7 @@ from sim.errors import PackageError
 from sim.flash.nor import Nor
 from sim.flash.partition import Region
 from sim.flash.remembered import remembered
+from sim.flash.repeated import repeated
 from sim.pack.codes import PackageCode
 from sim.pack.container import HEADER_BYTES, SECTOR_BYTES, BlockEntry, Head, Kind, Manifest, corrupt
 from sim.pack.firmware import HEADER_BYTES as IMAGE_HEADER_BYTES
@@ -290,8 +291,9 @@ class Bootloader:
         old, data = self._layout.firmware[target.partition], pack.block(entry)
         size_bytes = entry.sectors * SECTOR_BYTES
         return remembered(
+            old.nor,
             ("block", data, size_bytes, target.old_bytes),
-            [(old, target.old_bytes)],
+            ((old.start, target.old_bytes),),
             lambda: decode_block(data, size_bytes, target.old_bytes, old.read),
         )
 
@@ -321,8 +323,13 @@ def check_result(layout: BootLayout, manifest: Manifest) -> None:
 
 def _note_staged(layout: BootLayout, pack: VerifiedPack, kind: RecordKind) -> None:
     _check_scratch(layout, pack.manifest.head)
-    header_crc32 = zlib.crc32(pack.read(0, HEADER_BYTES))
-    Journal(layout.journal).append(Record(kind, pack.size_bytes, header_crc32))
+    header_crc32, region = zlib.crc32(pack.read(0, HEADER_BYTES)), layout.journal
+    repeated(
+        region.nor,
+        ("staged", int(kind), pack.size_bytes, header_crc32),
+        region.stretch,
+        lambda: Journal(region).append(Record(kind, pack.size_bytes, header_crc32)),
+    )
 
 
 def _package_state(pack: VerifiedPack | None, refusal: PackageError | None) -> PackageState:
@@ -345,7 +352,7 @@ def _check_scratch(layout: BootLayout, head: Head) -> None:
 
 
 def _image_version(region: Region) -> str | None:
-    return remembered("image version", [(region, region.size_bytes)], lambda: _read_version(region))
+    return remembered(region.nor, "image version", (region.stretch,), lambda: _read_version(region))
 
 
 def _read_version(region: Region) -> str | None:

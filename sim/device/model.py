@@ -120,23 +120,47 @@ class TempSpec:
 
 
 @record
-class Regions:
-    """The windows of one device's flash: the bootloader's, mount point → volume, `SecureData`'s records, and the volume
-    for staged application files."""
+class Windows:
+    """The windows of a model's flash, onto a blank one: the bootloader's, mount point → volume, `SecureData`'s records,
+    and the volume for staged application files."""
 
     boot_layout: BootLayout
     volumes: Mapping[str, Region]
     secure: Region | None = None
     temp: Region | None = None
 
-    def on(self, nor: Nor) -> Regions:
-        """The same windows onto another flash of the same part."""
-        return Regions(
-            self.boot_layout.on(nor),
-            {point: region.on(nor) for point, region in self.volumes.items()},
-            self.secure and self.secure.on(nor),
-            self.temp and self.temp.on(nor),
-        )
+
+class Regions:
+    """The same windows onto one device's flash, made when somebody asks: most devices of a fleet need few of them."""
+
+    __slots__ = ("_boot_layout", "_nor", "_windows")
+
+    def __init__(self, windows: Windows, nor: Nor) -> None:
+        self._windows = windows
+        self._nor = nor
+        self._boot_layout: BootLayout | None = None
+
+    @property
+    def boot_layout(self) -> BootLayout:
+        """What the bootloader may touch."""
+        if self._boot_layout is None:
+            self._boot_layout = self._windows.boot_layout.on(self._nor)
+        return self._boot_layout
+
+    @property
+    def volumes(self) -> dict[str, Region]:
+        """Mount point → volume."""
+        return {point: region.on(self._nor) for point, region in self._windows.volumes.items()}
+
+    @property
+    def secure(self) -> Region | None:
+        """`SecureData`'s records."""
+        return self._windows.secure and self._windows.secure.on(self._nor)
+
+    @property
+    def temp(self) -> Region | None:
+        """The volume for staged application files."""
+        return self._windows.temp and self._windows.temp.on(self._nor)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -216,9 +240,9 @@ class ModelSpec:
 
     def regions(self, nor: Nor) -> Regions:
         """The windows onto a flash of this model's part."""
-        return _windows(self).on(nor)
+        return Regions(windows_of(self), nor)
 
-    def _windows(self, nor: Nor) -> Regions:
+    def _windows(self, nor: Nor) -> Windows:
         staged = Region(nor, self.partitions[self.staging.partition])
         journal, scratch = self.staging.journal_bytes, self.staging.scratch_bytes
         layout = BootLayout(
@@ -232,7 +256,7 @@ class ModelSpec:
         )
         volumes = {point: Region(nor, self.partitions[name]) for point, name in self.file_systems.items()}
         temp = Region(nor, self.partitions[self.temp.partition]) if self.temp else None
-        return Regions(layout, volumes, self._secure(nor), temp)
+        return Windows(layout, volumes, self._secure(nor), temp)
 
     def _secure(self, nor: Nor) -> Region | None:
         if self.secure_data is None:
@@ -242,6 +266,6 @@ class ModelSpec:
 
 
 @cache
-def _windows(model: ModelSpec) -> Regions:
+def windows_of(model: ModelSpec) -> Windows:
     """The windows onto a blank flash of this model: what is checked, checked once."""
     return model._windows(Nor(model.part))

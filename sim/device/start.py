@@ -8,18 +8,20 @@ Source: QuecPython/microPython (2021, G21) and QuecPython/micropython (2025, G25
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sim.device.model import Regions
+from sim.device.model import ModelSpec, Regions
 from sim.device.radio import NO_CONTEXT
 from sim.device.storage import TEMP_POINT
 from sim.flash.filesystem import FileSystem
 from sim.flash.mounts import Mounts
-from sim.flash.nor import Nor
+from sim.flash.nor import Nor, Stretches
 from sim.flash.partition import Region
 from sim.flash.remembered import remembered
 from sim.kernel.clock import Story
+from sim.records import record
 from sim.update.app_files import FLAG_FILE, apply_staged
 from sim.update.backup import restore, update_checksum
 
@@ -30,6 +32,9 @@ CONFIG_FILE = "/usr/system_config.json"
 CONFIG = {"replFlag": 0}
 """What a new module writes there. `datacallFlag` 0 turns the data call at boot off; `replFlag` 1 asks for a password at
 the prompt, which is not emulated."""
+
+LOOKS = 64
+"""Versions of models whose volumes are known; a fleet has a few."""
 
 BOOT_ERROR = "error ocurs in boot step."
 """The firmware's words, as it spells them."""
@@ -68,19 +73,34 @@ def _nothing_to_do(module: Module) -> bool:
     if type(nor) is not Nor or nor.on_op is not None or nor.cut_armed:
         return False
     before_us = nor.busy_us
-    windows = _windows(module, module.regions)
-    stretches = [(region, region.size_bytes) for region in windows.values()]
-    if remembered(("nothing staged", *windows), stretches, lambda: _is_idle(module)):
-        module.storage.staging_prefix = _prefix(windows)
+    look = _look(module.model, module.version)
+    if remembered(nor, look.question, look.stretches, lambda: _is_idle(module)):
+        module.storage.staging_prefix = look.prefix
         return True
     nor.busy_us = before_us
     return False
 
 
-def _windows(module: Module, regions: Regions) -> dict[str, Region]:
+@record
+class _Look:
+    """What is asked of which stretches of flash, and the prefix of staged paths when nothing is staged."""
+
+    question: Hashable
+    stretches: Stretches
+    prefix: str
+
+
+@lru_cache(maxsize=LOOKS)
+def _look(model: ModelSpec, version: str) -> _Look:
+    volumes = _volumes(model.regions(Nor(model.part)), model, version)
+    stretches = tuple([region.stretch for region in volumes.values()])
+    return _Look(("nothing staged", *volumes), stretches, _prefix(volumes))
+
+
+def _volumes(regions: Regions, model: ModelSpec, version: str) -> dict[str, Region]:
     """The volumes that are looked at before the program starts, by mount point."""
-    if regions.temp is None or not module.model.has_temp(module.version):
-        return dict(regions.volumes)
+    if regions.temp is None or not model.has_temp(version):
+        return regions.volumes
     return {**regions.volumes, TEMP_POINT: regions.temp}
 
 
@@ -95,7 +115,7 @@ def _is_idle(module: Module) -> bool:
     trial.restore(nor.snapshot())
     volumes: dict[str, FileSystem] = {}
     try:
-        for point, region in _windows(module, module.model.regions(trial)).items():
+        for point, region in _volumes(module.model.regions(trial), module.model, module.version).items():
             volumes[point] = FileSystem(region)
             volumes[point].mount()
         idle = trial.ops == nor.ops and not Mounts(volumes).exists(_prefix(volumes) + FLAG_FILE)

@@ -9,7 +9,7 @@ by identity. Values that nobody holds any more are dropped.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from functools import lru_cache
 from sys import getrefcount
 from typing import NamedTuple
@@ -140,6 +140,18 @@ def spans(number: int, last: int) -> tuple[tuple[int, int, int], ...]:
         found.append((index, slot, end))
         number += end - slot
     return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def chunks_of(stretches: tuple[tuple[int, int], ...], sector_bytes: int) -> tuple[tuple[int, int], ...]:
+    """Numbers of the first chunk that holds some of each stretch, and of the first behind it."""
+    chunk_bytes = SECTORS_PER_CHUNK * sector_bytes
+    return tuple([(start // chunk_bytes, -(-(start + length) // chunk_bytes)) for start, length in stretches])
+
+
+def name_of(chunk: Chunk | OpenChunk) -> Hashable:
+    """A sealed chunk names itself; an open one is named by what it holds now."""
+    return chunk if isinstance(chunk, Chunk) else tuple(chunk.sectors)
 
 
 def carried_over(own: Chunk, before: Chunk, after: Chunk) -> Chunk:

@@ -23,7 +23,7 @@ from sim.flash.part import FlashPart
 from sim.flash.torn import Torn, torn_erase, torn_program
 from sim.kernel.power import PowerLoss
 
-__all__ = ["ERASE", "PROGRAM", "Change", "Nor", "NorSnapshot", "Torn"]
+__all__ = ["ERASE", "PROGRAM", "Change", "Nor", "NorSnapshot", "Stretches", "Torn"]
 
 OPEN_CHUNKS = 4  # chunks of one flash that may be open at a time; the next one seals them
 
@@ -36,6 +36,9 @@ class NorSnapshot:
     ops: int
     busy_us: int
 
+
+Stretches = tuple[tuple[int, int], ...]
+"""Address and length of each."""
 
 Change = tuple[int, bytes, int]
 """A sector's number within a region, its bytes, and how many erases it took to get there."""
@@ -209,14 +212,14 @@ class Nor:
             found += self._chunks[index].sectors[first:last]
         return tuple(found)
 
-    def pieces(self, address: int, length: int) -> tuple[tuple[Hashable, int, int], ...]:
-        """A name for the same sectors that is quick to look up: the chunks they are in. Equal names are equal bytes,
-        while equal bytes may have several names. `address` is aligned."""
-        named: list[tuple[Hashable, int, int]] = []
-        for index, first, last in self._spans(address, length):
-            chunk = self._chunks[index]
-            named.append((chunk if type(chunk) is Chunk else tuple(chunk.sectors[first:last]), first, last))
-        return tuple(named)
+    def pieces(self, stretches: Stretches) -> tuple[tuple[Hashable, ...], ...]:
+        """A name for what these stretches hold that is quick to look up: the chunks they are in. Equal names are equal
+        bytes, while equal bytes may have several names."""
+        spans = cells.chunks_of(stretches, self.part.sector_bytes)
+        if not self._open:
+            chunks = self.seal()
+            return tuple([chunks[first:last] for first, last in spans])
+        return tuple([tuple(map(cells.name_of, self._chunks[first:last])) for first, last in spans])
 
     def erase_counts(self, address: int, length: int) -> tuple[int, ...]:
         """How often each of these sectors was erased."""
@@ -268,6 +271,13 @@ class Nor:
         self._chunks, self._open = chunks, ()
         self.edition += 1
         self.ops, self.busy_us = ops, busy_us
+
+    def replace(self, first: int, chunks: tuple[Chunk, ...], ops: int, busy_us: int) -> None:
+        """Become, from chunk number `first` on, what a change that was made on equal chunks has made of them."""
+        self._writable()[first : first + len(chunks)] = chunks
+        self.edition += 1
+        self.ops += ops
+        self.busy_us += busy_us
 
     def redo(self, address: int, changes: Sequence[Change], ops: int, busy_us: int) -> None:
         """Do again what was done on equal sectors from `address` (aligned) on; no cut may be armed, nobody watching."""

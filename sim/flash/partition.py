@@ -96,6 +96,11 @@ class Region:
         self.start = partition.offset + offset
         self.size_bytes = size_bytes
 
+    @property
+    def stretch(self) -> tuple[int, int]:
+        """Where it is in the flash: address and length."""
+        return self.start, self.size_bytes
+
     def sub(self, offset: int, size_bytes: int) -> Region:
         """A window within this one."""
         self._absolute(offset, size_bytes)

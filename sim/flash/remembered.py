@@ -8,18 +8,14 @@ so nobody can tell the difference. A flash that is dead, or that shows something
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
 
 from sim.errors import PackageError
-from sim.flash.nor import Nor
-from sim.flash.partition import Region
+from sim.flash.nor import Nor, Stretches
 
 ANSWERS = 2048
 """Remembered at most; the one that was not asked for longest goes first."""
-
-Stretch = tuple[Region, int]
-"""A region's first so many bytes."""
 
 T = TypeVar("T")
 
@@ -30,14 +26,13 @@ _by_chunks: OrderedDict[Hashable, Answer] = OrderedDict()
 """The same answers by the chunks that hold the bytes, which are quicker to look up: equal flashes share them."""
 
 
-def remembered(question: Hashable, stretches: Sequence[Stretch], answer: Callable[[], T]) -> T:
-    """What `answer()` says of these stretches of one flash, or the PackageError it raises. `question` tells two
+def remembered(nor: Nor, question: Hashable, stretches: Stretches, answer: Callable[[], T]) -> T:
+    """What `answer()` says of these stretches of a flash, or the PackageError it raises. `question` tells two
     questions about the same bytes apart; all that the answer depends on beside flash has to be in it."""
-    nor = stretches[0][0].nor
     if type(nor) is not Nor or nor.dead:
         return answer()
     question = (nor.part.read_us_per_kib, question)  # what an answer costs depends on the part
-    named = (question, tuple([nor.pieces(region.start, length) for region, length in stretches]))
+    named = (question, stretches, nor.pieces(stretches))
     known = _by_chunks.get(named)
     if known is not None:
         _by_chunks.move_to_end(named)
@@ -49,7 +44,8 @@ def remembered(question: Hashable, stretches: Sequence[Stretch], answer: Callabl
     value, error, _ = known
     if error is not None:
         raise error.with_traceback(None)
-    return cast(T, value)
+    answered: T = value
+    return answered
 
 
 def forget() -> None:
@@ -58,9 +54,9 @@ def forget() -> None:
     _by_chunks.clear()
 
 
-def _by_bytes(nor: Nor, question: Hashable, stretches: Sequence[Stretch], answer: Callable[[], Any]) -> Answer:
+def _by_bytes(nor: Nor, question: Hashable, stretches: Stretches, answer: Callable[[], Any]) -> Answer:
     """The answer for these bytes, whatever chunks hold them; it costs the flash its time."""
-    key = (question, tuple([nor.sectors(region.start, length) for region, length in stretches]))
+    key = (question, tuple([nor.sectors(start, length) for start, length in stretches]))
     known = _known.get(key)
     if known is None:
         known = _known[key] = _ask(nor, answer)

@@ -94,8 +94,8 @@ def verify_area(area: Region, size_bytes: int, recipient: Recipient, *, resumed:
     base = () if resumed else tuple(recipient.images.values())  # a resumed update does not look at it
     version = None if resumed else recipient.version
     question = ("package", resumed, size_bytes, recipient.family, version, images, recipient.kinds, signer)
-    stretches = [(area, size_bytes), *((region, region.size_bytes) for region in base)]
-    manifest = remembered(question, stretches, lambda: check(area.read, size_bytes, recipient).manifest)
+    stretches = ((area.start, size_bytes), *[region.stretch for region in base])
+    manifest = remembered(area.nor, question, stretches, lambda: check(area.read, size_bytes, recipient).manifest)
     return VerifiedPack(manifest, Staged(area.read, size_bytes, recipient.stand_ins), _SEAL)
 
 
@@ -117,8 +117,9 @@ def check_head(head: Head, recipient: Recipient) -> None:
 def measure(images: Mapping[str, Region], lengths: Mapping[str, int]) -> tuple[Mapping[str, int], bytes]:
     """What is in flash: CRC-32 of the first `lengths[name]` bytes per partition, and the SHA-256 of them all in
     the order of `lengths`."""
-    stretches = [(images[name], length) for name, length in lengths.items()]
-    return remembered(("measure", tuple(lengths.items())), stretches, lambda: _measure(images, lengths))
+    stretches = tuple([(images[name].start, length) for name, length in lengths.items()])
+    nor = next(iter(images.values())).nor
+    return remembered(nor, ("measure", tuple(lengths.items())), stretches, lambda: _measure(images, lengths))
 
 
 def _measure(images: Mapping[str, Region], lengths: Mapping[str, int]) -> tuple[Mapping[str, int], bytes]:

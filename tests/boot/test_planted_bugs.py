@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import zlib
 
+import pytest
 from boot_rig import OLD, Rig, Sweep, diff_package
 
 from sim.boot import journal
 from sim.boot.bootloader import Bootloader, BootStep, request_update
 from sim.boot.journal import Journal, Record, RecordKind
+from sim.flash import repeated
 from sim.flash.remembered import forget
 from sim.pack import verify as verify_module
 from sim.pack.codes import PackageCode
 from sim.pack.firmware import make_image
+
+
+@pytest.fixture(autouse=True)
+def nothing_to_repeat():
+    """What was right, or wrong, before is not taken for what is done here."""
+    repeated.forget()
+    yield
+    repeated.forget()
 
 
 def aged_rig() -> Rig:

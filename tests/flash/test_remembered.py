@@ -50,7 +50,7 @@ class Asker:
                 raise PackageError(505, "bad")
             return crc
 
-        return remembered(question, [(region, length)], answer)
+        return remembered(region.nor, question, ((0, length),), answer)
 
 
 def test_equal_bytes_are_asked_once_and_cost_the_same_time():
@@ -112,13 +112,13 @@ def test_flash_that_may_show_something_else_is_asked_each_time():
 def test_an_answer_that_writes_is_a_defect():
     region = region_with(b"good")
     with pytest.raises(AssertionError):
-        remembered("writes", [(region, 4)], lambda: region.erase(0))
+        remembered(region.nor, "writes", ((0, 4),), lambda: region.erase(0))
 
 
 def test_memory_is_bounded():
     region = region_with(b"good")
     for number in range(ANSWERS + 10):
-        remembered(number, [(region, 4)], lambda: None)
+        remembered(region.nor, number, ((0, 4),), lambda: None)
     assert len(_known) == len(_by_chunks) == ANSWERS
 
 
@@ -127,8 +127,8 @@ def test_equal_bytes_in_another_chunk_are_found_by_their_bytes_and_cost_the_same
     worn.rewrite(0, worn.image(0, 4096))
     for region in (one, worn):
         region.nor.seal()
-    assert one.nor.pieces(0, 8192) != worn.nor.pieces(0, 8192)
-    assert one.nor.pieces(0, 8192) == region_with(b"good").nor.pieces(0, 8192)
+    assert one.nor.pieces(((0, 8192),)) != worn.nor.pieces(((0, 8192),))
+    assert one.nor.pieces(((0, 8192),)) == region_with(b"good").nor.pieces(((0, 8192),))
     costs = []
     for region in (one, worn, one, worn):
         before_us = region.nor.busy_us
