@@ -175,8 +175,8 @@ class Names:
                         )
 
     def _unknown_partition(self, place: Place, body: Mapping[str, Any]) -> Iterator[Finding]:
-        for _, entry in self._fleet:
-            if body.get("device") in (*_device_names(entry), entry.get("group")) and "partition" in body:
+        for _, entry in self._fleet if "partition" in body else ():
+            if body.get("device") in (*_device_names(entry), entry.get("group")):
                 with suppress(SpecError):  # an unknown model is told at its place
                     known = [partition.name for partition in load_model(str(entry.get("model"))).partitions]
                     yield from unknown((*place, "partition"), "partition", body["partition"], known)
