@@ -9,9 +9,8 @@ buffer, and nothing else: that is what makes runs repeat.
 Clients outside this process are for paced mode. What wakes the selector there comes from them; it finds the time that
 the wall shows. They cannot keep the simulation from its turn, however much they send.
 
-Private asyncio API used here, checked by tests on every supported Python: `_SelectorSocketTransport` (its
-`_read_ready__*`, `_force_close`, `_call_connection_lost`), `_make_socket_transport`, `_make_ssl_transport`,
-`_sock_connect`, `_ready`, `_scheduled`; and `Environment._now`, `_queue` of SimPy.
+Private asyncio API used here, checked by tests on every supported Python: `_make_socket_transport`,
+`_make_ssl_transport`, `_sock_connect`, `_ready`, `_scheduled`; and `Environment._now`, `_queue` of SimPy.
 """
 
 from __future__ import annotations
@@ -19,13 +18,14 @@ from __future__ import annotations
 import asyncio
 import selectors
 import time
-from asyncio import selector_events, sslproto
+from asyncio import sslproto
 from collections.abc import Callable
 from typing import Any
 
 import simpy
 
 from sim.kernel.agenda import Hands
+from sim.kernel.counted import CountedTransport
 from sim.kernel.garbage import collect_in_idle
 from sim.kernel.inflight import InFlight
 from sim.kernel.pace import PaceLog
@@ -44,93 +44,6 @@ TURN_WAIT_S = 0.05
 """Wall time for which outside traffic then waits at most: somebody in the loop may be waiting for it."""
 HANDSHAKE_S = 60.0
 """Wall time that a TLS handshake may take, asyncio's own figure: the machine's work, whatever the pace."""
-
-
-def connection_key(sock: Any) -> object:
-    """What both ends of a connection call it."""
-    try:
-        return frozenset((sock.getsockname()[:2], sock.getpeername()[:2]))
-    except OSError:
-        return object()
-
-
-class _Transport(selector_events._SelectorSocketTransport):  # type: ignore[name-defined,misc]
-    """A socket transport that tells the ledger each byte it writes and reads."""
-
-    def __init__(
-        self, loop: SimLoop, sock: Any, protocol: Any, waiter: Any = None, extra: Any = None, server: Any = None
-    ) -> None:
-        self._ledger = loop.in_flight
-        self._ledger.attach(self, connection_key(sock), time.monotonic(), accepted=server is not None)
-        super().__init__(loop, sock, protocol, waiter, extra, server)
-
-    def _read_ready__data_received(self) -> None:
-        if self._conn_lost:
-            return
-        try:
-            data = self._sock.recv(self.max_size)
-        except (BlockingIOError, InterruptedError):
-            return
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as exc:  # noqa: BLE001 - asyncio's own rule for transports
-            self._fatal_error(exc, "Fatal read error on socket transport")
-            return
-        self._ledger.received(self, len(data))
-        if not data:
-            self._read_ready__on_eof()
-        else:
-            self._protocol.data_received(data)
-
-    def _read_ready__get_buffer(self) -> None:
-        if self._conn_lost:
-            return
-        try:
-            count = self._sock.recv_into(self._protocol.get_buffer(-1))
-        except (BlockingIOError, InterruptedError):
-            return
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as exc:  # noqa: BLE001 - asyncio's own rule for transports
-            self._fatal_error(exc, "Fatal read error on socket transport")
-            return
-        self._ledger.received(self, count)
-        if not count:
-            self._read_ready__on_eof()
-        else:
-            self._protocol.buffer_updated(count)
-
-    def write(self, data: Any) -> None:
-        if data and not self._conn_lost and not self._eof:
-            self._ledger.sent(self, len(data))
-        super().write(data)
-
-    def writelines(self, chunks: Any) -> None:
-        self.write(b"".join(chunks))
-
-    def resume_reading(self) -> None:
-        self._ledger.touched += 1
-        super().resume_reading()
-
-    def write_eof(self) -> None:
-        if not self._eof:
-            self._ledger.closed(self)
-        super().write_eof()
-
-    def close(self) -> None:
-        if not self._closing:
-            self._ledger.closed(self)
-        super().close()
-
-    def _force_close(self, exc: BaseException | None) -> None:
-        self._ledger.closed(self)
-        super()._force_close(exc)
-
-    def _call_connection_lost(self, exc: BaseException | None) -> None:
-        try:
-            super()._call_connection_lost(exc)
-        finally:
-            self._ledger.lost(self)
 
 
 class _Selector(selectors.DefaultSelector):
@@ -242,7 +155,7 @@ class SimLoop(asyncio.SelectorEventLoop):
     def _make_socket_transport(
         self, sock: Any, protocol: Any, waiter: Any = None, *, extra: Any = None, server: Any = None
     ) -> Any:
-        return _Transport(self, sock, protocol, waiter, extra, server)
+        return CountedTransport(self, self.in_flight, sock, protocol, waiter, extra, server)
 
     def _make_ssl_transport(
         self, rawsock: Any, protocol: Any, sslcontext: Any, waiter: Any = None, *, extra: Any = None,
@@ -257,7 +170,7 @@ class SimLoop(asyncio.SelectorEventLoop):
             waiter,
             **{name: options[name] for name in accepted if name in options},
         )
-        _Transport(self, rawsock, ssl_protocol, extra=extra, server=server)
+        CountedTransport(self, self.in_flight, rawsock, ssl_protocol, extra=extra, server=server)
         return ssl_protocol._app_transport
 
     # -- the clock

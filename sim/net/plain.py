@@ -3,7 +3,7 @@
 asyncio's own transport keeps a dictionary, a deque and a copy of every address for each connection, and dials in a
 task; this one keeps a socket. Public API of the loop only. Rules: every call is made in the loop's thread; the protocol
 hears `connection_made` and then, once, `connection_lost`, or nothing when the dial failed and `on_failed` was told why.
-Both ends in one process need asyncio's transport, whose bytes the clock counts; see sim.kernel.simloop.
+Both ends in one process need asyncio's transport, whose bytes the clock counts; see sim.kernel.counted.
 """
 
 from __future__ import annotations

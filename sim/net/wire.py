@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 
 from sim.kernel.clock import Clock
-from sim.kernel.simloop import connection_key
+from sim.kernel.counted import connection_key
 from sim.mqtt.switchboard import OnRequest, Request
 from sim.net.http import Endpoint, fetch, open_session
 from sim.net.mqtt import MqttConnection, open_connection

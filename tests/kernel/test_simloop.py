@@ -10,8 +10,8 @@ from itertools import pairwise
 import pytest
 
 from sim.kernel.clock import Clock
+from sim.kernel.counted import connection_key
 from sim.kernel.inflight import InFlight
-from sim.kernel.simloop import connection_key
 
 
 @pytest.fixture
