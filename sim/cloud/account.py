@@ -292,7 +292,7 @@ class Account:
             old=change.old,
             new=change.new,
             version=change.version,
-            details=dict(change.details),
+            details=change.details,
         )
 
     def _presign(self, place: S3Place, expires_s: int, now_s: int) -> str:

@@ -25,6 +25,8 @@ PARSED_KEPT = 256
 
 # What may appear in a topic we answer on: no wildcard, no control character.
 _PLAIN = re.compile(r"[a-zA-Z0-9:_$./-]+")
+_UNDER_JOBS = re.compile(rf"\$aws/things/(?:({THING_NAME.pattern})|([^/]*))/jobs/(.*)", re.DOTALL)
+"""A thing's name, or what stands in its place, and what follows `jobs/`."""
 
 
 class Operation(StrEnum):
@@ -93,16 +95,16 @@ def rejected(request: str) -> str:
 @lru_cache(maxsize=PARSED_KEPT)  # a request's topic is looked at by broker, service and journal, one after the other
 def parse_request(topic: str) -> JobsRequest | None:
     """What a published topic asks. None: nothing the Jobs service may answer (foreign, or its own answers)."""
-    match topic.split("/", 4):
-        case ["$aws", "things", thing, "jobs", tail] if len(topic) <= TOPIC_MAX_BYTES:
-            asked = _asked(tail)
-        case _:
-            return None
+    parts = _UNDER_JOBS.fullmatch(topic)
+    if parts is None or len(topic) > TOPIC_MAX_BYTES:
+        return None
+    thing, other, tail = parts.groups()
+    asked = _asked(tail)
     if asked is None:
         return None
-    if THING_NAME.fullmatch(thing):
+    if thing is not None:
         return JobsRequest(thing, *asked)
-    return None if thing and not _PLAIN.fullmatch(thing) else JobsRequest(thing, None)
+    return None if other and not _PLAIN.fullmatch(other) else JobsRequest(other, None)
 
 
 @lru_cache(maxsize=PARSED_KEPT)  # a fleet says the same few things
