@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from sim.cloud.api.router import Plane, Router, may_change, plane_of
 from sim.cloud.api.services import Services
@@ -49,11 +49,11 @@ _CHANGING = (Operation.START_NEXT, Operation.UPDATE)
 
 
 class Face(Protocol):
-    """What the account needs of a broker, on sockets or in memory."""
+    """What the account needs of a broker, on sockets or in memory. `connection` is what it gave with the request."""
 
-    def reply(self, connection: str, topic: str, payload: bytes) -> None: ...
+    def reply(self, connection: Any, topic: str, payload: bytes) -> None: ...
     def publish(self, topic: str, payload: bytes, qos: int = 0) -> None: ...
-    def acknowledge(self, connection: str, packet_id: int) -> None: ...
+    def acknowledge(self, connection: Any, packet_id: int) -> None: ...
 
 
 class RefusedReplay(Exception):  # noqa: N818 - a finding
@@ -240,7 +240,7 @@ class Account:
 
     # The ways out
 
-    def carry(self, effects: list[Effect], connection: str = "") -> None:
+    def carry(self, effects: list[Effect], connection: Any = None) -> None:
         """Bring about what a call of the Jobs service asks for; answers go to `connection`."""
         if self._held is not None:
             self._held.append(partial(self.carry, effects, connection))

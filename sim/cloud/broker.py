@@ -36,7 +36,7 @@ from sim.errors import MachineError
 from sim.kernel.clock import EPOCH_S
 from sim.mqtt.presence import Ended
 from sim.mqtt.rules import AWS, BrokerRules
-from sim.mqtt.switchboard import Accepted, Admit, Greeting, OnRequest, Switchboard
+from sim.mqtt.switchboard import Accepted, Admit, Greeting, Line, OnRequest, Session, Switchboard
 from sim.ports import Message, Will
 
 AMQTT_VERSION = "0.12.1"
@@ -90,11 +90,11 @@ class AwsBroker:
         while self._brokers:
             await self._brokers.pop().stop()
 
-    def reply(self, connection: str, topic: str, payload: bytes) -> None:
+    def reply(self, connection: Line, topic: str, payload: bytes) -> None:
         """To that very connection, subscribed or not, one copy, QoS 0; dropped when the connection is gone."""
         self._board.reply(connection, topic, payload)
 
-    def acknowledge(self, connection: str, packet_id: int) -> None:
+    def acknowledge(self, connection: Line, packet_id: int) -> None:
         """PUBACK of a QoS 1 request to the Jobs service."""
         self._board.acknowledge(connection, packet_id)
 
@@ -161,8 +161,8 @@ class _Client(asyncio.Protocol):
     """One accepted connection: a Line of the switchboard over a transport."""
 
     __slots__ = (
-        "_board", "_broker", "_buffer", "_closing", "_connection", "_heard_s", "_loop", "_patience_s", "_rules",
-        "_timer", "_transport", "_why",
+        "_board", "_broker", "_buffer", "_closing", "_heard_s", "_loop", "_patience_s", "_rules", "_timer",
+        "_transport", "_why", "session",
     )  # fmt: skip
     _transport: asyncio.Transport
     _timer: asyncio.TimerHandle
@@ -173,7 +173,7 @@ class _Client(asyncio.Protocol):
         self._rules = rules
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
-        self._connection = ""  # named by the switchboard, empty before CONNECT
+        self.session: Session | None = None
         self._why = Ended.LOST
         self._closing = False  # by us; what the client still sends is not read
         self._patience_s = CONNECT_PATIENCE_S
@@ -191,7 +191,7 @@ class _Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._closing:
             return
-        if data == PINGREQ and self._connection and not self._buffer:
+        if data == PINGREQ and self.session is not None and not self._buffer:
             self._heard_s = self._loop.time()
             self._send(PINGRESP)
             return
@@ -250,7 +250,7 @@ class _Client(asyncio.Protocol):
 
     def _handle(self, packet: Any) -> None:
         kind = type(packet).__name__
-        if not self._connection:
+        if self.session is None:
             if not isinstance(packet, ConnectPacket):
                 raise MalformedError("the first packet is not CONNECT")
             self._connect(packet)
@@ -269,13 +269,12 @@ class _Client(asyncio.Protocol):
         if not isinstance(outcome, Accepted):
             self._refuse(outcome)
             return
-        self._connection = outcome.connection
         self._timer.cancel()
         self._patience_s = self._rules.patience_us(packet.keep_alive) / 1_000_000
         if self._patience_s:
             self._timer = self._loop.call_later(self._patience_s, self._check_silence)
         self._write(ConnackPacket.build(int(outcome.session_present), 0))
-        self._board.resume(self._connection)
+        self._board.resume(self)
 
     def _refuse(self, code: int) -> None:
         self._write(ConnackPacket.build(0, code))
@@ -283,16 +282,16 @@ class _Client(asyncio.Protocol):
 
     def _publish(self, packet: PublishPacket) -> None:
         payload, packet_id = bytes(packet.data or b""), packet.packet_id or 0
-        self._board.publish(self._connection, packet.topic_name, payload, packet.qos, packet.retain_flag, packet_id)
+        self._board.publish(self, packet.topic_name, payload, packet.qos, packet.retain_flag, packet_id)
 
     def _puback(self, packet: PubackPacket) -> None:
-        self._board.ack(self._connection, packet.packet_id)
+        self._board.ack(self, packet.packet_id)
 
     def _subscribe(self, packet: Any) -> None:
-        self._board.subscribe(self._connection, packet.variable_header.packet_id, packet.payload.topics)
+        self._board.subscribe(self, packet.variable_header.packet_id, packet.payload.topics)
 
     def _unsubscribe(self, packet: Any) -> None:
-        self._board.unsubscribe(self._connection, packet.payload.topics)
+        self._board.unsubscribe(self, packet.payload.topics)
         self._write(UnsubackPacket.build(packet.variable_header.packet_id))
 
     def _ping(self, _packet: Any) -> None:
@@ -317,7 +316,7 @@ class _Client(asyncio.Protocol):
             self._transport.abort()
 
     def _check_silence(self) -> None:
-        due_s = self._heard_s + self._patience_s if self._connection else self._heard_s + CONNECT_PATIENCE_S
+        due_s = self._heard_s + (CONNECT_PATIENCE_S if self.session is None else self._patience_s)
         if self._loop.time() < due_s - 5e-7:  # simulation time counts whole microseconds
             self._timer = self._loop.call_at(due_s, self._check_silence)
         else:
@@ -325,8 +324,8 @@ class _Client(asyncio.Protocol):
 
     def _over(self) -> None:
         self._timer.cancel()
-        if self._connection:
-            self._board.gone(self._connection, self._why)
+        if self.session is not None:
+            self._board.gone(self, self._why)
 
 
 _HANDLERS: dict[str, Any] = {

@@ -14,8 +14,9 @@ does not depend on how many other clients there are.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sim.jobs.topics import parse_request
 from sim.mqtt.filters import FilterIndex, valid_filter, valid_topic
@@ -36,9 +37,10 @@ NOT_AUTHORISED = 5
 
 @record
 class Request:
-    """A client's request to the Jobs service. `packet_id` is not 0 for QoS 1: its PUBACK waits for `acknowledge`."""
+    """A client's request to the Jobs service. `connection` is what its answer has to be given to, known to nobody but
+    whoever asks. `packet_id` is not 0 for QoS 1: its PUBACK waits for `acknowledge`."""
 
-    connection: str
+    connection: Any = field(compare=False)
     client_id: str
     topic: str
     payload: bytes
@@ -86,7 +88,10 @@ Admit = Callable[[Greeting], Rights | int]
 
 
 class Line(Protocol):
-    """One client's connection as the rules see it."""
+    """One client's connection as the rules see it. `session` is the switchboard's: None before CONNECT, and as soon as
+    the connection is over."""
+
+    session: Session | None
 
     def deliver(self, message: Message, retain: bool, dup: bool) -> None: ...
     def puback(self, packet_id: int) -> None: ...
@@ -97,16 +102,16 @@ class Line(Protocol):
 
 @record
 class Accepted:
-    """The client is in. `connection` names this connection: `<client id>#<how many before>`."""
+    """The client is in."""
 
-    connection: str
     session_present: bool
 
 
-class _Session(Mailbox):
-    """A client's mailbox, what it subscribed to, and its connection: line, rights, name, version, principal, will."""
+class Session(Mailbox):
+    """A client's mailbox, what it subscribed to, and its connection: line, rights, version, principal, will. `version`
+    says the how-manieth of this client id it is, from 0."""
 
-    __slots__ = ("clean", "client_id", "connection", "filters", "principal", "publishes", "will")
+    __slots__ = ("clean", "client_id", "filters", "principal", "publishes", "version", "will")
 
     if TYPE_CHECKING:
         line: Line | None
@@ -120,17 +125,13 @@ class _Session(Mailbox):
         self.filters: Held = None
         self.rights = EVERYTHING
         self.will: Will | None = None
-        self.connection = self.principal = ""
-
-    @property
-    def version(self) -> int:
-        """The how-manieth connection of this client id it is, from 0."""
-        return int(self.connection.rpartition("#")[2])
+        self.principal = ""
+        self.version = -1
 
     @property
     def presence(self) -> Presence:
         """Made when somebody asks: nobody looks on at most connections."""
-        return Presence(self.client_id, self.connection, self.version, self.principal)
+        return Presence(self.client_id, f"{self.client_id}#{self.version}", self.version, self.principal)
 
 
 class Switchboard:
@@ -144,7 +145,7 @@ class Switchboard:
         self._now_us = now_us
         self._rules = rules
         self._terms = Terms(rules, now_us)
-        self._sessions: dict[str, _Session] = {}
+        self._sessions: dict[str, Session] = {}
         self._offline: dict[str, int] = {}  # lasting sessions without a connection → since when, oldest first
         self._versions: dict[str, int] = {}  # of clients that have no session now
         self._recent: dict[str, int] = {}  # client ids that may not connect again yet → since when, oldest first
@@ -177,26 +178,28 @@ class Switchboard:
             session = None
         present = session is not None
         if session is None:
-            session = self._sessions[client_id] = _Session(client_id, greeting.clean, self._terms)
+            session = self._sessions[client_id] = Session(client_id, greeting.clean, self._terms)
+            session.version = self._versions.pop(client_id, -1)
         self._offline.pop(client_id, None)
-        version = (self._versions.pop(client_id, -1) if not present else session.version) + 1
-        session.connection = f"{client_id}#{version}"
+        session.version += 1
         session.principal = _principal(greeting)
         session.line, session.rights, session.will = line, rights, greeting.will
-        return Accepted(session.connection, present)
+        line.session = session
+        return Accepted(present)
 
-    def resume(self, connection: str) -> None:
+    def resume(self, line: Line) -> None:
         """After the CONNACK: what a lasting session still is to get, and word of the newcomer to the others."""
-        session = self._on(connection)
+        session = line.session
         if session is not None:
             session.resume()
             self._report("presence/connected", session.client_id, lambda: session.presence.connected(self._now_us()))
 
-    def gone(self, connection: str, why: Ended) -> None:
+    def gone(self, line: Line, why: Ended) -> None:
         """The connection is over. Its will is sent unless the client said DISCONNECT; harmless when repeated."""
-        session = self._on(connection)
+        session = line.session
         if session is None:
             return
+        line.session = None
         will, session.will, session.line = session.will, None, None
         if session.clean:
             self._drop(session)
@@ -209,9 +212,9 @@ class Switchboard:
             "presence/disconnected", session.client_id, lambda: session.presence.disconnected(self._now_us(), why)
         )
 
-    def subscribe(self, connection: str, packet_id: int, wanted: Sequence[tuple[str, int]]) -> None:
+    def subscribe(self, line: Line, packet_id: int, wanted: Sequence[tuple[str, int]]) -> None:
         """SUBSCRIBE: SUBACK, then retained messages. A filter that is not allowed ends the connection."""
-        session, rules = self._known(connection), self._rules
+        session, rules = _known(line), self._rules
         if len(wanted) > rules.filters_per_subscribe:
             self._expel(session, Ended.CLIENT_ERROR)
             return
@@ -223,8 +226,7 @@ class Switchboard:
                 self._expel(session, Ended.FORBIDDEN)
                 return
         codes = [self._grant(session, name, qos) if name in good else REFUSED_FILTER for name, qos in wanted]
-        assert session.line is not None
-        session.line.suback(packet_id, codes)
+        line.suback(packet_id, codes)
         granted = [name for code, (name, _) in zip(codes, wanted, strict=True) if code != REFUSED_FILTER]
         for name in granted:
             self._send_retained(session, name)
@@ -235,9 +237,9 @@ class Switchboard:
                 lambda: session.presence.subscribed(self._now_us(), granted),
             )
 
-    def unsubscribe(self, connection: str, filters: Sequence[str]) -> None:
+    def unsubscribe(self, line: Line, filters: Sequence[str]) -> None:
         """UNSUBSCRIBE; the shell answers."""
-        session = self._known(connection)
+        session = _known(line)
         for topic_filter in filters:
             session.filters = without(session.filters, topic_filter)
             self._index.remove(session.client_id, topic_filter)
@@ -248,10 +250,10 @@ class Switchboard:
         )
 
     def publish(
-        self, connection: str, topic: str, payload: bytes, qos: int = 0, retain: bool = False, packet_id: int = 0
+        self, line: Line, topic: str, payload: bytes, qos: int = 0, retain: bool = False, packet_id: int = 0
     ) -> None:
         """A client's PUBLISH and its PUBACK. One that breaks MQTT or is not allowed ends the connection."""
-        session = self._known(connection)
+        session = _known(line)
         asked = parse_request(topic) if topic.startswith("$") else None
         # What names an operation is of a form that every broker takes.
         formed = self._takes(topic) if asked is None or asked.operation is None else True
@@ -263,20 +265,20 @@ class Switchboard:
             if topic[0] != "$":
                 self._spread(topic, payload, qos, retain)
             elif asked is not None and not retain:
-                self._on_request(Request(connection, session.client_id, topic, payload, packet_id))
+                self._on_request(Request(line, session.client_id, topic, payload, packet_id))
                 return
             if qos:
-                self.acknowledge(connection, packet_id)
+                self.acknowledge(line, packet_id)
 
-    def ack(self, connection: str, packet_id: int) -> None:
+    def ack(self, line: Line, packet_id: int) -> None:
         """PUBACK from a client."""
-        self._known(connection).acked(packet_id)
+        _known(line).acked(packet_id)
 
     # -- the cloud
 
-    def reply(self, connection: str, topic: str, payload: bytes) -> None:
+    def reply(self, connection: Line, topic: str, payload: bytes) -> None:
         """To that very connection, subscribed or not, one copy; dropped when it is gone or may not receive it."""
-        session = self._on(connection)
+        session = connection.session
         if session is not None:
             session.put(Message(topic, payload), 0)
 
@@ -284,25 +286,12 @@ class Switchboard:
         """The cloud's own publish, to ordinary subscribers."""
         self._spread(topic, payload, qos, retain=False)
 
-    def acknowledge(self, connection: str, packet_id: int) -> None:
+    def acknowledge(self, connection: Line, packet_id: int) -> None:
         """PUBACK to a client; dropped when the connection is gone."""
-        session = self._on(connection)
-        if session is not None and session.line is not None:
-            session.line.puback(packet_id)
+        if connection.session is not None:
+            connection.puback(packet_id)
 
     # -- inside
-
-    def _on(self, connection: str) -> _Session | None:
-        """The session whose connection this is now."""
-        session = self._sessions.get(connection.rpartition("#")[0])
-        if session is None or session.connection != connection or session.line is None:
-            return None
-        return session
-
-    def _known(self, connection: str) -> _Session:
-        session = self._on(connection)
-        assert session is not None, f"{connection} is over"
-        return session
 
     def _refusal(self, greeting: Greeting) -> int:
         """CONNACK code for a newcomer that was admitted but breaks a limit; 0: it does not."""
@@ -318,7 +307,7 @@ class Switchboard:
             recent[client_id] = now_us
         return 0
 
-    def _grant(self, session: _Session, topic_filter: str, qos: int) -> int:
+    def _grant(self, session: Session, topic_filter: str, qos: int) -> int:
         filters, limit = session.filters, self._rules.filters_per_connection
         if count(filters) >= limit and qos_of(filters, topic_filter) is None:
             return REFUSED_FILTER
@@ -327,7 +316,7 @@ class Switchboard:
         self._index.add(session.client_id, topic_filter, granted)
         return granted
 
-    def _send_retained(self, session: _Session, topic_filter: str) -> None:
+    def _send_retained(self, session: Session, topic_filter: str) -> None:
         rules = self._rules
         if not self._retained:
             return
@@ -340,7 +329,7 @@ class Switchboard:
     def _takes(self, topic: str) -> bool:
         return valid_topic(topic) and self._rules.takes_topic(topic)
 
-    def _may_publish(self, session: _Session, will: Will) -> bool:
+    def _may_publish(self, session: Session, will: Will) -> bool:
         fits = self._takes(will.topic) and len(will.payload) <= self._rules.payload_limit_bytes
         return fits and will.topic[0] != "$" and _may_leave(session.rights, will)
 
@@ -367,10 +356,10 @@ class Switchboard:
             for reader in readers:
                 self._sessions[reader].put(message, 0)
 
-    def _expel(self, session: _Session, why: Ended) -> None:
+    def _expel(self, session: Session, why: Ended) -> None:
         line = session.line
         assert line is not None
-        self.gone(session.connection, why)
+        self.gone(line, why)
         line.close()
 
     def _invent_id(self) -> str:
@@ -385,12 +374,17 @@ class Switchboard:
                 return
             self._drop(self._sessions[client_id])
 
-    def _drop(self, session: _Session) -> None:
+    def _drop(self, session: Session) -> None:
         for topic_filter in all_of(session.filters):
             self._index.remove(session.client_id, topic_filter)
         if self._sessions.pop(session.client_id, None) is not None:
             self._versions[session.client_id] = session.version
         self._offline.pop(session.client_id, None)
+
+
+def _known(line: Line) -> Session:
+    assert line.session is not None, "this connection is over"
+    return line.session
 
 
 def _may_leave(rights: Rights, will: Will) -> bool:

@@ -15,7 +15,7 @@ from sim.kernel.clock import Clock
 from sim.manner import Broken
 from sim.mqtt.presence import Ended
 from sim.mqtt.rules import BrokerRules
-from sim.mqtt.switchboard import Accepted, Admit, Greeting, OnRequest, Request, Switchboard
+from sim.mqtt.switchboard import Accepted, Admit, Greeting, OnRequest, Request, Session, Switchboard
 from sim.net import codec
 from sim.net.numbered import Connections
 from sim.net.tls import TlsFailure, check_identity
@@ -136,13 +136,13 @@ class CloudSide:
 class CloudEnd:
     """The broker's end of one connection: a Line for the switchboard."""
 
-    __slots__ = ("_connection", "_side", "device", "number")
+    __slots__ = ("_side", "device", "number", "session")
 
     def __init__(self, side: CloudSide, device: str, number: int) -> None:
         self._side = side
         self.device = device
         self.number = number
-        self._connection = ""  # empty: the broker does not know this connection (any more)
+        self.session: Session | None = None  # none: the broker does not know this connection (any more)
 
     def open(self, hello: Hello, holder: str) -> None:
         """CONNECT; `holder` is the thing whose own papers would have been shown."""
@@ -165,36 +165,33 @@ class CloudEnd:
             self._hand(Connack(outcome))
             self._refuse(Closed("closed"))
             return
-        self._connection = outcome.connection
         self._hand(WELCOME)
-        side.board.resume(self._connection)
+        side.board.resume(self)
 
     def subscribe(self, packet_id: int, topic_filter: str, qos: int) -> None:
-        if self._connection:
-            self._side.board.subscribe(self._connection, packet_id, ((topic_filter, qos),))
+        if self.session is not None:
+            self._side.board.subscribe(self, packet_id, ((topic_filter, qos),))
 
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool, packet_id: int) -> None:
-        if self._connection:
-            self._side.board.publish(self._connection, topic, payload, qos, retain, packet_id)
+        if self.session is not None:
+            self._side.board.publish(self, topic, payload, qos, retain, packet_id)
 
     def ack(self, packet_id: int) -> None:
-        if self._connection:
-            self._side.board.ack(self._connection, packet_id)
+        if self.session is not None:
+            self._side.board.ack(self, packet_id)
 
     def ping(self) -> None:
-        if self._connection:
+        if self.session is not None:
             self._hand(Pingresp())
 
     def gone(self, why: Ended) -> None:
         """The device ended it."""
-        connection, self._connection = self._connection, ""
         self._side.ends.drop(self)
-        if connection:
-            self._side.board.gone(connection, why)
+        self._side.board.gone(self, why)
 
     def cut(self, why: Ended) -> None:
         """The broker ends it for what the device did, or did not do."""
-        if self._connection:
+        if self.session is not None:
             self.gone(why)
             self._hand(Closed("closed"))
 
@@ -211,7 +208,6 @@ class CloudEnd:
 
     def close(self) -> None:
         """The broker closes; it has forgotten this connection already."""
-        self._connection = ""
         self._refuse(Closed("closed"))
 
     def _refuse(self, arrival: Closed) -> None:

@@ -12,7 +12,7 @@ from sim.cloud.broker import AwsBroker
 from sim.kernel.clock import Clock
 from sim.mqtt.rules import AWS, BrokerRules
 from sim.mqtt.switchboard import EVERYTHING
-from sim.net.codec import Connect, Decoder, Packet, encode
+from sim.net.codec import Connect, Decoder, Packet, Publish, encode
 
 _next_port = 24_000
 
@@ -83,6 +83,13 @@ class Rig:
         raw = await self.dial(Connect(client_id, **options))
         await raw.read()
         return raw
+
+    async def connection_of(self, raw: Raw) -> Any:
+        """What the cloud has to give its answers to, from a request that this client makes for it."""
+        raw.send(Publish("$aws/things/a/jobs/get", b"{}"))
+        while not self.requests:
+            await asyncio.sleep(0.001)
+        return self.requests.pop().connection
 
     async def hang_up(self) -> None:
         for raw in self._open:

@@ -150,7 +150,7 @@ def test_packets_may_come_in_any_pieces() -> None:
                 raw.send(bytes((byte,)))
                 await asyncio.sleep(0.0001)
         assert await raw.read() == [Connack(0), Suback(1, (0,)), Publish("x", b"1")]
-        assert rig.requests == [Request("a#0", "a", GET, b"{}")]
+        assert rig.requests == [Request(None, "a", GET, b"{}")]
 
     with_broker(story)
 
@@ -297,11 +297,10 @@ def test_half_a_packet_does_not_count_as_a_sign_of_life() -> None:
 def test_a_client_that_does_not_read_gets_everything_later() -> None:
     async def story(rig: Rig) -> None:
         raw = await rig.client("a", keepalive_s=60)
-        raw.send(Publish(GET, b"{}"))
-        await asyncio.sleep(0)
+        connection = await rig.connection_of(raw)
         raw.writer.transport.pause_reading()  # type: ignore[attr-defined]
         for number in range(100):
-            rig.broker.reply("a#0", "r", b"%03d" % number + bytes(20_000))
+            rig.broker.reply(connection, "r", b"%03d" % number + bytes(20_000))
         raw.writer.transport.resume_reading()  # type: ignore[attr-defined]
         got = await raw.read()
         assert got is not None
@@ -316,9 +315,10 @@ def test_a_client_that_never_reads_is_cut() -> None:
     async def story(rig: Rig) -> None:
         raw = await rig.client("a")
         other = await rig.client("other")
+        connection = await rig.connection_of(raw)
         raw.writer.transport.pause_reading()  # type: ignore[attr-defined]
         for _ in range(OUTBOX_LIMIT_BYTES // 100_000 * 4):
-            rig.broker.reply("a#0", "r", bytes(100_000))
+            rig.broker.reply(connection, "r", bytes(100_000))
         raw.writer.transport.resume_reading()  # type: ignore[attr-defined]
         while await raw.read() is not None:
             pass

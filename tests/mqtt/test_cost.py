@@ -14,11 +14,13 @@ from sim.mqtt.filters import FilterIndex
 from sim.mqtt.presence import Ended
 from sim.mqtt.retained import Retained
 from sim.mqtt.rules import AWS, RELAXED, BrokerRules
-from sim.mqtt.switchboard import EVERYTHING, Accepted, Greeting, Switchboard
+from sim.mqtt.switchboard import EVERYTHING, Accepted, Greeting, Session, Switchboard
 from sim.ports import Message
 
 
 class Line:
+    session: Session | None = None
+
     def deliver(self, message: Message, retain: bool, dup: bool) -> None: ...
     def puback(self, packet_id: int) -> None: ...
     def suback(self, packet_id: int, codes: Sequence[int]) -> None: ...
@@ -40,11 +42,11 @@ def board_with(others: int, rules: BrokerRules) -> Switchboard:
     return board
 
 
-def connect(board: Switchboard, name: str, clean: bool = True) -> str:
-    accepted = board.connect(Greeting(name, clean), Line())
-    assert isinstance(accepted, Accepted)
-    board.resume(accepted.connection)
-    return accepted.connection
+def connect(board: Switchboard, name: str, clean: bool = True) -> Line:
+    line = Line()
+    assert isinstance(board.connect(Greeting(name, clean), line), Accepted)
+    board.resume(line)
+    return line
 
 
 def calls(act: Callable[[], Any]) -> int:

@@ -227,3 +227,10 @@ def free_port() -> int:
                 continue
             return _next_port
     raise AssertionError("no free port between 20000 and 30000")
+
+
+def connection_of(stage: Any, client: Client) -> Any:
+    """What the cloud has to give its answers to, from a request that this client makes for it."""
+    client.channel.publish("$aws/things/a/jobs/get", b"{}")
+    stage.run()
+    return stage.requests.pop().connection

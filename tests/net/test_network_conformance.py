@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from net_stage import connection_of
 
 from sim.mqtt.switchboard import Greeting, Request
 from sim.ports import (
@@ -223,8 +224,8 @@ def test_an_answer_reaches_the_requester_once_subscribed_or_not(stage: Any, subs
         client.channel.subscribe(1, subscribed, 1)
     client.channel.publish(f"{JOBS}/get", b'{"key":0}')
     stage.run()
-    assert stage.requests == [Request("a#0", "a", f"{JOBS}/get", b'{"key":0}')]
-    stage.cloud.reply("a#0", f"{JOBS}/get/accepted", b"{}")
+    assert stage.requests == [Request(None, "a", f"{JOBS}/get", b'{"key":0}')]
+    stage.cloud.reply(stage.requests[0].connection, f"{JOBS}/get/accepted", b"{}")
     stage.run()
     assert [a for a in client.arrivals if isinstance(a, Message)] == [Message(f"{JOBS}/get/accepted", b"{}")]
 
@@ -236,31 +237,34 @@ def test_a_third_party_sees_neither_requests_nor_answers(stage: Any) -> None:
     stage.run()
     client.channel.publish(f"{JOBS}/get", b"{}", 1, packet_id=3)
     stage.run()
-    stage.cloud.acknowledge("a#0", 3)
-    stage.cloud.reply("a#0", f"{JOBS}/get/accepted", b"{}")
+    stage.cloud.acknowledge(stage.requests[0].connection, 3)
+    stage.cloud.reply(stage.requests[0].connection, f"{JOBS}/get/accepted", b"{}")
     stage.run()
     assert spy.messages == []
     assert client.arrivals[1:] == [Puback(3), Message(f"{JOBS}/get/accepted", b"{}")]
 
 
 def test_a_request_at_qos_1_is_acknowledged_only_when_the_cloud_says_so(stage: Any) -> None:
-    client = stage.connect("a")
+    client, other = stage.connect("a"), stage.connect("gone")
+    gone = connection_of(stage, other)
+    other.channel.disconnect()
     client.channel.publish(f"{JOBS}/get", b"{}", 1, packet_id=3)
     client.channel.publish("x", b"", 1, packet_id=4)
     stage.run()
-    assert stage.requests == [Request("a#0", "a", f"{JOBS}/get", b"{}", 3)]
+    assert stage.requests == [Request(None, "a", f"{JOBS}/get", b"{}", 3)]
     assert client.arrivals[1:] == [Puback(4)]
-    stage.cloud.acknowledge("a#0", 3)
-    stage.cloud.acknowledge("gone#0", 3)
+    stage.cloud.acknowledge(stage.requests[0].connection, 3)
+    stage.cloud.acknowledge(gone, 3)
     stage.run()
     assert client.arrivals[1:] == [Puback(4), Puback(3)]
+    assert other.arrivals == [Connack(0)]
 
 
 def test_a_request_for_another_thing_is_answered_to_the_one_who_asked(stage: Any) -> None:
     client = stage.connect("b")
     client.channel.publish(f"{JOBS}/j1/update", b"{}")
     stage.run()
-    assert stage.requests == [Request("b#0", "b", f"{JOBS}/j1/update", b"{}")]
+    assert stage.requests == [Request(None, "b", f"{JOBS}/j1/update", b"{}")]
 
 
 @pytest.mark.parametrize(
@@ -296,11 +300,13 @@ def test_a_retained_publish_to_a_reserved_topic_is_ignored(stage: Any) -> None:
 
 def test_an_answer_to_a_connection_that_is_gone_is_dropped(stage: Any) -> None:
     client = stage.connect("a")
+    old = connection_of(stage, client)
     client.channel.disconnect()
     stage.run()
     again = stage.connect("a")
-    stage.cloud.reply("a#0", f"{JOBS}/get/accepted", b"old")
-    stage.cloud.reply("a#1", f"{JOBS}/get/accepted", b"new")
+    new = connection_of(stage, again)
+    stage.cloud.reply(old, f"{JOBS}/get/accepted", b"old")
+    stage.cloud.reply(new, f"{JOBS}/get/accepted", b"new")
     stage.run()
     assert again.messages == [(f"{JOBS}/get/accepted", b"new")]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from net_stage import connection_of
+
 from sim.mqtt.switchboard import Request
 from sim.ports import Closed, Connack, Message, Puback, Suback, Will
 
@@ -63,7 +65,7 @@ def test_a_request_for_another_thing_reaches_the_service_only_with_the_right_to_
     stage.rights = Only(f"publish {JOBS}/get")
     stage.connect("b").channel.publish(f"{JOBS}/get", b"{}")
     stage.run()
-    assert stage.requests == [Request("b#0", "b", f"{JOBS}/get", b"{}")]
+    assert stage.requests == [Request(None, "b", f"{JOBS}/get", b"{}")]
 
 
 def test_a_subscription_that_is_not_allowed_ends_the_connection_and_none_is_made(stage: Any) -> None:
@@ -76,14 +78,14 @@ def test_a_subscription_that_is_not_allowed_ends_the_connection_and_none_is_made
 
 
 def test_an_answer_or_a_message_without_the_right_to_receive_is_dropped(stage: Any) -> None:
-    stage.rights = rights = Only("subscribe x", "receive reply")
+    stage.rights = rights = Only("subscribe x", "receive reply", f"publish {JOBS}/get")
     client = stage.connect("a")
     client.channel.subscribe(1, "x", 1)
-    stage.run()
+    connection = connection_of(stage, client)
     stage.cloud.publish("x", b"0", 0)
     stage.cloud.publish("x", b"1", 1)
-    stage.cloud.reply("a#0", "other", b"")
-    stage.cloud.reply("a#0", "reply", b"")
+    stage.cloud.reply(connection, "other", b"")
+    stage.cloud.reply(connection, "reply", b"")
     rights.allowed.add("receive x")
     stage.cloud.publish("x", b"2", 1)
     stage.run()

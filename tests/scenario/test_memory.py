@@ -112,4 +112,4 @@ def test_a_device_at_rest_has_no_story_no_timer_and_no_old_connection(one_more):
         count, _ = one_more[moment]
         for name in ("generator", "_Run", "Rest", "HttpLink", "Region", "FileSystem", "Playback", "method", "list"):
             assert round(count.get(name, 0), 1) == 0, name
-        assert [round(count[name], 1) for name in ("MqttLink", "_Channel", "CloudEnd", "_Session")] == [1, 1, 1, 1]
+        assert [round(count[name], 1) for name in ("MqttLink", "_Channel", "CloudEnd", "Session")] == [1, 1, 1, 1]
