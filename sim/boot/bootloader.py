@@ -92,7 +92,9 @@ class BootLayout:
 
     def recipient(self, version: str | None, kinds: frozenset[Kind], trust: Trust) -> Recipient:
         """Whom a package of one of `kinds` is checked against; halves of a minimal upgrade have some of the images."""
-        images = {Kind.MINI_SYSTEM: self._mini, Kind.BIG_SYSTEM: self.images}.get(min(kinds), self.firmware)
+        kind, images = min(kinds), self.images
+        if kind is not Kind.BIG_SYSTEM:
+            images = self._mini if kind is Kind.MINI_SYSTEM else self.firmware
         return Recipient(self.family, version, images, kinds, trust.public_key, trust.stand_ins)
 
 

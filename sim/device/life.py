@@ -68,7 +68,11 @@ class Life:
             self._owner.clock.after(0, self._if_alive, self._owner.power_cut, ())
 
     def _ended(self, ended: _Run) -> None:
-        self._runs = tuple([run for run in self._runs if run is not ended])
+        runs = self._runs
+        if len(runs) == 1 and runs[0] is ended:
+            self._runs = ()
+        elif runs:
+            self._runs = tuple([run for run in runs if run is not ended])
 
     def _if_alive(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
         if self.alive:

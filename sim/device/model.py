@@ -266,6 +266,15 @@ class ModelSpec:
 
 
 @cache
+def url_limits(model: ModelSpec) -> Mapping[str, int | None]:
+    """Upgrade methods → characters that a URL may have, None for any number."""
+    limits: dict[str, int | None] = dict.fromkeys(sorted(model.methods), model.fota.url_limit_chars)
+    if model.mini is not None:
+        limits["minimal"] = model.mini.url_limit_chars
+    return limits
+
+
+@cache
 def windows_of(model: ModelSpec) -> Windows:
     """The windows onto a blank flash of this model: what is checked, checked once."""
     return model._windows(Nor(model.part))

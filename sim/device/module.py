@@ -18,7 +18,7 @@ from sim.device.http_link import HttpLink
 from sim.device.identity import DeviceIdentity, Issue, no_papers, nobody
 from sim.device.keeping_link import KeepingLink
 from sim.device.life import Life
-from sim.device.model import ModelSpec, Regions
+from sim.device.model import ModelSpec, Regions, url_limits
 from sim.device.model_file import Generation
 from sim.device.radio import Radio
 from sim.device.sim_card import SimSlot, make_sim
@@ -204,10 +204,7 @@ class Module:
     @property
     def methods(self) -> Mapping[str, int | None]:
         """Upgrade methods of this family → characters that a URL may have, None for any number."""
-        limits: dict[str, int | None] = dict.fromkeys(sorted(self.model.methods), self.model.fota.url_limit_chars)
-        if self.model.mini is not None:
-            limits["minimal"] = self.model.mini.url_limit_chars
-        return limits
+        return url_limits(self.setting.kind.model)
 
     def http(self) -> HttpLink:
         return self.radio.http()
@@ -413,6 +410,8 @@ class Module:
         """From which progress on somebody follows the steps of a boot; None: nobody does."""
         if self.clock.mode == "paced":
             return 0.0
+        if not self._phase_watchers:
+            return None
         return min((least for awaited, least, _ in self._phase_watchers if awaited in (None, "apply")), default=None)
 
     def _stepped(self, step: BootStep) -> None:

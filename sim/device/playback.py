@@ -36,18 +36,22 @@ class Playback:
     def run(self, stepped: Stepped, told_from: float | None) -> Story:
         """Story whose value is what the last mark yielded, the outcome at the end of the boot. `stepped` hears of the
         first step that checks or changes something, and of those from this progress on; None: of no more."""
-        marks, last, begun = self._passage.recording.marks, self._passage.last, False
+        marks, last, clock, begun = self._passage.recording.marks, self._passage.last, self._clock, False
         for number in self._steps():
             step: BootStep = marks[number].value
             begins = not begun and step.kind != "images"
             if begins or (told_from is not None and step.progress >= told_from):
-                yield from self._wait_until(self._moments[number])
+                wait_us = self._start_us + self._moments[number] - clock.now_us
+                if wait_us > 0:
+                    yield clock.timeout(wait_us)
                 self._told = number
                 stepped(step)
                 begun = begun or begins
             if begun and told_from is None:
                 break
-        yield from self._wait_until(self._moments[last + 1])
+        wait_us = self._start_us + self._moments[last + 1] - clock.now_us
+        if wait_us > 0:
+            yield clock.timeout(wait_us)
         self._place(marks[last])
         ended: BootStep | BootOutcome = marks[last].value
         return ended
@@ -68,11 +72,6 @@ class Playback:
 
     def _place(self, mark: Mark) -> None:
         place(self._nor, self._began, self._passage.base, mark)
-
-    def _wait_until(self, at_us: int) -> Story:
-        wait_us = self._start_us + at_us - self._clock.now_us
-        if wait_us > 0:
-            yield self._clock.timeout(wait_us)
 
 
 @lru_cache(maxsize=RECORDINGS)  # a fleet plays the same few

@@ -24,11 +24,12 @@ _FIRST_SWEEP = 4096  # sectors in the pool before it first looks for unused ones
 class Chunk:
     """Up to 64 sealed sectors and how often each was erased. Made only by `seal`."""
 
-    __slots__ = ("__weakref__", "erases", "sectors")
+    __slots__ = ("__weakref__", "all_erases", "erases", "sectors")
 
     def __init__(self, sectors: tuple[bytes, ...], erases: tuple[int, ...]) -> None:
         self.sectors = sectors
         self.erases = erases
+        self.all_erases = sum(erases)
 
 
 class OpenChunk:
@@ -39,6 +40,11 @@ class OpenChunk:
     def __init__(self, chunk: Chunk) -> None:
         self.sectors = list(chunk.sectors)
         self.erases = list(chunk.erases)
+
+    @property
+    def all_erases(self) -> int:
+        """Of its sectors together."""
+        return sum(self.erases)
 
 
 class Run(NamedTuple):

@@ -55,4 +55,4 @@ class Countdown:
 
 def erases_of(chunks: Iterable[Chunk | OpenChunk]) -> int:
     """Of all their sectors together."""
-    return sum([sum(chunk.erases) for chunk in chunks])
+    return sum([chunk.all_erases for chunk in chunks])

@@ -129,10 +129,12 @@ class Nor:
         if self.dead:
             raise PowerLoss
         part, data = self.part, bytes(data)
-        if address % part.sector_bytes:
+        number, misaligned = divmod(address, part.sector_bytes)
+        if misaligned:
             raise FlashError(f"rewrite at 0x{address:06x} is not aligned to {part.sector_bytes}-byte sectors")
-        self._check_range(address, len(data))
-        index, slot = divmod(address // part.sector_bytes, SECTORS_PER_CHUNK)
+        if address < 0 or address + len(data) > part.size_bytes:
+            self._check_range(address, len(data))
+        index, slot = divmod(number, SECTORS_PER_CHUNK)
         runs, erases, programs = cells.split(data, slot, part.sector_bytes, part.page_bytes)
         ops = erases + programs
         cut_within = self._cut is not None and self._cut.at_op < self.ops + ops

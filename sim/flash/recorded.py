@@ -21,7 +21,7 @@ from typing import Any
 
 from sim.flash import cells
 from sim.flash.cells import Chunk
-from sim.flash.nor import Nor
+from sim.flash.nor import Nor, Stretches
 from sim.records import record
 
 RECORDINGS = 48
@@ -36,13 +36,13 @@ STARTS = 256
 Steps = Generator[Any, None, Any]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record
 class Work:
     """`reads`: address and length of all that it may read or write; `begin` does it from its start, `go_on` from a door
     on, which `is_door` knows by what was yielded."""
 
     name: Hashable
-    reads: tuple[tuple[int, int], ...]
+    reads: Stretches
     begin: Callable[[], Steps]
     go_on: Callable[[], Steps]
     is_door: Callable[[Any], bool]
@@ -191,12 +191,14 @@ def _at_door(nor: Nor, work: Work, yielded: Any) -> tuple[Recording, int] | None
 def _before_countdowns(nor: Nor, known: Recording, first: int) -> Passage | None:
     """From mark `first` as far as nobody waits for one of its operations."""
     marks, end = known.marks, len(known.marks) - 1
+    if not nor.countdowns:
+        return Passage(known, first, end)
     base = marks[first]
 
     def awaited(number: int) -> bool:
         return nor.awaited_within(marks[number].ops - base.ops, marks[number].erases - base.erases)
 
-    if not nor.countdowns or not awaited(end):
+    if not awaited(end):
         return Passage(known, first, end)
     doors = [number for number in known.doors.values() if number > first]
     passed = bisect_left(doors, True, key=awaited)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -22,12 +21,13 @@ from sim.pack.codes import PackageCode
 from sim.pack.container import BlockEntry, Head, Kind, Manifest, Read, corrupt, read_manifest
 from sim.pack.opaque import Staged, StandIns
 from sim.pack.signing import key_hash, signed_by
+from sim.records import record
 
 _CHUNK_BYTES = 64 * 1024
 _SEAL = object()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Recipient:
     """What a package is checked against. `images`: the partitions that a package for this device rewrites;
     `version`: what they carry, None when they carry no whole firmware (only a package without a base can help then);
@@ -89,7 +89,7 @@ def verify_area(area: Region, size_bytes: int, recipient: Recipient, *, resumed:
     check = verify_resumed if resumed else verify
     if recipient.stand_ins or size_bytes > area.size_bytes:
         return check(area.read, size_bytes, recipient)
-    images = tuple((name, region.start, region.size_bytes) for name, region in recipient.images.items())
+    images = tuple([(name, region.stretch) for name, region in recipient.images.items()])
     signer = key_hash(recipient.public_key)
     base = () if resumed else tuple(recipient.images.values())  # a resumed update does not look at it
     version = None if resumed else recipient.version

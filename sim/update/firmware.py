@@ -44,9 +44,9 @@ def stage_verified(site: Site, size_bytes: int, kinds: frozenset[Kind]) -> Story
 def verify_staged(site: Site, size_bytes: int, kinds: frozenset[Kind]) -> Story:
     """Story whose value is the VerifiedPack in the staging area; raises UpdateFailed with the field's code."""
     site.enter_phase("verify")
-    package = site.layout.package
+    layout = site.layout
     try:
-        pack = verify_area(package, size_bytes, site.layout.recipient(site.version, kinds, site.trust))
+        pack = verify_area(layout.package, size_bytes, layout.recipient(site.version, kinds, site.trust))
     except PackageError as error:
         yield from site.flash_time()
         raise _refused(site, error) from error

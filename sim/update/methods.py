@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -129,13 +130,14 @@ def choose(site: Site, urls: Sequence[str]) -> Method:
 
     Where full and differential packages both are taken, the package's header decides which one it is.
     """
-    fitting = [method for name, method in METHODS.items() if name in site.methods and len(method.suffixes) == len(urls)]
+    limits = site.methods
+    fitting = [method for name, method in METHODS.items() if name in limits and len(method.suffixes) == len(urls)]
     if not fitting:
-        has = " and ".join(sorted(site.methods))
-        code = HTTP_NO_URL if len(urls) < min(len(METHODS[name].suffixes) for name in site.methods) else HTTP_URL
+        has = " and ".join(sorted(limits))
+        code = HTTP_NO_URL if len(urls) < min(len(METHODS[name].suffixes) for name in limits) else HTTP_URL
         raise UpdateFailed(code, f"{len(urls)} URL given, but this family takes {has} upgrades only")
     method = fitting[0]
-    limit = site.methods[method.name]
+    limit = limits[method.name]
     longest = max(map(len, urls))
     if limit is not None and longest > limit:
         raise UpdateFailed(HTTP_URL, f"a URL has {longest} characters; {method.name} upgrades take {limit} here")
@@ -145,8 +147,12 @@ def choose(site: Site, urls: Sequence[str]) -> Method:
 
 def staged_kinds(site: Site) -> frozenset[Kind]:
     """The packages that this device stages whole and applies at boot."""
-    kinds = [METHODS[name].kinds for name in sorted(site.methods) if len(METHODS[name].suffixes) == 1]
-    return frozenset().union(*kinds)
+    return _staged_kinds(tuple(site.methods))
+
+
+@cache
+def _staged_kinds(names: tuple[str, ...]) -> frozenset[Kind]:
+    return frozenset().union(*[METHODS[name].kinds for name in sorted(names) if len(METHODS[name].suffixes) == 1])
 
 
 def _check_names(method: Method, urls: Sequence[str]) -> None:
