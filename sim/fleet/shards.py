@@ -42,9 +42,8 @@ from sim.net.lines import Line, LineLost, dial
 from sim.net.memory import DeviceSide
 from sim.net.memory_cloud import Call
 from sim.ports import Address
-from sim.scenario.explain.evidence import Watch
 from sim.scenario.part import Part
-from sim.scenario.runner import device_view, explanations, host_view, missed_faults, missed_steps, peer_notes
+from sim.scenario.runner import device_view, explanations, host_view, missed_faults, missed_steps, peer_notes, watch_of
 from sim.scenario.schema import Scenario
 from sim.scenario.tally import Tally
 from sim.scenario.views import DeviceView
@@ -133,7 +132,7 @@ class Shard:
         self._network, self._clock = network, self.world.clock
         self._clock.foretold = []
         self._ahead_us = min(map(shortest_up_us, self.world.devices.values()), default=NEVER_US)
-        self._tally, self._watch = Tally(self.world.devices), Watch(self.world.devices)
+        self._tally, self._watch = Tally(self.world.devices), watch_of(self.world)
         for observer in (self._tell, self._tally, self._watch):
             self.world.trace.observe(observer)
         if any(entry.agent is None for entry in scenario.fleet):

@@ -67,7 +67,7 @@ def run_scenario(
         for observer in observers:
             world.trace.observe(observer)
         world.trace.observe(lambda record: end_when_finished(world, record))
-        tally, watch = Tally(world.devices), Watch(world.devices)
+        tally, watch = Tally(world.devices), watch_of(world)
         world.trace.observe(tally)
         world.trace.observe(watch)
         seen = Sightings(kinds_in(scenario.expect))
@@ -143,10 +143,17 @@ def judged(world: World, outcome: Outcome, seen: Mapping[str, SeenView], wall_s:
     )
 
 
+def watch_of(world: World) -> Watch:
+    """Of the devices that run a script: the traps that are known are those of scripts, not of the built-in agent."""
+    scripted = (name for entry in world.scenario.fleet if entry.agent is None for name in entry.devices())
+    return Watch(filter(world.devices.__contains__, scripted))
+
+
 def explanations(devices: Mapping[str, Module], watch: Watch) -> dict[str, str]:
     """What is to be said of devices in a known trap, in the scenario's order."""
     found = {}
-    for name, module in devices.items():
+    for name in watch.evidence:
+        module = devices[name]
         runs = not isinstance(module.program, ScriptRuntime) or module.program.runs
         sentence = explain(watch.evidence[name], partial(read_file, module), runs=runs)
         if sentence is not None:

@@ -10,7 +10,8 @@ from sim.scenario.explain.reasons import explain
 from sim.scenario.explain.wanted import stated_version, wanted_versions
 from sim.scenario.loader import find_scenario, load_scenario
 from sim.scenario.result import RunOptions
-from sim.scenario.runner import run_scenario
+from sim.scenario.runner import run_scenario, watch_of
+from sim.scenario.world import World
 from sim.shipped import scenarios_dir
 from sim.trace import Record
 
@@ -163,6 +164,15 @@ def test_a_message_that_comes_again_is_told_so():
     sentence = explain(watch.evidence["dut"], lambda path: None, runs=True)
     assert sentence is not None
     assert sentence.endswith("network error before the message is acknowledged, so that the broker sends it again")
+
+
+@pytest.mark.parametrize(("scenario", "watched"), [("first_upgrade", [DEVICE]), ("mixed_families", [])])
+def test_only_scripts_are_watched_for_the_traps_of_scripts(scenario, watched):
+    world = World(load_scenario(find_scenario(scenario)), RunOptions(transport="memory"))
+    try:
+        assert list(watch_of(world).evidence) == watched
+    finally:
+        world.close()
 
 
 def test_few_reconnects_are_no_storm():
