@@ -1,4 +1,4 @@
-"""One emulated module: power, flash, boot sequence, radio, and the program that runs on it.
+"""One emulated module: power, flash, radio, and the program that runs on it. How it boots: `boot_sequence.py`.
 
 State lives in flash and in the current life only. A reset or a power cut ends the life at once; the next one
 starts from flash alone, so starting and resuming are the same path. The module does not know which transport
@@ -8,36 +8,30 @@ carries its radio, nor whether its program is a script or built in.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
-from sim.boot.bootloader import BootLayout, BootStep, Trust
+from sim.boot.bootloader import BootLayout, Trust
 from sim.device.board import Board
+from sim.device.boot_sequence import boot, start_again
 from sim.device.console import Console
 from sim.device.fuel import Fuel
 from sim.device.http_link import HttpLink
-from sim.device.identity import DeviceIdentity, Issue, no_papers, nobody
 from sim.device.keeping_link import KeepingLink
 from sim.device.life import Life
 from sim.device.model import ModelSpec, Regions, url_limits
-from sim.device.model_file import Generation
 from sim.device.radio import Radio
+from sim.device.setting import Program, Setting
 from sim.device.sim_card import SimSlot, make_sim
-from sim.device.start import start_interpreter
 from sim.device.storage import Storage
 from sim.flash.mounts import Mounts
 from sim.flash.nor import Nor
 from sim.kernel.clock import Clock, Story, Timer
 from sim.kernel.shared import one
 from sim.ports import Network
-from sim.records import record
 from sim.trace import Trace
-from sim.update.mini_system import run_mini_system
 
 RESET_US = 200_000
 """ESTIMATE: time from a reset request to the first instruction of the bootloader; no public figure."""
-
-SOFT_RESET_US = 100_000
-"""ESTIMATE: the interpreter's heap is set up anew in a tenth of a second; no public figure."""
 
 REASON_POWER_KEY, REASON_RESET, REASON_ALARM, REASON_WATCHDOG = 1, 2, 4, 5
 """`Power.powerOnReason()`; no value says "after an upgrade"."""
@@ -47,42 +41,6 @@ DOWN_UNKNOWN, DOWN_NORMAL, DOWN_WATCHDOG = 0, 1, 5
 
 WATCHDOG = "watchdog"
 """Reason of a reset that the program did not ask for."""
-
-
-class Program(Protocol):
-    """What runs after boot: a script runtime or a built-in agent."""
-
-    def start(self) -> None: ...
-    def kill(self) -> None:
-        """Power is gone: no thread of it may act again."""
-
-
-@record
-class Kind:
-    """What many devices have in common. `issue` and `authority` as DeviceIdentity has them; `generation`: of the
-    interpreter; None: there is none."""
-
-    model: ModelSpec
-    trust: Trust
-    seed: int
-    issue: Issue = no_papers
-    authority: Callable[[], str] = nobody
-    generation: Generation | None = None
-    program: Callable[[Module], Program] | None = None
-    """Makes what runs at each boot."""
-
-
-@record
-class Setting:
-    """What one device is made of, apart from its flash content."""
-
-    name: str
-    kind: Kind
-
-    @property
-    def identity(self) -> DeviceIdentity:
-        """Made when somebody asks."""
-        return DeviceIdentity(self.kind.seed, self.name, self.kind.issue, self.kind.authority)
 
 
 class Module:
@@ -260,6 +218,14 @@ class Module:
         """Call it no more."""
         self._phase_watchers = tuple([it for it in self._phase_watchers if it[2] != watcher])
 
+    def followed_from(self, phase: str) -> float | None:
+        """From which progress on somebody follows this phase; None: nobody does. In paced time somebody may."""
+        if self.clock.mode == "paced":
+            return 0.0
+        if not self._phase_watchers:
+            return None
+        return min((least for awaited, least, _ in self._phase_watchers if awaited in (None, phase)), default=None)
+
     def say(self, text: str) -> None:
         """The firmware prints on the console, if somebody looks at it."""
         if self._console is not None:
@@ -340,13 +306,7 @@ class Module:
         self.storage.staging_prefix = ""
         self.state = "starting"
         self._life = Life(self)
-        self._life.spawn(self._start_again())
-
-    def _start_again(self) -> Story:
-        yield self.clock.timeout(SOFT_RESET_US)
-        yield from start_interpreter(self)
-        self.state = "running"
-        self._run_program()
+        self._life.spawn(start_again(self))
 
     def _power_back(self) -> None:
         if self.state == "off":
@@ -366,7 +326,7 @@ class Module:
             self._sim.power_on()
         self.state = "bootloader"
         self._life = Life(self)
-        self._life.spawn(self._boot())
+        self._life.spawn(boot(self))
 
     def _end(self) -> None:
         if self._life is not None:
@@ -388,60 +348,8 @@ class Module:
         self.radio.on_change = None
         self.storage.leave()
 
-    # -- boot
-
-    def _boot(self) -> Story:
-        """Bootloader, then either a reset, the end, or the firmware."""
-        yield self.clock.timeout(self.model.timings.bootloader_us)
-        outcome = yield from self.storage.boot(self.trust, self._stepped, self._told_from())
-        if outcome.code:
-            self.trace("update.refused", code=outcome.code, reason=outcome.reason)
-        if outcome.action == "reset":
-            self.life.after(0, self.reset, "update applied")
-        elif outcome.action == "bricked":
-            self.state = "bricked"
-            self.trace("bricked", reason=outcome.reason)
-        elif outcome.action == "mini":
-            yield from self._run_mini_system(outcome.version)
-        else:
-            yield from self._run_firmware(outcome.version)
-
-    def _told_from(self) -> float | None:
-        """From which progress on somebody follows the steps of a boot; None: nobody does."""
-        if self.clock.mode == "paced":
-            return 0.0
-        if not self._phase_watchers:
-            return None
-        return min((least for awaited, least, _ in self._phase_watchers if awaited in (None, "apply")), default=None)
-
-    def _stepped(self, step: BootStep) -> None:
-        if step.kind == "package" or self.phase == "apply":
-            self.enter_phase("apply", step.progress)
-
-    def _run_mini_system(self, version: str) -> Story:
-        """The small system with its own network stack: no file system, no application."""
-        assert self.model.mini is not None, "the bootloader found a mini system that the model does not have"
-        self.state = "mini"
-        self.version = version
-        self.trace("mini.boot", version=version)
-        self.radio.power_on(self.model.mini.attach_us)
-        yield self.clock.timeout(self.model.mini.boot_us)
-        yield from run_mini_system(self)
-        self.life.after(0, self.reset, "mini system")
-
-    def _run_firmware(self, version: str) -> Story:
-        """The interpreter's start, then the program."""
-        self.enter_phase("idle")
-        self.version = version
-        self.radio.power_on(self.model.timings.attach_us)
-        yield self.clock.timeout(self.model.timings.boot_us)
-        yield from start_interpreter(self)
-        self.boots += 1
-        self.state = "running"
-        self.trace("boot", version=version, boot=self.boots)
-        self._run_program()
-
-    def _run_program(self) -> None:
+    def run_program(self) -> None:
+        """It is booted: make its program and start it."""
         assert self.setting.kind.program is not None, "a device has a program"
         self._program = self.setting.kind.program(self)
         self._program.start()

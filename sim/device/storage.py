@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sim.boot.bootloader import Bootloader, BootOutcome, BootStep, Trust
 from sim.device.model import ModelSpec, Regions
 from sim.device.playback import Playback, Stepped
+from sim.device.setting import Setting
 from sim.flash.filesystem import FileSystem
 from sim.flash.mounts import Mounts
 from sim.flash.nor import Nor
@@ -21,9 +22,6 @@ from sim.flash.recorded import Passage, Steps, Work, recording
 from sim.kernel.clock import Clock, Story
 from sim.kernel.shared import one
 from sim.trace import Trace
-
-if TYPE_CHECKING:
-    from sim.device.module import Setting
 
 READ_ONLY_MOUNTS = frozenset({"/bak"})
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from sim.boot.bootloader import Trust
 from sim.device.agent import Agent
 from sim.device.catalogue import load_model
-from sim.device.module import Kind, Module, Program, Setting
+from sim.device.module import Module
+from sim.device.setting import Kind, Program, Setting
 from sim.device.storage import TEMP_POINT
 from sim.errors import SpecError
 from sim.flash.filesystem import build_volume

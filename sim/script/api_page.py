@@ -11,7 +11,8 @@ from typing import Any, Literal, cast
 
 from sim.boot.bootloader import Trust
 from sim.device.catalogue import known_models, load_model
-from sim.device.module import Kind, Module, Setting
+from sim.device.module import Module
+from sim.device.setting import Kind, Setting
 from sim.kernel.clock import Clock
 from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY
 from sim.ports import Network
