@@ -70,12 +70,12 @@ class Agent:
     def _main(self) -> Story:
         """Connect and serve, until at rest."""
         while not ((yield from self._connect()) and (yield from self._serve(new=True))):
-            yield self._module.clock.timeout(RETRY_US)
+            yield RETRY_US
 
     def _go_on(self) -> Story:
         """The rest is over: serve what came, on this connection or on another one."""
         if self._link is None or not (yield from self._serve(new=False)):
-            yield self._module.clock.timeout(RETRY_US)
+            yield RETRY_US
             yield from self._main()
 
     def _serve(self, *, new: bool) -> Story:
@@ -134,7 +134,7 @@ class Agent:
             yield from self._report(job_id, verdict)
             return True
         yield from self._report(job_id, Report(Status.IN_PROGRESS, {"step": RESTARTING, "progress": "100"}))
-        yield self._module.clock.timeout(RESTART_DELAY_US)
+        yield RESTART_DELAY_US
         self._module.life.after(0, self._module.reset, "update staged")
         return False
 

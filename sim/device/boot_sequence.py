@@ -22,7 +22,7 @@ SOFT_RESET_US = 100_000
 
 def boot(module: Module) -> Story:
     """All of it, after a power-on or a reset."""
-    yield module.clock.timeout(module.model.timings.bootloader_us)
+    yield module.model.timings.bootloader_us
     outcome = yield from module.storage.boot(
         module.trust, lambda step: _stepped(module, step), module.followed_from("apply")
     )
@@ -41,7 +41,7 @@ def boot(module: Module) -> Story:
 
 def start_again(module: Module) -> Story:
     """The interpreter alone, after a soft reset."""
-    yield module.clock.timeout(SOFT_RESET_US)
+    yield SOFT_RESET_US
     yield from start_interpreter(module)
     module.state = "running"
     module.run_program()
@@ -60,7 +60,7 @@ def _run_mini_system(module: Module, version: str) -> Story:
     module.version = version
     module.trace("mini.boot", version=version)
     module.radio.power_on(mini.attach_us)
-    yield module.clock.timeout(mini.boot_us)
+    yield mini.boot_us
     yield from run_mini_system(module)
     module.life.after(0, module.reset, "mini system")
 
@@ -71,7 +71,7 @@ def _run_firmware(module: Module, version: str) -> Story:
     module.enter_phase("idle")
     module.version = version
     module.radio.power_on(timings.attach_us)
-    yield module.clock.timeout(timings.boot_us)
+    yield timings.boot_us
     yield from start_interpreter(module)
     module.boots += 1
     module.state = "running"

@@ -74,7 +74,7 @@ class HttpLink(Link):
         spoiled = spoil.make(result)
         patience_us = self.patience_us if self.patience_us is not None else spoil.wait_us
         if spoil.wait_us:
-            yield self.radio.clock.timeout(min(spoil.wait_us, patience_us))
+            yield min(spoil.wait_us, patience_us)
         return HttpFailure("timeout") if spoil.wait_us > patience_us else spoiled
 
     def _ask(self, request: HttpRequest, answer: simpy.Event, reached_us: int) -> None:

@@ -1,8 +1,8 @@
 """One life of a device, from power-on to the next reset or power cut. What belongs to a life ends with it.
 
 Stories and timers are started through a life. When it ends they are closed at their next yield and never act again; a
-story that ended its own life, by losing power in a flash operation, just unwinds. A story yields SimPy's events, as a
-process of SimPy would; it is run here, because nobody waits for its end.
+story that ended its own life, by losing power in a flash operation, just unwinds. A story is run here and not as a
+process of SimPy, because nobody waits for its end, and most of what it waits for is time, which needs no event.
 """
 
 from __future__ import annotations
@@ -82,15 +82,14 @@ class Life:
 class _Run:
     """A story under way. It is what an event calls that the story waits for."""
 
-    __slots__ = ("_acts", "_life", "_story")
+    __slots__ = ("_life", "_story")
 
     def __init__(self, life: Life, story: Story) -> None:
         self._life = life
         self._story: Story | None = story
-        self._acts = False
 
     def __call__(self, event: Any = None) -> None:
-        """Go on: what the story waited for has come, or it begins."""
+        """Go on: what the story waited for has come, its time has passed, or it begins."""
         story = self._story
         if story is None:
             return
@@ -100,11 +99,10 @@ class _Run:
             if not event._ok:
                 self._finish()
                 return  # the event, which nobody has taken, ends the simulation
-        self._acts = True
         try:
-            target = story.send(value)
-            while target.callbacks is None:  # it has come already
-                target = story.send(target._value)
+            wait: Any = story.send(value)
+            while type(wait) is not int and wait.callbacks is None:  # it has come already
+                wait = story.send(wait._value)
         except StopIteration:
             self._finish()
         except PowerLoss:
@@ -114,15 +112,18 @@ class _Run:
             self._finish()
             raise
         else:
-            self._acts = False
-            if self._life.alive:
-                target.callbacks.append(self)
-            else:
+            life = self._life
+            if not life.alive:
                 self._finish()
+            elif type(wait) is int:
+                clock = life._owner.clock
+                clock.call_at(clock.now_us + wait, self, ())
+            else:
+                wait.callbacks.append(self)
 
     def close(self) -> None:
         """End it here, unless it is the one that acts; that one ends at its next yield."""
-        if not self._acts:
+        if self._story is not None and not self._story.gi_running:  # type: ignore[attr-defined]
             self._finish()
 
     def _finish(self) -> None:

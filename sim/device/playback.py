@@ -43,7 +43,7 @@ class Playback:
             if begins or (told_from is not None and step.progress >= told_from):
                 wait_us = self._start_us + self._moments[number] - clock.now_us
                 if wait_us > 0:
-                    yield clock.timeout(wait_us)
+                    yield wait_us
                 self._told = number
                 stepped(step)
                 begun = begun or begins
@@ -51,7 +51,7 @@ class Playback:
                 break
         wait_us = self._start_us + self._moments[last + 1] - clock.now_us
         if wait_us > 0:
-            yield clock.timeout(wait_us)
+            yield wait_us
         self._place(marks[last])
         ended: BootStep | BootOutcome = marks[last].value
         return ended

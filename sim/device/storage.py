@@ -94,7 +94,7 @@ class Storage:
         """Let the time pass that flash has used since the last call."""
         used_us, self._flash_us = self._nor.busy_us - self._flash_us, self._nor.busy_us
         if used_us:
-            yield self._clock.timeout(used_us)
+            yield used_us
 
     def take_time_us(self) -> int:
         """The same time as a number, for a script thread to sleep."""
@@ -226,7 +226,7 @@ class Storage:
             stepped(step)
             yield from self.time()
             if step.apply_us:
-                yield self._clock.timeout(step.apply_us)
+                yield step.apply_us
             known = recording(self._nor, work, step) if step.is_door else None
             if known is not None:
                 return known

@@ -50,7 +50,7 @@ class StreamTalk:
         if not (yield from radio.wait_attached()):
             raise TalkFailed("dns_timeout" if radio.on else "dns")
         if not is_address(host):
-            yield radio.clock.timeout(self._link.round_trips_us(DNS_ROUND_TRIPS))
+            yield self._link.round_trips_us(DNS_ROUND_TRIPS)
         ip = radio.network.streams.resolve(host)
         if ip is None:
             raise TalkFailed("dns")

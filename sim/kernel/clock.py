@@ -30,8 +30,8 @@ EPOCH_S = 1_767_225_600
 """Unix time at which a run starts unless told otherwise: 2026-01-01T00:00:00Z, so that URLs and timestamps repeat."""
 
 Mode = Literal["memory", "virtual", "paced"]
-Story = Generator[simpy.Event, Any, Any]
-"""A device story: yields SimPy events, returns its outcome."""
+Story = Generator[simpy.Event | int, Any, Any]
+"""A device story: yields the microseconds that it lets pass, or an event of SimPy; returns its outcome."""
 
 
 class Clock(Hands):
@@ -88,9 +88,9 @@ class Clock(Hands):
         if self.foretold is not None:
             heappush(self.foretold, at_us)
 
-    def timeout(self, delay_us: int) -> simpy.Event:
-        """An event for a story to yield."""
-        return self.env.timeout(delay_us)
+    def event(self, wait: simpy.Event | int) -> simpy.Event:
+        """What a story waits for, as an event, for those who step it by hand."""
+        return self.env.timeout(wait) if isinstance(wait, int) else wait
 
     def first_at(self, at_us: int, fn: Callable[..., object], *args: Any) -> None:
         """Call `fn(*args)` when the clock shows `at_us`, before all else of that instant."""

@@ -2,7 +2,7 @@
 
 A fiber runs until it sleeps or waits, then the hub (whoever steps SimPy) goes on. Killing throws PowerLoss into
 it; a fiber that swallows that may never act again: each later call throws once more, and after `KILL_TRIES` it
-is parked for good. `run` drives a story (a generator of SimPy events) from inside a fiber, so that the same
+is parked for good. `run` drives a story from inside a fiber, so that the same
 story serves a script and a built-in process.
 """
 
@@ -152,10 +152,10 @@ class Fiber:
         try:
             while True:
                 try:
-                    event = story.send(value)
+                    wait = story.send(value)
                 except StopIteration as stop:
                     return stop.value
-                value = self._await(event)
+                value = self._await(wait)
         finally:
             story.close()
 
@@ -204,10 +204,13 @@ class Fiber:
         else:
             self._clock.after(0, self._throw)
 
-    def _await(self, event: simpy.Event) -> object:
-        if event.callbacks is None:
-            return event.value
-        event.callbacks.append(lambda ev: self._resume(ev.value))
+    def _await(self, wait: simpy.Event | int) -> object:
+        if isinstance(wait, int):
+            self._clock.after(wait, self._resume, None)
+        elif wait.callbacks is None:
+            return wait.value
+        else:
+            wait.callbacks.append(lambda ev: self._resume(ev.value))
         return self._park()
 
     def _body(self) -> None:

@@ -78,13 +78,13 @@ class BenchSite:
         """The story to its end, without its waits. Its value is the story's."""
         for _ in range(MOST_WAITS):
             try:
-                event = next(story)
+                wait = next(story)
             except StopIteration as end:
                 return end.value
-            if event is _FLASH_TIME:
+            if wait is _FLASH_TIME:
                 yield self._label
             else:
-                self.clock.env.run(until=event)
+                self.clock.env.run(until=self.clock.event(wait))
         raise AssertionError("an update goes on for ever")
 
 

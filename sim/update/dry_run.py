@@ -106,13 +106,13 @@ class DryRun:
 
     def _pass(self, processor_us: int) -> Story:
         yield from self.flash_time()
-        yield self.clock.timeout(processor_us)
+        yield processor_us
 
     def _finish(self, story: Story) -> None:
         try:
-            event = next(story)
+            wait = next(story)
             while True:
-                event = story.send(self.clock.env.run(until=event))
+                wait = story.send(self.clock.env.run(until=self.clock.event(wait)))
         except StopIteration:
             return
 
@@ -133,7 +133,7 @@ class DryRun:
 
     def flash_time(self) -> Story:
         used_us, self._flash_us = self._nor.busy_us - self._flash_us, self._nor.busy_us
-        yield self.clock.timeout(used_us)
+        yield used_us
 
     def enter_phase(self, phase: str, progress: float = 0.0) -> None:
         """Nobody watches."""

@@ -220,7 +220,7 @@ def _write_group(site: Site, journal: Journal, manifest: Manifest, steps: range,
             raise corrupt(f"CRC-32 of block {step} differs")
         size_bytes = entry.sectors * SECTOR_BYTES
         block = decode_block(data, size_bytes, 0, _no_old_image)
-        yield site.clock.timeout(unpack_us(size_bytes))
+        yield unpack_us(size_bytes)
         partition = manifest.head.targets[entry.target].partition
         write_block(site.layout.images[partition], entry.first_sector * SECTOR_BYTES, block)
         journal.append(Record(RecordKind.DONE, step))
@@ -238,5 +238,5 @@ def _no_old_image(_offset: int, _length: int) -> bytes:
 def _pause(site: Site, failure: UpdateFailed | PackageError, wait_us: int) -> Story:
     """Tell why, wait, and say how long to wait the next time."""
     site.trace("mini.retry", code=int(failure.code), reason=str(failure), wait_s=wait_us // US_PER_S)
-    yield site.clock.timeout(wait_us)
+    yield wait_us
     return min(2 * wait_us, LONGEST_WAIT_US)

@@ -114,7 +114,7 @@ class MiniRig:
         return self
 
     def fetch(self, request: HttpRequest) -> Story:
-        yield self.clock.timeout(50_000)
+        yield 50_000
         return self.server.answer(self.clock.now_us, request)
 
     def flash_time(self) -> Story:
@@ -151,10 +151,9 @@ class MiniRig:
         """Run a story to its end; what it raises comes out."""
         # Stories are stepped by hand: a PowerLoss has to come out of here, and no process must linger.
         try:
-            event = next(story)
+            wait = next(story)
             while True:
-                self.clock.env.run(until=event)
-                event = story.send(event.value)
+                wait = story.send(self.clock.env.run(until=self.clock.event(wait)))
         except StopIteration:
             return
 

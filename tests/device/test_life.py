@@ -19,7 +19,7 @@ def test_stories_and_timers_of_an_ended_life_never_act():
     def story():
         try:
             while True:
-                yield clock.timeout(10)
+                yield 10
                 seen.append(clock.now_us)
         finally:
             seen.append("closed")
@@ -37,13 +37,13 @@ def test_power_lost_in_a_story_is_told_once_and_the_others_are_not_disturbed_bef
     life = Life(Owner(clock, lambda: (seen.append("lost"), life.end())))
 
     def failing():
-        yield clock.timeout(5)
+        yield 5
         raise PowerLoss
 
     def other():
-        yield clock.timeout(5)
+        yield 5
         seen.append("same instant")
-        yield clock.timeout(5)
+        yield 5
         seen.append("too late")
 
     life.spawn(failing())
@@ -57,10 +57,10 @@ def test_a_story_may_end_its_own_life():
     life = Life(Owner(clock, lambda: seen.append("lost")))
 
     def story():
-        yield clock.timeout(5)
+        yield 5
         life.end()
         seen.append("goes on to its next yield")
-        yield clock.timeout(5)
+        yield 5
         seen.append("never")
 
     life.spawn(story())
@@ -91,7 +91,7 @@ def test_a_defect_in_a_story_comes_out_of_the_run_as_it_is():
     life = Life(Owner(clock, lambda: None))
 
     def story():
-        yield clock.timeout(5)
+        yield 5
         raise KeyError("a defect")
 
     life.spawn(story())
@@ -106,7 +106,7 @@ def test_what_has_come_already_is_not_waited_for():
     event.succeed("early")
 
     def story():
-        yield clock.timeout(5)
+        yield 5
         seen.append((yield event))
         seen.append(clock.now_us)
 

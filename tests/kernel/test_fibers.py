@@ -112,11 +112,11 @@ def test_waiters_wake_in_order_of_arrival_and_time_out(clock):
 
 def test_a_story_runs_inside_a_fiber_and_gives_its_value_and_errors(clock):
     def story():
-        yield clock.timeout(3)
+        yield 3
         return clock.now_us
 
     def failing():
-        yield clock.timeout(1)
+        yield 1
         raise OSError(28)
 
     seen = []
@@ -137,7 +137,7 @@ def test_a_killed_story_runs_its_finally(clock):
 
     def story():
         try:
-            yield clock.timeout(100)
+            yield 100
         finally:
             seen.append("closed")
 
@@ -178,7 +178,7 @@ def test_an_interrupt_ends_a_wait_whose_signal_and_limit_then_wake_nobody(clock)
 
 def test_an_interrupt_waits_for_the_end_of_a_story(clock):
     def story():
-        yield clock.timeout(100)
+        yield 100
 
     def rest():
         current().run(story())
