@@ -28,6 +28,7 @@ from sim.mqtt.rules import AWS, BrokerRules, pace_of
 from sim.ports import Message, Will
 from sim.records import record
 
+OVER = "this connection is over"
 REFUSED_FILTER = 0x80
 IDENTIFIER_REJECTED = 2
 SERVER_UNAVAILABLE = 3
@@ -253,7 +254,8 @@ class Switchboard:
         self, line: Line, topic: str, payload: bytes, qos: int = 0, retain: bool = False, packet_id: int = 0
     ) -> None:
         """A client's PUBLISH and its PUBACK. One that breaks MQTT or is not allowed ends the connection."""
-        session = _known(line)
+        session = line.session
+        assert session is not None, OVER
         asked = parse_request(topic) if topic.startswith("$") else None
         # What names an operation is of a form that every broker takes.
         formed = self._takes(topic) if asked is None or asked.operation is None else True
@@ -383,7 +385,7 @@ class Switchboard:
 
 
 def _known(line: Line) -> Session:
-    assert line.session is not None, "this connection is over"
+    assert line.session is not None, OVER
     return line.session
 
 

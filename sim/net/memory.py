@@ -181,7 +181,7 @@ class _Channel:
     def subscribe(self, packet_id: int, topic_filter: str, qos: int) -> None:
         sure = 0 < packet_id <= MAX_PACKET_ID and fits_surely(topic_filter, b"")
         if sure or self._fits(codec.Subscribe(packet_id, ((topic_filter, qos),))):
-            self._send("subscribe", packet_id, topic_filter, qos)
+            self._send("subscribe", packet_id, ((topic_filter, qos),))
 
     def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False, packet_id: int = 0) -> None:
         sure = not qos and fits_surely(topic, payload)

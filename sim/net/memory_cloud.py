@@ -52,7 +52,8 @@ Respond = Callable[[HttpRequest, int], HttpResponse]
 
 
 class Call(NamedTuple):
-    """What a device says at the port: `number` is that of its connection, `what` a method of CloudEnd, or http."""
+    """What a device says at the port: `number` is that of its connection, `what` a packet for the switchboard, a method
+    of CloudEnd, or http."""
 
     at_us: int
     device: str
@@ -80,6 +81,11 @@ class CloudSide:
         self._on_request = on_request
         self._requests: list[Request] = []
         self.board = Switchboard(self._requests.append, admit, lambda: clock.start_s * 1_000_000 + clock.now_us, rules)
+        self._packets: dict[str, Callable[..., None]] = {
+            "publish": self.board.publish,
+            "subscribe": self.board.subscribe,
+            "ack": self.board.ack,
+        }
         # To that very connection, subscribed or not, one copy, QoS 0; PUBACK of a QoS 1 request to the Jobs service; to
         # ordinary subscribers.
         self.reply, self.acknowledge, self.publish = self.board.reply, self.board.acknowledge, self.board.announce
@@ -106,7 +112,10 @@ class CloudSide:
                 self.ends.add(end)
                 end.open(*args)
             elif (known := self.ends.get(device, number)) is not None:
-                getattr(known, what)(*args)
+                if (packet := self._packets.get(what)) is None:
+                    getattr(known, what)(*args)
+                elif known.session is not None:
+                    packet(known, *args)
         for request in self._requests:  # once all is heard, whoever said it
             self._on_request(request)
         self._requests.clear()
@@ -167,18 +176,6 @@ class CloudEnd:
             return
         self._hand(WELCOME)
         side.board.resume(self)
-
-    def subscribe(self, packet_id: int, topic_filter: str, qos: int) -> None:
-        if self.session is not None:
-            self._side.board.subscribe(self, packet_id, ((topic_filter, qos),))
-
-    def publish(self, topic: str, payload: bytes, qos: int, retain: bool, packet_id: int) -> None:
-        if self.session is not None:
-            self._side.board.publish(self, topic, payload, qos, retain, packet_id)
-
-    def ack(self, packet_id: int) -> None:
-        if self.session is not None:
-            self._side.board.ack(self, packet_id)
 
     def ping(self) -> None:
         if self.session is not None:
