@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from sys import getrefcount
 from typing import NamedTuple
@@ -47,8 +48,10 @@ class OpenChunk:
         return sum(self.erases)
 
 
-class Run(NamedTuple):
-    """Data cut at sector borders within one chunk: its sectors, and how many pages of them are not blank."""
+@dataclass(slots=True, eq=False)
+class Run:
+    """Data cut at sector borders within one chunk: its sectors, and how many pages of them are not blank. A key by
+    identity, since data that is written often is cut once."""
 
     sectors: tuple[bytes, ...]
     programs: int
@@ -176,13 +179,13 @@ def carried_over(own: Chunk, before: Chunk, after: Chunk) -> Chunk:
 
 
 @lru_cache(maxsize=REWRITTEN)
-def rewritten(chunk: Chunk, slot: int, sectors: tuple[bytes, ...], worn: bool) -> Chunk:
-    """The chunk with sectors from `split` in the place of those from `slot` on; `worn` counts an erase of each.
+def rewritten(chunk: Chunk, slot: int, run: Run, worn: bool) -> Chunk:
+    """The chunk with a run in the place of the sectors from `slot` on; `worn` counts an erase of each.
 
     Remembered, because the devices of a fleet write the same into equal chunks, one after the other.
     """
+    sectors, erases = run.sectors, chunk.erases
     end = slot + len(sectors)
-    erases = chunk.erases
     if worn:
         erases = (*erases[:slot], *[count + 1 for count in erases[slot:end]], *erases[end:])
     return seal_split((*chunk.sectors[:slot], *sectors, *chunk.sectors[end:]), erases)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from sim.errors import FlashError
 from sim.flash import cells
-from sim.flash.cells import SECTORS_PER_CHUNK, Chunk, OpenChunk
+from sim.flash.cells import SECTORS_PER_CHUNK, Chunk, OpenChunk, Run
 from sim.flash.countdown import ERASE, PROGRAM, Countdown, erases_of
 from sim.flash.part import FlashPart
 from sim.flash.torn import Torn, torn_erase, torn_program
@@ -144,7 +144,7 @@ class Nor:
         self.ops += ops
         self.busy_us += erases * part.sector_erase_us + programs * part.page_program_us
         for run in runs:
-            self._put(index, slot, run.sectors, worn=True)
+            self._put(index, slot, run, worn=True)
             index, slot = index + 1, 0
 
     # -- power ----------------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ class Nor:
         kept = self.image(end, -end % part.sector_bytes)
         index, slot = divmod(address // part.sector_bytes, SECTORS_PER_CHUNK)
         for run in cells.split(bytes(data), slot, part.sector_bytes, part.page_bytes).runs:
-            self._put(index, slot, run.sectors, worn=False)
+            self._put(index, slot, run, worn=False)
             index, slot = index + 1, 0
         if kept.count(255) != len(kept):  # the last sector was filled up with blanks
             chunk, slot = self._opened(end // part.sector_bytes)
@@ -391,15 +391,15 @@ class Nor:
             self._chunks = list(self._chunks)
         return self._chunks
 
-    def _put(self, index: int, slot: int, sectors: tuple[bytes, ...], worn: bool) -> None:
+    def _put(self, index: int, slot: int, run: Run, worn: bool) -> None:
         """Replace sectors of one chunk; `worn` counts an erase of each."""
         self.edition += 1
         chunk = self._chunks[index]
         if isinstance(chunk, Chunk):
-            self._writable()[index] = cells.rewritten(chunk, slot, sectors, worn)
+            self._writable()[index] = cells.rewritten(chunk, slot, run, worn)
             return
-        end = slot + len(sectors)
-        chunk.sectors[slot:end] = sectors
+        end = slot + len(run.sectors)
+        chunk.sectors[slot:end] = run.sectors
         if worn:
             chunk.erases[slot:end] = [count + 1 for count in chunk.erases[slot:end]]
 

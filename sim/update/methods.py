@@ -57,7 +57,7 @@ class Method(Protocol):
         """The packages, one an address. PackageError, with the missing bytes, when they do not fit the family."""
 
     def begin(self, site: Site, urls: Sequence[str], progress: Callable[[int], None]) -> Story:
-        """All that is done before the device restarts. Raises UpdateFailed; then nothing changed."""
+        """The story of all that is done before the device restarts. Raises UpdateFailed; then nothing changed."""
 
 
 class Full:
@@ -72,7 +72,7 @@ class Full:
         return (build_full(new, recipe.layout, key=recipe.key, staging_bytes=recipe.staging_bytes),)
 
     def begin(self, site: Site, urls: Sequence[str], progress: Callable[[int], None]) -> Story:
-        yield from download_firmware(site, urls[0], progress, staged_kinds(site))
+        return download_firmware(site, urls[0], progress, staged_kinds(site))
 
 
 class Differential:
@@ -89,7 +89,7 @@ class Differential:
         return (fitting(package, recipe.staging_bytes),)
 
     def begin(self, site: Site, urls: Sequence[str], progress: Callable[[int], None]) -> Story:
-        yield from download_firmware(site, urls[0], progress, staged_kinds(site))
+        return download_firmware(site, urls[0], progress, staged_kinds(site))
 
 
 class Minimal:
@@ -109,7 +109,7 @@ class Minimal:
         return fitting(first, recipe.staging_bytes), second
 
     def begin(self, site: Site, urls: Sequence[str], progress: Callable[[int], None]) -> Story:  # noqa: ARG002
-        yield from request_minimal(site, urls)
+        return request_minimal(site, urls)
 
 
 _ALL: tuple[Method, ...] = (Full(), Differential(), Minimal())
@@ -117,12 +117,12 @@ METHODS: Mapping[str, Method] = {method.name: method for method in _ALL}
 
 
 def install(site: Site, urls: Sequence[str], progress: Callable[[int], None]) -> Story:
-    """Do all of an upgrade that comes before the restart, which is the caller's. Raises UpdateFailed: nothing changed.
+    """The story of all of an upgrade that comes before the restart, which is the caller's. Raises UpdateFailed, at once
+    if the addresses tell: nothing changed.
 
     `progress` gets whole percent of what is downloaded before the restart.
     """
-    method = choose(site, urls)
-    yield from method.begin(site, urls, progress)
+    return choose(site, urls).begin(site, urls, progress)
 
 
 def choose(site: Site, urls: Sequence[str]) -> Method:
