@@ -121,19 +121,19 @@ class Agent:
 
     def _work(self, execution: Mapping[str, Any]) -> Story:
         """One job. False when the device is about to restart."""
-        job_id, order = execution["jobId"], read_order(execution.get("jobDocument"))
-        details = execution.get("statusDetails", {})
+        topic = topics.update(self._module.name, execution["jobId"])
+        order, details = read_order(execution.get("jobDocument")), execution.get("statusDetails", {})
         if order is None:
-            yield from self._report(job_id, Report(Status.REJECTED, {"reason": "the job document is not understood"}))
+            yield from self._report(topic, Report(Status.REJECTED, {"reason": "the job document is not understood"}))
             return True
         verdict = self._judge(order, details)
         if verdict is None:
-            yield from self._report(job_id, Report(Status.IN_PROGRESS, {"step": "downloading", "progress": "0"}))
-            verdict = yield from self._do(job_id, order)
+            yield from self._report(topic, Report(Status.IN_PROGRESS, {"step": "downloading", "progress": "0"}))
+            verdict = yield from self._do(topic, order)
         if verdict is not None:
-            yield from self._report(job_id, verdict)
+            yield from self._report(topic, verdict)
             return True
-        yield from self._report(job_id, Report(Status.IN_PROGRESS, {"step": RESTARTING, "progress": "100"}))
+        yield from self._report(topic, Report(Status.IN_PROGRESS, {"step": RESTARTING, "progress": "100"}))
         yield RESTART_DELAY_US
         self._module.life.after(0, self._module.reset, "update staged")
         return False
@@ -143,9 +143,9 @@ class Agent:
             return judge_firmware(order, self._module.version, details)
         return judge_files(details, update_pending(self._module))
 
-    def _do(self, job_id: str, order: Order) -> Story:
+    def _do(self, topic: str, order: Order) -> Story:
         """Download and stage; the report of a failure, or None when a restart will apply it."""
-        topic, told = topics.update(self._module.name, job_id), 0
+        told = 0
 
         def progress(percent: int) -> None:
             nonlocal told
@@ -192,9 +192,8 @@ class Agent:
         assert self._link is not None
         return self._link
 
-    def _report(self, job_id: str, report: Report) -> Story:
-        """Update the execution and wait for the answer, whatever it is."""
-        topic = topics.update(self._module.name, job_id)
+    def _report(self, topic: str, report: Report) -> Story:
+        """Update the execution, on this topic, and wait for the answer, whatever it is."""
         self._send(topic, report)
         yield from self._await(_answer_to(topic))
 
@@ -207,7 +206,7 @@ class Agent:
 
     def __call__(self, arrival: Arrival) -> None:
         """What its connection hands over."""
-        if isinstance(arrival, Closed):
+        if type(arrival) is Closed:
             self._link = None
         if self._until_us == AT_REST:
             if isinstance(arrival, Closed | Message):

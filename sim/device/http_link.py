@@ -57,7 +57,7 @@ class HttpLink(Link):
         size = len(request.url) + 80
         for name, value in request.headers.items():
             size += len(name) + len(value) + 4
-        self._ask(request, answer, leaves_us + self.up_us(size))
+        self._ask(request, answer, leaves_us + self.way_us(size, up=True))
         result = yield answer
         self._waiting = None
         self._hush()
@@ -86,7 +86,7 @@ class HttpLink(Link):
         if known is None:
             self.up_at(reached_us, self._send, (request, answer))
         else:
-            self.down_at(reached_us + self.down_us(_size(known)), self._finish, (known, answer))
+            self.down_at(reached_us + self.way_us(_size(known), up=False), self._finish, (known, answer))
 
     def lose(self) -> None:
         """The socket's time-out tells the device, later."""

@@ -59,8 +59,8 @@ class Rest:
         if self._pings:
             if self._pings > 1:
                 link.skip_pairs(self._pings - 2, PINGREQ_BYTES, PINGRESP_BYTES)
-                heard_us = self._sent_us(self._pings - 1) + link.up_us(PINGREQ_BYTES)
-                link.down_us(PINGRESP_BYTES)
+                heard_us = self._sent_us(self._pings - 1) + link.way_us(PINGREQ_BYTES, up=True)
+                link.way_us(PINGRESP_BYTES, up=False)
             heard_us = self._replay_last(heard_us, now_us)
         link.channel_heard(heard_us)
         self._wait()
@@ -81,14 +81,14 @@ class Rest:
     def _replay_last(self, heard_us: int | None, now_us: int) -> int | None:
         """The last ping, which may be on its way; when the broker last heard one."""
         link, sent_us = self._link, self._sent_us(self._pings)
-        reached_us = sent_us + link.up_us(PINGREQ_BYTES)
+        reached_us = sent_us + link.way_us(PINGREQ_BYTES, up=True)
         if link.radio.doze is not None:
             link.radio.doze.heard(sent_us)
         if reached_us > now_us:
             link.on_its_way_up(reached_us)
             self._await_pong(sent_us)
             return heard_us
-        answered_us = reached_us + link.down_us(PINGRESP_BYTES)
+        answered_us = reached_us + link.way_us(PINGRESP_BYTES, up=False)
         if link.radio.doze is not None:
             link.radio.doze.heard(answered_us if answered_us <= now_us else reached_us)
         if answered_us > now_us:

@@ -14,7 +14,6 @@ from sim.kernel.clock import Timer
 from sim.kernel.seeds import Draws
 
 if TYPE_CHECKING:
-    from sim.device.cell import Cell
     from sim.device.model import RadioSpec
     from sim.device.radio import Radio
 
@@ -46,14 +45,14 @@ class Link(Draws):
         radio = self.radio
         if radio.doze is not None:
             radio.doze.stir()
-        self.up_at(radio.clock.now_us + extra_us + self.up_us(size_bytes), fn, args)
+        self.up_at(radio.clock.now_us + extra_us + self.way_us(size_bytes, up=True), fn, args)
 
     def down(self, size_bytes: int, fn: Callable[..., object], *args: Any, extra_us: int = 0) -> None:
         """Call `fn` when a packet of this size has come in; a device that sleeps gets it when it hears again."""
         radio = self.radio
         if radio.doze is not None and radio.doze.holds(self._down_late, size_bytes, fn, args, extra_us):
             return
-        self.down_at(radio.clock.now_us + extra_us + self.down_us(size_bytes), fn, args)
+        self.down_at(radio.clock.now_us + extra_us + self.way_us(size_bytes, up=False), fn, args)
 
     def _down_late(self, size_bytes: int, fn: Callable[..., object], args: tuple[Any, ...], extra_us: int) -> None:
         if self.alive:
@@ -74,19 +73,26 @@ class Link(Draws):
             self._down_us = at_us
         self.radio.clock.call_at(self._down_us, self._run, (self._vanished, fn, args))
 
-    def up_us(self, size_bytes: int) -> int:
-        """How long the next packet of this size is on its way up; draws its jitter, and counts it."""
+    def way_us(self, size_bytes: int, *, up: bool) -> int:
+        """How long the next packet of this size is on its way, up or down: half a round trip, jitter, and the bytes at
+        the link's rate. Draws its jitter, and counts what went, headers and lost packets among it."""
         radio = self.radio
-        way_us, sent = self._one_way_us(size_bytes, radio.spec, radio.spec.up_bytes_per_s)
-        radio.up_bytes += sent
-        return way_us
-
-    def down_us(self, size_bytes: int) -> int:
-        """How long the next packet of this size is on its way down; draws its jitter, and counts it."""
-        radio = self.radio
-        way_us, sent = self._one_way_us(size_bytes, radio.spec, radio.spec.down_bytes_per_s, radio.cell)
-        radio.down_bytes += sent
-        return way_us
+        spec, sent = radio.spec, size_bytes + PACKET_OVERHEAD_BYTES
+        transfer_us = sent * 1_000_000 // (spec.up_bytes_per_s if up else spec.down_bytes_per_s)
+        if size_bytes > SEGMENT_BYTES:
+            sent = with_headers(size_bytes)
+        if radio.cell is not None and not up:
+            transfer_us = max(transfer_us, radio.cell.take_us(radio.clock.now_us, size_bytes))
+        if spec.plain:
+            way_us = spec.rtt_us // 2 + self.randrange(spec.jitter_us + 1)
+        else:
+            way_us, lost = self._delay(spec, spec.rtt_us // 2)
+            sent += lost * with_headers(min(size_bytes, SEGMENT_BYTES))
+        if up:
+            radio.up_bytes += sent
+        else:
+            radio.down_bytes += sent
+        return way_us + transfer_us
 
     def skip_pairs(self, count: int, up_bytes: int, down_bytes: int) -> None:
         """So many packets went up, and each had an answer, whose times nobody needs. Only where the air is `plain`."""
@@ -138,22 +144,6 @@ class Link(Draws):
             radio.up_bytes += PACKET_OVERHEAD_BYTES * (1 + lost)
             radio.down_bytes += PACKET_OVERHEAD_BYTES
         return total_us
-
-    def _one_way_us(
-        self, size_bytes: int, spec: RadioSpec, rate_bytes_per_s: int, cell: Cell | None = None
-    ) -> tuple[int, int]:
-        """Half a round trip, jitter, and the bytes at the link's rate; and all bytes that went, headers and lost ones
-        among them."""
-        sent = size_bytes + PACKET_OVERHEAD_BYTES
-        transfer_us = sent * 1_000_000 // rate_bytes_per_s
-        if size_bytes > SEGMENT_BYTES:
-            sent = with_headers(size_bytes)
-        if cell is not None:
-            transfer_us = max(transfer_us, cell.take_us(self.radio.clock.now_us, size_bytes))
-        if spec.plain:
-            return spec.rtt_us // 2 + self.randrange(spec.jitter_us + 1) + transfer_us, sent
-        way_us, lost = self._delay(spec, spec.rtt_us // 2)
-        return way_us + transfer_us, sent + lost * with_headers(min(size_bytes, SEGMENT_BYTES))
 
     def _delay(self, spec: RadioSpec, way_us: int) -> tuple[int, int]:
         if spec.plain:

@@ -150,12 +150,12 @@ class MqttLink(Link):
         if self.alive:
             if self._owner is not None:
                 self._stepped(late=True)
-            size = len(arrival.topic) + len(arrival.payload) + 5 if isinstance(arrival, Message) else 4
+            size = len(arrival.topic) + len(arrival.payload) + 5 if type(arrival) is Message else 4
             self.down(size, self._deliver, arrival)
 
     def _deliver(self, arrival: Arrival) -> None:
         receive = self._receive
-        if isinstance(arrival, Message):
+        if type(arrival) is Message:
             payload = arrival.payload.decode("utf-8", "replace")
             self.radio.trace("mqtt.in", topic=arrival.topic, payload=payload, qos=arrival.qos)
         elif isinstance(arrival, Connack):

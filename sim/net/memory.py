@@ -58,7 +58,7 @@ class DeviceSide:
         self.clock = clock
         self.rules = rules
         self.streams = MemoryStreams(clock)
-        self._say = say
+        self.say = say
         self._foresee = foresee
         self._opened = 0
         self._patience_us: dict[int, int] = {}  # by keepalive: one number for all who ask for the same
@@ -74,14 +74,14 @@ class DeviceSide:
         channel = _Channel(self, device, self._opened, patience_us, receive)
         self._channels.add(channel)
         holder = device if hello.tls and hello.papers is not None else ""
-        self.say(device, self._opened, "open", (hello, holder))
+        self.say(Call(self.clock.now_us, device, self._opened, "open", (hello, holder)))
         return channel
 
     def http(self, device: str, request: HttpRequest, receive: Callable[[HttpArrival], None]) -> None:
         """Send one request; exactly one answer arrives."""
         self._opened += 1
         self._asked[self._opened] = receive
-        self.say(device, self._opened, "http", (request,))
+        self.say(Call(self.clock.now_us, device, self._opened, "http", (request,)))
 
     def foresee(self, device: str, request: HttpRequest, at_us: int) -> HttpResponse | None:  # noqa: ARG002
         """A request of the cloud that only reads, answered now as it will be then."""
@@ -100,10 +100,6 @@ class DeviceSide:
             self._foreseen.clear()
         known = self._foreseen[asked_for] = Foreseen(as_it_comes("GET", found.answer), found.at)
         return known.answer
-
-    def say(self, device: str, number: int, what: str, args: tuple[Any, ...]) -> None:
-        """To the cloud, now."""
-        self._say(Call(self.clock.now_us, device, number, what, args))
 
     def arrive(self, device: str, number: int, arrival: Any) -> None:
         """To the connection of this number; one that ended has none any more."""
@@ -228,9 +224,9 @@ class _Channel:
 
     def arrive(self, arrival: Arrival) -> None:
         """From the broker, in the late part of an instant."""
-        if isinstance(arrival, Closed):
+        if type(arrival) is Closed:
             self._lose()
-        elif isinstance(arrival, Connack) and arrival.code == 0:
+        elif type(arrival) is Connack and arrival.code == 0:
             self._watch()
         if not self._quiet:
             self._receive(arrival)
@@ -261,8 +257,8 @@ class _Channel:
         """A packet of the device's, which the broker hears while it knows this connection."""
         if self._known and not self._quiet:
             side = self._side
-            self._heard_us = self._said_us = side.clock.now_us
-            side.say(self.device, self.number, what, args)
+            now_us = self._heard_us = self._said_us = side.clock.now_us
+            side.say(Call(now_us, self.device, self.number, what, args))
 
     def _watch(self) -> None:
         patience_us = self._patience_us
@@ -288,8 +284,8 @@ class _Channel:
 
     def _say(self, what: str, why: Ended) -> None:
         """That it is over."""
-        self._said_us = self._side.clock.now_us
-        self._side.say(self.device, self.number, what, (why,))
+        now_us = self._said_us = self._side.clock.now_us
+        self._side.say(Call(now_us, self.device, self.number, what, (why,)))
 
 
 def _nobody(_arrival: Arrival) -> None:

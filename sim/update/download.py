@@ -86,10 +86,10 @@ def fetch_range(fetcher: Fetcher, url: str, offset: int, length: int) -> Story:
     """One range request: (body, size of the whole). The body is shorter at the end of the whole, and is the whole from
     `offset` on when the server knows no ranges. Raises UpdateFailed."""
     last = offset + length - 1
-    answer = yield from fetcher.fetch(HttpRequest("GET", url, {"Range": f"bytes={offset}-{last}"}))
+    asked = HttpRequest("GET", url, {"Range": f"bytes={offset}-{last}"})
+    answer: HttpResponse | HttpFailure = yield from fetcher.fetch(asked)
     if isinstance(answer, HttpFailure):
         raise no_answer(answer.reason, url)
-    assert isinstance(answer, HttpResponse)
     if answer.broken:
         raise UpdateFailed(HTTP_CLOSED, f"the connection ended inside the range from byte {offset}: {answer.broken}")
     if answer.status == 200:
