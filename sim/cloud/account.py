@@ -31,7 +31,7 @@ from sim.jobs.service import Changed, Effect, JobChanged, JobService, Publish, R
 from sim.jobs.spec import job_spec
 from sim.jobs.topics import Operation, accepted, parse_request
 from sim.kernel.clock import Clock, Timer
-from sim.mqtt.switchboard import Greeting, Request, Rights
+from sim.mqtt.switchboard import Greeting, Payload, Request, Rights
 from sim.ports import Foreseen, HttpRequest, HttpResponse
 from sim.trace import Trace
 
@@ -52,7 +52,7 @@ class Face(Protocol):
     """What the account needs of a broker, on sockets or in memory. `connection` is what it gave with the request."""
 
     def reply(self, connection: Any, topic: str, payload: bytes) -> None: ...
-    def publish(self, topic: str, payload: bytes, qos: int = 0) -> None: ...
+    def publish(self, topic: str, payload: Payload, qos: int = 0) -> None: ...
     def acknowledge(self, connection: Any, packet_id: int) -> None: ...
 
 
@@ -251,7 +251,7 @@ class Account:
             elif isinstance(effect, Changed):
                 self._record(effect)
             elif isinstance(effect, Publish):
-                self.face.publish(effect.topic, effect.payload)
+                self.face.publish(effect.topic, effect.write)
             elif isinstance(effect, JobChanged):
                 self.trace.emit(job_track(effect.job_id), "job", old=effect.old, new=effect.new)
             elif isinstance(effect, RolledOut):

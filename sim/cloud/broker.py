@@ -36,7 +36,7 @@ from sim.errors import MachineError
 from sim.kernel.clock import EPOCH_S
 from sim.mqtt.presence import Ended
 from sim.mqtt.rules import AWS, BrokerRules
-from sim.mqtt.switchboard import Accepted, Admit, Greeting, Line, OnRequest, Session, Switchboard
+from sim.mqtt.switchboard import Accepted, Admit, Greeting, Line, OnRequest, Payload, Session, Switchboard
 from sim.ports import Message, Will
 
 AMQTT_VERSION = "0.12.1"
@@ -98,7 +98,7 @@ class AwsBroker:
         """PUBACK of a QoS 1 request to the Jobs service."""
         self._board.acknowledge(connection, packet_id)
 
-    def publish(self, topic: str, payload: bytes, qos: int = 0) -> None:
+    def publish(self, topic: str, payload: Payload, qos: int = 0) -> None:
         """To ordinary subscribers."""
         self._board.announce(topic, payload, qos)
 

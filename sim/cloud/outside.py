@@ -16,7 +16,7 @@ from typing import Any
 from sim.errors import MachineError
 from sim.jobs.topics import parse_request
 from sim.kernel.simloop import SimLoop
-from sim.mqtt.switchboard import OnRequest, Request
+from sim.mqtt.switchboard import OnRequest, Payload, Request
 from sim.ports import Arrival, Closed, Connack, Message, MqttChannel, Pingresp, Suback
 
 CLIENT_ID = "qpyota-jobs"
@@ -110,13 +110,14 @@ class JobsClient:
         if self._channel is not None and self._joined:
             self._channel.publish(topic, payload)
 
-    def publish(self, topic: str, payload: bytes, qos: int = 0) -> None:
+    def publish(self, topic: str, payload: Payload, qos: int = 0) -> None:
         """To ordinary subscribers; dropped while the broker is away."""
         if self._channel is None or not self._joined:
             return
         if qos:
             self._packet_id = self._packet_id % 65_535 + 1
-        self._channel.publish(topic, payload, min(qos, 1), packet_id=self._packet_id if qos else 0)
+        written = payload if isinstance(payload, bytes) else payload()
+        self._channel.publish(topic, written, min(qos, 1), packet_id=self._packet_id if qos else 0)
 
     def acknowledge(self, connection: str, packet_id: int) -> None:
         """PUBACK of a QoS 1 request, if it came over the connection that is still there."""

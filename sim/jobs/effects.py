@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sim.jobs.messages import JobStatus, Status
+from sim.jobs.messages import JobStatus, Json, Status
+from sim.jobs.wire import encode
 from sim.records import record
 
 
@@ -18,10 +19,14 @@ class Reply:
 
 @record
 class Publish:
-    """A notification or an event. It goes through the broker to whoever subscribed."""
+    """A notification or an event, its body as JSON. It goes through the broker to whoever subscribed, and need not be
+    written when nobody did."""
 
     topic: str
-    payload: bytes
+    body: Mapping[str, Json]
+
+    def write(self) -> bytes:
+        return encode(self.body)
 
 
 @record

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -22,7 +22,6 @@ from sim.jobs.job import Job
 from sim.jobs.messages import JobStatus, Json, Status
 from sim.jobs.rules import JobRules
 from sim.jobs.targets import Arns, NoGroups, Targets
-from sim.jobs.wire import encode
 from sim.records import record
 
 _RANK = attrgetter("rank")
@@ -264,8 +263,8 @@ class Ledger:
         event_id = "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:]))
         self._publish(topic, {"eventType": kind, "eventId": event_id, **body})
 
-    def _publish(self, topic: str, body: object) -> None:
-        self._effects.append(Publish(topic, encode(body)))
+    def _publish(self, topic: str, body: Mapping[str, Json]) -> None:
+        self._effects.append(Publish(topic, body))
 
     def _enter_attempt(self, job: Job, old: JobExecution | None, execution: JobExecution) -> None:
         if old is not None:

@@ -16,16 +16,16 @@ _NO_DOCUMENT = '"jobDocument":null'
 
 
 def encode(body: Any) -> bytes:
-    """The JSON of an object of the service's own, whose document, if any, is no longer in it afterwards."""
+    """The JSON of an object of the service's own."""
     holder = body.get("execution", body)
     document = holder.get("jobDocument")
-    try:
-        if document is None:
-            return _TEXT(body).encode()
-        # No other member is null, and a quote inside a string has a backslash before it.
+    if document is None:
+        text = _TEXT(body)
+    else:  # No other member is null, and a quote inside a string has a backslash before it.
         holder["jobDocument"] = None
-        return _TEXT(body).replace(_NO_DOCUMENT, f'"jobDocument":{document}', 1).encode()
+        text = _TEXT(body).replace(_NO_DOCUMENT, f'"jobDocument":{document}', 1)
+        holder["jobDocument"] = document
+    try:
+        return text.encode()
     except UnicodeEncodeError:
-        if document is not None:
-            holder["jobDocument"] = json.loads(document)
-        return _ASCII(body).encode()
+        return _ASCII(json.loads(text)).encode()

@@ -13,7 +13,7 @@ does not depend on how many other clients there are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
@@ -83,6 +83,8 @@ class _Everything:
 EVERYTHING: Rights = _Everything()
 """The rights of a client of a broker without policies."""
 
+Payload = bytes | Callable[[], bytes]
+"""What the cloud publishes, or who writes it when somebody listens."""
 OnRequest = Callable[[Request], None]
 Admit = Callable[[Greeting], Rights | int]
 """The rights of a newcomer, or the CONNACK code that refuses it (1–5)."""
@@ -284,9 +286,10 @@ class Switchboard:
         if session is not None:
             session.put(Message(topic, payload), 0)
 
-    def announce(self, topic: str, payload: bytes, qos: int = 0) -> None:
+    def announce(self, topic: str, payload: Payload, qos: int = 0) -> None:
         """The cloud's own publish, to ordinary subscribers."""
-        self._spread(topic, payload, qos, retain=False)
+        if readers := self._index.find(topic):
+            self._send(readers, Message(topic, payload if isinstance(payload, bytes) else payload()), qos)
 
     def acknowledge(self, connection: Line, packet_id: int) -> None:
         """PUBACK to a client; dropped when the connection is gone."""
@@ -341,9 +344,11 @@ class Switchboard:
         elif retain:
             self._retained.drop(topic)
         if readers := self._index.find(topic):
-            message = Message(topic, payload)
-            for client_id, granted in readers.items():
-                self._sessions[client_id].put(message, min(qos, granted))
+            self._send(readers, Message(topic, payload), qos)
+
+    def _send(self, readers: Mapping[str, int], message: Message, qos: int) -> None:
+        for client_id, granted in readers.items():
+            self._sessions[client_id].put(message, min(qos, granted))
 
     def _report_refused(self, greeting: Greeting) -> None:
         client_id, self._refused = greeting.client_id, self._refused + 1
@@ -354,9 +359,7 @@ class Switchboard:
         """Publish a life-cycle event; Amazon sends none for a client id that no topic can hold."""
         topic = f"$aws/events/{kind}/{client_id}"
         if (readers := self._index.find(topic)) and valid_topic(topic):
-            message = Message(topic, event())
-            for reader in readers:
-                self._sessions[reader].put(message, 0)
+            self._send(readers, Message(topic, event()), 0)
 
     def _expel(self, session: Session, why: Ended) -> None:
         line = session.line

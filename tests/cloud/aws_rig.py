@@ -27,6 +27,7 @@ from sim.cloud.rest import RestServer
 from sim.cloud.sigv4 import OPERATOR
 from sim.jobs.rules import JobRules
 from sim.kernel.clock import EPOCH_S, Clock
+from sim.mqtt.switchboard import Payload
 from sim.ports import HttpRequest, HttpResponse
 from sim.trace import Trace
 
@@ -53,8 +54,8 @@ class Face:
     def reply(self, connection: str, topic: str, payload: bytes) -> None:
         raise AssertionError((connection, topic, payload))
 
-    def publish(self, topic: str, payload: bytes, qos: int = 0) -> None:
-        self.published.append((topic, payload, qos))
+    def publish(self, topic: str, payload: Payload, qos: int = 0) -> None:
+        self.published.append((topic, payload if isinstance(payload, bytes) else payload(), qos))
 
     def acknowledge(self, connection: str, packet_id: int) -> None:
         raise AssertionError((connection, packet_id))

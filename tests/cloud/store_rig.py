@@ -22,7 +22,7 @@ from sim.jobs.agenda import Agenda
 from sim.jobs.rules import JobRules
 from sim.jobs.throttle import Throttle
 from sim.kernel.clock import Clock
-from sim.mqtt.switchboard import Request
+from sim.mqtt.switchboard import Payload, Request
 from sim.ports import HttpResponse
 from sim.trace import Trace
 
@@ -39,8 +39,8 @@ class Hearer(Face):
     def reply(self, connection: str, topic: str, payload: bytes) -> None:
         self.heard.append(("reply", connection, topic, payload))
 
-    def publish(self, topic: str, payload: bytes, qos: int = 0) -> None:
-        self.heard.append(("publish", topic, payload, qos))
+    def publish(self, topic: str, payload: Payload, qos: int = 0) -> None:
+        self.heard.append(("publish", topic, payload if isinstance(payload, bytes) else payload(), qos))
 
     def acknowledge(self, connection: str, packet_id: int) -> None:
         self.heard.append(("acknowledge", connection, packet_id))

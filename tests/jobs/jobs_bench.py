@@ -113,7 +113,7 @@ class Bench:
         return [topic.rpartition("/")[2] for topic, _ in self.published()]
 
     def published(self) -> list[tuple[str, dict[str, Any]]]:
-        return [(it.topic, json.loads(it.payload)) for it in self.last if isinstance(it, Publish)]
+        return [(it.topic, json.loads(it.write())) for it in self.last if isinstance(it, Publish)]
 
     def changed(self) -> list[Changed]:
         return [it for it in self.last if isinstance(it, Changed)]

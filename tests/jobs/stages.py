@@ -273,7 +273,7 @@ class Core(Stage):
         return heard
 
     def _carry(self, effects: list[Effect]) -> None:
-        told = ((it.topic, it.payload) for it in effects if isinstance(it, Publish))
+        told = ((it.topic, it.write()) for it in effects if isinstance(it, Publish))
         self._heard += notifications(told)
 
 

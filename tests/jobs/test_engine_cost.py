@@ -16,7 +16,7 @@ from sim.jobs.paging import Page
 from sim.jobs.rules import RELAXED_QUOTAS, JobRules
 from sim.jobs.spec import job_spec
 from sim.kernel.clock import Clock
-from sim.mqtt.switchboard import Request
+from sim.mqtt.switchboard import Payload, Request
 from sim.trace import Trace
 
 
@@ -93,7 +93,7 @@ class Heard:
     def reply(self, connection: str, topic: str, payload: bytes) -> None:
         self.topics.append(topic)
 
-    def publish(self, topic: str, payload: bytes, qos: int = 0) -> None:
+    def publish(self, topic: str, payload: Payload, qos: int = 0) -> None:
         self.topics.append(topic)
 
     def acknowledge(self, connection: str, packet_id: int) -> None:

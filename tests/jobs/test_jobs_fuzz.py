@@ -126,7 +126,7 @@ def check(effects: list[Effect], topic: str, before: Any, after: Any) -> None:
     body = loads(reply.payload)
     assert isinstance(body["timestamp"], int)
     for effect in others:
-        assert not isinstance(effect, Publish) or loads(effect.payload)
+        assert not isinstance(effect, Publish) or loads(effect.write())
     if reply.topic == f"{topic}/rejected":
         assert body["code"] in CODES
         assert body["code"] != "InternalError"

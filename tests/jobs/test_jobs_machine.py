@@ -102,7 +102,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     def hear(self, told: Publish) -> None:
         _, _, thing, _, kind = told.topic.split("/")
-        body = json.loads(told.payload)
+        body = json.loads(told.write())
         if kind == "notify":
             entries = [*body["jobs"].get("IN_PROGRESS", []), *body["jobs"].get("QUEUED", [])]
             self.listed[thing] = [(it["jobId"], it["executionNumber"]) for it in entries]

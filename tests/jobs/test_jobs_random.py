@@ -250,7 +250,7 @@ class JobsMachine(RuleBasedStateMachine):
 def read(told: Publish) -> Told:
     """A notification in the reference's words."""
     _, _, thing, _, kind = told.topic.split("/")
-    body = json.loads(told.payload)
+    body = json.loads(told.write())
     if kind == "notify":
         listed = [*body["jobs"].get("IN_PROGRESS", []), *body["jobs"].get("QUEUED", [])]
     else:

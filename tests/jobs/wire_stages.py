@@ -27,7 +27,7 @@ from sim.cloud.sigv4 import OPERATOR
 from sim.jobs.rules import JobRules
 from sim.kernel.clock import Clock
 from sim.mqtt.rules import RELAXED
-from sim.mqtt.switchboard import EVERYTHING, Request
+from sim.mqtt.switchboard import EVERYTHING, Payload, Request
 from sim.net.codec import Connect, Publish, Subscribe
 from sim.trace import Trace
 
@@ -38,7 +38,7 @@ class Nobody:
     """The face of an account whose row is over."""
 
     def reply(self, connection: str, topic: str, payload: bytes) -> None: ...
-    def publish(self, topic: str, payload: bytes, qos: int = 0) -> None: ...
+    def publish(self, topic: str, payload: Payload, qos: int = 0) -> None: ...
     def acknowledge(self, connection: str, packet_id: int) -> None: ...
 
 

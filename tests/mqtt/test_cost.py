@@ -101,3 +101,18 @@ def test_filters_and_retained_messages_that_are_gone_cost_nothing() -> None:
         retained.drop(f"a/{number}/b")
     later = calls(lambda: index.find("a/b/c")), calls(lambda: list(retained.find("#", hash_takes_parent=True)))
     assert later == fresh
+
+
+def test_what_nobody_listens_to_is_not_written() -> None:
+    board, written = board_with(3, RELAXED), list[str]()
+
+    def write() -> bytes:
+        written.append("once for all")
+        return b""
+
+    board.announce("news", write)
+    assert written == []
+    for name in ("one", "two"):
+        board.subscribe(connect(board, name), 1, [("news", 0)])
+    board.announce("news", write)
+    assert written == ["once for all"]
