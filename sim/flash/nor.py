@@ -1,4 +1,4 @@
-"""Serial NOR flash, byte by byte, with its wear, its time and what a power cut leaves behind.
+"""Serial NOR flash: its commands, the time they take, and what a power cut leaves behind.
 
 Rules. The cells are strict: an erase sets a sector to 0xFF, a program only turns 1 bits to 0, and anything else
 is a FlashError, as real cells would not hold it. One command (the erase of a sector, the program of a page) is
@@ -12,20 +12,19 @@ time and the place of a cut; where a cut or an observer could tell the differenc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from sim.errors import FlashError
 from sim.flash import cells
-from sim.flash.cells import SECTORS_PER_CHUNK, Chunk, OpenChunk, Run
-from sim.flash.countdown import ERASE, PROGRAM, Countdown, erases_of
+from sim.flash.cells import SECTORS_PER_CHUNK, Chunk
+from sim.flash.contents import Contents, Stretches
+from sim.flash.countdown import ERASE, PROGRAM, Countdown
 from sim.flash.part import FlashPart
 from sim.flash.torn import Torn, torn_erase, torn_program
 from sim.kernel.power import PowerLoss
 
 __all__ = ["ERASE", "PROGRAM", "Change", "Nor", "NorSnapshot", "Stretches", "Torn"]
-
-OPEN_CHUNKS = 4  # chunks of one flash that may be open at a time; the next one seals them
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +35,6 @@ class NorSnapshot:
     ops: int
     busy_us: int
 
-
-Stretches = tuple[tuple[int, int], ...]
-"""Address and length of each."""
 
 Change = tuple[int, bytes, int]
 """A sector's number within a region, its bytes, and how many erases it took to get there."""
@@ -51,32 +47,24 @@ class _Cut:
     seed: int
 
 
-class Nor:
+class Nor(Contents):
     """One flash part, new: erased, never worn, powered.
 
     `ops` erases and programs so far, `busy_us` time spent on them and on reads, `dead` whether power is gone.
-    `edition` changes whenever cells may have changed. `on_op(kind, address)`, when set, is called before each op with
-    ERASE or PROGRAM and the byte address; it may arm a cut, which can then fall on that very op. `countdowns`: those
-    who wait for one op only.
+    `on_op(kind, address)`, when set, is called before each op with ERASE or PROGRAM and the byte address; it may arm a
+    cut, which can then fall on that very op. `countdowns`: those who wait for one op only.
     """
 
-    __slots__ = ("_chunks", "_cut", "_open", "busy_us", "countdowns", "dead", "edition", "on_op", "ops", "part")
+    __slots__ = ("_cut", "busy_us", "countdowns", "dead", "on_op", "ops")
 
     def __init__(self, part: FlashPart) -> None:
-        self.part = part
+        super().__init__(part)
         self.ops = 0
         self.busy_us = 0
         self.dead = False
-        self.edition = 0
         self.on_op: Callable[[str, int], None] | None = None
         self.countdowns: tuple[Countdown, ...] = ()
         self._cut: _Cut | None = None
-        self._chunks: tuple[Chunk, ...] | list[Chunk | OpenChunk] = cells.blank_chunks(part.sectors, part.sector_bytes)
-        self._open: tuple[int, ...] = ()  # numbers of the open chunks; not empty only if _chunks is a list
-
-    @property
-    def size_bytes(self) -> int:
-        return self.part.size_bytes
 
     # -- commands of the part -------------------------------------------------------------------------------
 
@@ -174,86 +162,7 @@ class Nor:
         """Power is back: the cells are what they were left as."""
         self.dead = False
 
-    # -- outside the emulated world: no time, no ops, no wear, power or not ---------------------------------
-
-    def load(self, address: int, data: bytes) -> None:
-        """Put bytes into the cells, as the factory's programmer does."""
-        self._check_range(address, len(data))
-        part, before = self.part, address % self.part.sector_bytes
-        if before:
-            data = self.image(address - before, before) + data
-            address -= before
-        end = address + len(data)
-        kept = self.image(end, -end % part.sector_bytes)
-        index, slot = divmod(address // part.sector_bytes, SECTORS_PER_CHUNK)
-        for run in cells.split(bytes(data), slot, part.sector_bytes, part.page_bytes).runs:
-            self._put(index, slot, run, worn=False)
-            index, slot = index + 1, 0
-        if kept.count(255) != len(kept):  # the last sector was filled up with blanks
-            chunk, slot = self._opened(end // part.sector_bytes)
-            chunk.sectors[slot] = chunk.sectors[slot][: -len(kept)] + kept
-        self.seal()
-
-    def image(self, address: int, length: int) -> bytes:
-        """The bytes as they are."""
-        sector_bytes = self.part.sector_bytes
-        if address < 0 or length < 0 or address + length > self.part.size_bytes:
-            self._check_range(address, length)
-        number, offset = divmod(address, sector_bytes)
-        if offset + length <= sector_bytes and length:
-            index, slot = divmod(number, SECTORS_PER_CHUNK)
-            return self._chunks[index].sectors[slot][offset : offset + length]
-        last = -(-(address + length) // sector_bytes)
-        pieces = b"".join(map(self._sector, range(number, last)))
-        return pieces[offset : offset + length]
-
-    def sectors(self, address: int, length: int) -> tuple[bytes, ...]:
-        """The whole sectors that hold these bytes: a name for them that costs no copy. `address` is aligned."""
-        found: list[bytes] = []
-        for index, first, last in self._spans(address, length):
-            found += self._chunks[index].sectors[first:last]
-        return tuple(found)
-
-    def pieces(self, stretches: Stretches) -> tuple[tuple[Hashable, ...], ...]:
-        """A name for what these stretches hold that is quick to look up: the chunks they are in. Equal names are equal
-        bytes, while equal bytes may have several names."""
-        spans = cells.chunks_of(stretches, self.part.sector_bytes)
-        if not self._open:
-            chunks = self.seal()
-            return tuple([chunks[first:last] for first, last in spans])
-        return tuple([tuple(map(cells.name_of, self._chunks[first:last])) for first, last in spans])
-
-    def erase_counts(self, address: int, length: int) -> tuple[int, ...]:
-        """How often each of these sectors was erased."""
-        found: list[int] = []
-        for index, first, last in self._spans(address, length):
-            found += self._chunks[index].erases[first:last]
-        return tuple(found)
-
-    def agrees(self, chunks: tuple[Chunk, ...], address: int, length: int) -> bool:
-        """Whether these sectors hold what they hold in `chunks`, whatever their wear. `address` is aligned."""
-        for index, first, last in self._spans(address, length):
-            mine, theirs = self._chunks[index], chunks[index]
-            if mine is not theirs and tuple(mine.sectors[first:last]) != theirs.sectors[first:last]:
-                return False
-        return True
-
-    def _spans(self, address: int, length: int) -> tuple[tuple[int, int, int], ...]:
-        sector_bytes = self.part.sector_bytes
-        return cells.spans(address // sector_bytes, -(-(address + length) // sector_bytes))
-
-    def erase_count(self, sector: int) -> int:
-        """How often sector number `sector` was erased."""
-        index, slot = divmod(sector, SECTORS_PER_CHUNK)
-        return self._chunks[index].erases[slot]
-
-    def all_erases(self) -> int:
-        """Erases of all sectors together."""
-        return erases_of(self._chunks)
-
-    def max_erase_count(self) -> int:
-        """Erases of the most worn sector."""
-        return max(max(chunk.erases) for chunk in self._chunks)
+    # -- states of another moment, or of another flash ------------------------------------------------------
 
     def snapshot(self) -> NorSnapshot:
         """The state at this moment; cheap, and shared with every equal flash."""
@@ -298,16 +207,6 @@ class Nor:
         pieces = [sectors[at : at + SECTORS_PER_CHUNK] for at in range(0, len(sectors), SECTORS_PER_CHUNK)]
         made._chunks = tuple(cells.seal_split(piece, (0,) * len(piece)) for piece in pieces)
         return made
-
-    def seal(self) -> tuple[Chunk, ...]:
-        """Give back private working memory. To be called when nothing more will be written for a while."""
-        chunks = self._chunks
-        if isinstance(chunks, list):
-            for index in self._open:
-                chunks[index] = cells.seal(chunks[index].sectors, chunks[index].erases)
-            self._chunks = chunks = cells.shared(tuple(chunks))
-            self._open = ()
-        return chunks
 
     # -- one op ---------------------------------------------------------------------------------------------
 
@@ -366,43 +265,3 @@ class Nor:
                 page = data[at : at + page_bytes]
                 if page.count(255) != len(page):
                     self._program_page(address + at, page)
-
-    # -- cells ----------------------------------------------------------------------------------------------
-
-    def _sector(self, number: int) -> bytes:
-        index, slot = divmod(number, SECTORS_PER_CHUNK)
-        return self._chunks[index].sectors[slot]
-
-    def _opened(self, sector: int) -> tuple[OpenChunk, int]:
-        """The open chunk that holds a sector, to be written to, and the sector's place in it."""
-        self.edition += 1
-        index, slot = divmod(sector, SECTORS_PER_CHUNK)
-        chunk = self._chunks[index]
-        if isinstance(chunk, Chunk):
-            if len(self._open) == OPEN_CHUNKS:
-                self.seal()
-            chunk = OpenChunk(chunk)
-            self._writable()[index] = chunk
-            self._open += (index,)
-        return chunk, slot
-
-    def _writable(self) -> list[Chunk | OpenChunk]:
-        if isinstance(self._chunks, tuple):
-            self._chunks = list(self._chunks)
-        return self._chunks
-
-    def _put(self, index: int, slot: int, run: Run, worn: bool) -> None:
-        """Replace sectors of one chunk; `worn` counts an erase of each."""
-        self.edition += 1
-        chunk = self._chunks[index]
-        if isinstance(chunk, Chunk):
-            self._writable()[index] = cells.rewritten(chunk, slot, run, worn)
-            return
-        end = slot + len(run.sectors)
-        chunk.sectors[slot:end] = run.sectors
-        if worn:
-            chunk.erases[slot:end] = [count + 1 for count in chunk.erases[slot:end]]
-
-    def _check_range(self, address: int, length: int) -> None:
-        if address < 0 or length < 0 or address + length > self.part.size_bytes:
-            raise FlashError(f"{length} bytes at 0x{address:06x} are beyond the {self.part.size_bytes} bytes of flash")
