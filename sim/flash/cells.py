@@ -25,12 +25,13 @@ _FIRST_SWEEP = 4096  # sectors in the pool before it first looks for unused ones
 class Chunk:
     """Up to 64 sealed sectors and how often each was erased. Made only by `seal`."""
 
-    __slots__ = ("__weakref__", "all_erases", "erases", "sectors")
+    __slots__ = ("__weakref__", "all_erases", "erases", "most_erases", "sectors")
 
     def __init__(self, sectors: tuple[bytes, ...], erases: tuple[int, ...]) -> None:
         self.sectors = sectors
         self.erases = erases
         self.all_erases = sum(erases)
+        self.most_erases = max(erases)
 
 
 class OpenChunk:
@@ -46,6 +47,11 @@ class OpenChunk:
     def all_erases(self) -> int:
         """Of its sectors together."""
         return sum(self.erases)
+
+    @property
+    def most_erases(self) -> int:
+        """Of the most worn one."""
+        return max(self.erases)
 
 
 @dataclass(slots=True, eq=False)
