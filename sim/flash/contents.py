@@ -114,7 +114,7 @@ class Contents:
 
     def max_erase_count(self) -> int:
         """Erases of the most worn sector."""
-        return max(max(chunk.erases) for chunk in self._chunks)
+        return max([chunk.most_erases for chunk in self._chunks])
 
     def seal(self) -> tuple[Chunk, ...]:
         """Give back private working memory. To be called when nothing more will be written for a while."""
