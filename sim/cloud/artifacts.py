@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from base64 import b32encode, b64encode
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from typing import Any
@@ -31,6 +30,7 @@ from sim.cloud.sigv4 import Credentials, Scope
 from sim.errors import SpecError
 from sim.kernel.clock import EPOCH_S
 from sim.ports import Foreseen, HttpRequest, HttpResponse
+from sim.records import record
 
 DEFAULT_REGION = "us-west-2"
 
@@ -75,7 +75,7 @@ FORESEEN_KEPT = 512
 """Answers, of 32 KiB that they share with the flash of those who got them; and URLs that were proved."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Proved:
     """A presigned URL that was found good, and what it leads to. Called with a second: whether it will be good then,
     and give what it gives now."""
@@ -336,8 +336,9 @@ def _never(_now_s: int) -> bool:
 
 
 def _keep(known: dict[Any, Any], key: Hashable, value: object) -> None:
+    """In place of the oldest when there are enough: a URL is of use as long as a download goes on."""
     if len(known) >= FORESEEN_KEPT:
-        known.clear()
+        del known[next(iter(known))]
     known[key] = value
 
 

@@ -27,6 +27,8 @@ from sim.records import record
 
 BAD_PASSWORD, NOT_AUTHORISED = 4, 5
 """MQTT 3.1.1 CONNACK codes."""
+ITSELF = "\0"
+"""Stands for a thing's own name; it is in no topic, filter or name of a thing."""
 ANSWERS_MAX = 8192
 """Answers kept until the registry changes; a fleet's usual topics of a thousand devices, about 3 MB."""
 
@@ -84,7 +86,7 @@ class Gate:
         self._devices = devices
         self._revision = -1
         self._answers: dict[tuple[_Client, str, str, str], bool] = {}
-        self._usually: dict[tuple[str, ...], bool] = {}  # action, kind, and what is around the thing's name
+        self._usually: dict[tuple[str, str, str], bool] = {}  # action, kind and name, of a thing that is ITSELF
         self._papers: dict[_Client, _Papers | None] = {}
         self._plain = False
 
@@ -121,7 +123,7 @@ class Gate:
             self._begin_anew()
         thing = client.thing
         if self._plain and thing and thing == client.client_id:
-            answer = self._usually.get((action, kind, *name.split(thing)))
+            answer = self._usually.get((action, kind, name.replace(thing, ITSELF)))
             if answer is not None:
                 return answer
         return self._find(client, action, kind, name)
@@ -132,8 +134,9 @@ class Gate:
         if len(self._answers) + len(self._usually) >= ANSWERS_MAX:
             self._begin_anew()
         thing = client.thing
-        if self._plain and thing and thing == client.client_id and name.count(thing) == 1:
-            answer = self._usually[action, kind, *name.split(thing)] = self._decide(client, action, kind, name)
+        if self._plain and thing and thing == client.client_id and name.count(thing) == 1 and ITSELF not in name:
+            usual = action, kind, name.replace(thing, ITSELF)
+            answer = self._usually[usual] = self._decide(client, action, kind, name)
             return answer
         question = client, action, kind, name
         known = self._answers.get(question)

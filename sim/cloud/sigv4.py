@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
+from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -44,8 +45,7 @@ OPERATOR = Credentials("AKIAQPYOTAEXAMPLE234", "qpyota/this+key+is+public+by+des
 """The one lasting pair the emulated cloud knows: for boto3, the AWS CLI and anybody else on this machine."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """What a signature is good for: a day (YYYYMMDD), a region and a service's signing name."""
 
     date: str
@@ -93,8 +93,9 @@ def signature(secret: str, scope: Scope, stamp: str, request: Canonical | str) -
 
 def seal(secret: str, scope: Scope, text: str) -> str:
     """The keyed hash of a string to sign, in hex."""
-    key = _signing_key(secret, scope)
-    return hmac.digest(key, text.encode(errors="replace"), "sha256").hex()
+    sealed = _sealer(secret, scope).copy()
+    sealed.update(text.encode(errors="replace"))
+    return sealed.hexdigest()
 
 
 def same(expected: str, given: str) -> bool:
@@ -182,8 +183,9 @@ def _encoded(text: bytes) -> str:
 
 
 @lru_cache(maxsize=64)
-def _signing_key(secret: str, scope: Scope) -> bytes:
+def _sealer(secret: str, scope: Scope) -> hmac.HMAC:
+    """The hash by a scope's key, of nothing so far; to be copied."""
     key = b"AWS4" + secret.encode()
-    for part in (scope.date, scope.region, scope.service, "aws4_request"):
+    for part in (*scope, "aws4_request"):
         key = hmac.digest(key, part.encode(errors="replace"), "sha256")
-    return key
+    return hmac.new(key, digestmod="sha256")

@@ -305,7 +305,7 @@ class Ledger:
             place = self._place(record, old)
             record.pending = record.pending[:place] + record.pending[place + 1 :]
         if shown and new is not None:
-            place = bisect_right(record.pending, new.rank, key=_RANK)
+            place = bisect_right(record.pending, new.rank, key=_RANK) if record.pending else 0
             record.pending = (*record.pending[:place], new, *record.pending[place:])
         if was != shown:
             record.revision += 1
