@@ -195,7 +195,7 @@ class Agent:
     def _report(self, topic: str, report: Report) -> Story:
         """Update the execution, on this topic, and wait for the answer, whatever it is."""
         self._send(topic, report)
-        yield from self._await(_answer_to(topic))
+        return self._await(_answer_to(topic))
 
     def _send(self, topic: str, report: Report) -> None:
         self._publish(topic, _body(report.status, *report.details.items()))

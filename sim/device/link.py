@@ -137,12 +137,13 @@ class Link(Draws):
 
     def round_trips_us(self, count: int) -> int:
         """Time of `count` round trips of small packets, each with its own jitter."""
-        radio, total_us = self.radio, 0
+        radio, total_us, sent = self.radio, 0, count
         for _ in range(count):
             trip_us, lost = self._delay(radio.spec, radio.spec.rtt_us)
             total_us += trip_us
-            radio.up_bytes += PACKET_OVERHEAD_BYTES * (1 + lost)
-            radio.down_bytes += PACKET_OVERHEAD_BYTES
+            sent += lost
+        radio.up_bytes += PACKET_OVERHEAD_BYTES * sent
+        radio.down_bytes += PACKET_OVERHEAD_BYTES * count
         return total_us
 
     def _delay(self, spec: RadioSpec, way_us: int) -> tuple[int, int]:

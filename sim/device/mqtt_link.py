@@ -41,7 +41,7 @@ class MqttLink(Link):
     def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False, packet_id: int = 0) -> None:
         """PUBLISH."""
         self.radio.trace("mqtt.out", topic=topic, payload=payload.decode("utf-8", "replace"), qos=qos)
-        self.up(len(topic) + len(payload) + 7, self._send, "publish", topic, payload, qos, retain, packet_id)
+        self.up(len(topic) + len(payload) + 7, self._publish, topic, payload, qos, retain, packet_id)
 
     def ack(self, packet_id: int) -> None:
         """PUBACK of a QoS 1 message."""
@@ -138,6 +138,10 @@ class MqttLink(Link):
     def _send(self, call: str, *args: Any) -> None:
         if self._channel is not None:
             getattr(self._channel, call)(*args)
+
+    def _publish(self, topic: str, payload: bytes, qos: int, retain: bool, packet_id: int) -> None:
+        if self._channel is not None:
+            self._channel.publish(topic, payload, qos, retain, packet_id)
 
     def _finish(self, call: str) -> None:
         channel, self._channel = self._channel, None
