@@ -83,6 +83,8 @@ class Gate:
     def guard(self, registry: Registry, devices: Things) -> None:
         """Go by this registry from now on; `devices` knows which certificates this cloud made for its own."""
         self._registry = registry
+        # Whatever could change what a client may do grows one of their revisions.
+        self._parts = registry.things, registry.groups, registry.certificates, registry.policies
         self._devices = devices
         self._revision = -1
         self._answers: dict[tuple[_Client, str, str, str], bool] = {}
@@ -119,7 +121,8 @@ class Gate:
 
     def allows(self, client: _Client, action: str, kind: str, name: str) -> bool:
         """Whether a client may do it to the resource of this kind and name, by the registry as it is now."""
-        if self._revision != self._registry.revision:
+        things, groups, certificates, policies = self._parts
+        if self._revision != things.revision + groups.revision + certificates.revision + policies.revision:
             self._begin_anew()
         thing = client.thing
         if self._plain and thing and thing == client.client_id:
@@ -146,7 +149,7 @@ class Gate:
 
     def _begin_anew(self) -> None:
         """The registry is another, or there are too many answers."""
-        self._revision = self._registry.revision
+        self._revision = sum(part.revision for part in self._parts)
         self._answers.clear()
         self._usually.clear()
         self._papers.clear()

@@ -181,11 +181,6 @@ class Registry:
             return self.policies.of(self.arns.group(group) for group in reversed(self.groups.ancestry(name)))
         return self.policies.of([arn])
 
-    @property
-    def revision(self) -> int:
-        """Grows with every change that could change what a client may do."""
-        return self.things.revision + self.groups.revision + self.certificates.revision + self.policies.revision
-
     def documents_for(self, certificates: Iterable[str], thing: str) -> list[str]:
         """The policy documents of active certificates (ids) and of a thing's static groups; "" for no thing."""
         targets = [self.arns.of("cert", it) for it in certificates if self.certificates.counts(it)]
