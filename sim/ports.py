@@ -9,7 +9,7 @@ delivers anything, and the other side is not told.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import NamedTuple, Protocol
 
@@ -194,10 +194,12 @@ class HttpFailure:
 
 
 class Foreseen(NamedTuple):
-    """What a server will answer, and whether it will at a second, epoch, that is to come."""
+    """What a server will answer, and whether it will at a second, epoch, that is to come. `about`: what it is asked
+    for, whoever signed the URL; to the same headers all get the same answer. None: nothing can be said."""
 
     answer: HttpResponse
     at: Callable[[int], bool]
+    about: Hashable = None
 
 
 HttpArrival = HttpPart | HttpResponse | HttpFailure

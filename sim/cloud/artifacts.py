@@ -186,7 +186,9 @@ class ArtifactStore:
         if proved is None or len(request.headers) != DEVICE_HEADERS or not proved(now_s):
             return None
         known = self._foreseen.get((proved.about, request.headers.get("Range", "")))
-        return None if known is None or known[0] != self.buckets.revision else Foreseen(known[1], proved)
+        if known is None or known[0] != self.buckets.revision:
+            return None
+        return Foreseen(known[1], proved, (known[0], proved.about))
 
     def foresee(self, request: HttpRequest, now_s: int) -> Foreseen:
         """What `respond` says to a device at a later second, when nobody changes objects until then."""
@@ -201,7 +203,7 @@ class ArtifactStore:
         about = (asked.host, asked.path, *[pair for pair in asked.query if not pair[0].startswith(b"X-Amz-")])
         proved = self._prove(request.url, about, now_s, until_s)
         _keep(self._foreseen, (proved.about, request.headers.get("Range", "")), (self.buckets.revision, answer))
-        return Foreseen(answer, proved)
+        return Foreseen(answer, proved, (self.buckets.revision, proved.about))
 
     def _prove(self, url: str, about: Hashable, from_s: int, until_s: int) -> _Proved:
         """Keep that a presigned URL is good for so long: it was checked, or was made here."""

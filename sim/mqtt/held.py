@@ -14,9 +14,10 @@ def with_one(held: Held, name: str, qos: int) -> Held:
     if isinstance(held, dict):
         held[name] = qos
         return held
-    more = {**all_of(held), name: qos}
-    if len(more) > 1:
-        return more
+    if held is not None:
+        more = {**all_of(held), name: qos}
+        if len(more) > 1:
+            return more
     return (name, qos) if qos else name
 
 

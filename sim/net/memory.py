@@ -44,7 +44,7 @@ NEVER = -1
 """Before any instant; a small number, which all connections at rest share."""
 
 FORESEEN_KEPT = 512
-"""Answers to ranges of a URL, shared with the cloud's memory of them."""
+"""Answers to ranges, shared with the cloud's memory of them; and URLs of which it is known what they lead to."""
 
 
 class DeviceSide:
@@ -63,7 +63,8 @@ class DeviceSide:
         self._opened = 0
         self._patience_us: dict[int, int] = {}  # by keepalive: one number for all who ask for the same
         self._channels: Connections[_Channel] = Connections()
-        self._foreseen: dict[Hashable, Foreseen] = {}
+        self._leads: dict[str, Foreseen] = {}  # by URL
+        self._foreseen: dict[Hashable, HttpResponse] = {}  # by what it is about, and headers
         self._asked: dict[int, Callable[[HttpArrival], None]] = {}
 
     def mqtt(self, device: str, hello: Hello, receive: Callable[[Arrival], None]) -> MqttChannel:
@@ -88,18 +89,21 @@ class DeviceSide:
         if request.method != "GET":
             return None
         at_s = self.clock.start_s + at_us // 1_000_000
-        asked_for = request.url, *request.headers.items()
-        known = self._foreseen.get(asked_for)
-        if known is not None and known.at(at_s):
-            return known.answer
+        url, headers = request.url, tuple(request.headers.items())
+        lead = self._leads.get(url)
+        if lead is not None and lead.at(at_s):
+            known = self._foreseen.get((lead.about, headers))
+            if known is not None:
+                return known
         asked = as_asked(request)
         found = None if asked is None else self._foresee(asked, at_s)
         if found is None or found.answer.manner is not None:
             return None
-        if len(self._foreseen) >= FORESEEN_KEPT:
-            self._foreseen.clear()
-        known = self._foreseen[asked_for] = Foreseen(as_it_comes("GET", found.answer), found.at)
-        return known.answer
+        answer = as_it_comes("GET", found.answer)
+        if found.about is not None:
+            _keep(self._leads, url, found)
+            _keep(self._foreseen, (found.about, headers), answer)
+        return answer
 
     def arrive(self, device: str, number: int, arrival: Any) -> None:
         """To the connection of this number; one that ended has none any more."""
@@ -286,6 +290,13 @@ class _Channel:
         """That it is over."""
         now_us = self._said_us = self._side.clock.now_us
         self._side.say(Call(now_us, self.device, self.number, what, (why,)))
+
+
+def _keep(known: dict[Any, Any], key: Hashable, value: object) -> None:
+    """In place of the oldest when there are enough."""
+    if len(known) >= FORESEEN_KEPT:
+        del known[next(iter(known))]
+    known[key] = value
 
 
 def _nobody(_arrival: Arrival) -> None:
