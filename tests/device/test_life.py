@@ -32,6 +32,21 @@ def test_stories_and_timers_of_an_ended_life_never_act():
     assert seen == [10, "timer before", 20, "closed"]
 
 
+def test_a_story_that_lets_no_time_pass_goes_on_behind_what_is_due_by_then():
+    clock, seen = Clock(), []
+    life = Life(Owner(clock, lambda: None))
+
+    def story():
+        clock.after(0, seen.append, "due before")
+        yield 0
+        seen.append(clock.now_us)
+
+    clock.after(7, life.spawn, story())
+    clock.after(7, seen.append, "due")
+    clock.run(100)
+    assert seen == ["due", "due before", 7]
+
+
 def test_power_lost_in_a_story_is_told_once_and_the_others_are_not_disturbed_before():
     clock, seen = Clock(), []
     life = Life(Owner(clock, lambda: (seen.append("lost"), life.end())))

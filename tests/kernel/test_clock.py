@@ -85,6 +85,13 @@ def test_an_earlier_stop_wins(clock):
     assert clock.now_us == 7
 
 
+def test_what_a_story_waits_for_is_an_event_for_those_who_step_it(clock):
+    event = clock.env.event()
+    assert clock.event(event) is event
+    clock.env.run(until=clock.event(5))
+    assert clock.env.now == 5
+
+
 def test_an_error_in_the_model_comes_out_of_run(clock):
     def broken():
         raise ZeroDivisionError("model")
