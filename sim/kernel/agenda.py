@@ -23,7 +23,7 @@ LATE = 2  # SimPy knows URGENT 0 and NORMAL 1; arrivals come after both
 LAST = 3  # what devices said in an instant is taken together, once nothing else is left of it
 
 SWEEP_EACH = 4096
-"""Events from one look for cancelled timers to the next; twice as many as the heap holds, if that is more."""
+"""Events from one look for cancelled timers to the next; four times as many as the heap holds, if that is more."""
 
 
 class Timer:
@@ -116,7 +116,7 @@ class Agenda(simpy.Environment):
         queue: list[Any] = self._queue
         queue[:] = [entry for entry in queue if type(entry[3]) is not Timer or entry[3].fn is not None]
         heapify(queue)
-        self._sweep_at = number + max(SWEEP_EACH, 2 * len(queue))
+        self._sweep_at = number + max(SWEEP_EACH, 4 * len(queue))
 
     def clear(self) -> None:
         """Nothing that was scheduled happens any more."""
@@ -142,7 +142,9 @@ class Agenda(simpy.Environment):
         queue: list[Any] = self._queue
         hands = self._hands
         urgent, soon, late, last = self._at_once
-        self.halted, due = self._now > until, True  # due: the heap may hold something of this very instant
+        unbounded = until == Infinity  # comparing a whole number with it each time is dear
+        self.halted = self._now > until
+        due: Any = True  # the heap may hold something of this very instant
         while not self.halted:
             if due and (due := self._due()) and not any(self._at_once[: queue[0][1]]):
                 event = heappop(queue)[3]
@@ -154,10 +156,10 @@ class Agenda(simpy.Environment):
                 event = late.popleft()
             elif last:
                 event = last.popleft()
-            elif queue and queue[0][0] <= until:
+            elif queue and (unbounded or queue[0][0] <= until):
                 at_us, _, _, event = heappop(queue)
                 self._now = hands.now_us = at_us
-                due = bool(queue) and queue[0][0] <= at_us
+                due = queue and queue[0][0] <= at_us
             else:
                 return
             if type(event) is tuple:

@@ -187,7 +187,7 @@ def test_the_slurm_job_runs(tmp_path):
 
 
 def test_ctrl_c_ends_the_run_and_its_shards_without_a_word_more(tmp_path):
-    words = ["run", "staged_rollout", "--shards", "1", "--quiet", "--set", "fleet.1.count=300"]
+    words = ["run", "staged_rollout", "--shards", "1", "--quiet", "--set", "fleet.1.count=4000"]  # for some seconds
     program = "import sys; from sim.cli.main import main; main(sys.argv[1:])"
     hub = subprocess.Popen(
         [sys.executable, "-c", program, *words, "--trace", str(tmp_path / "trace")],
@@ -197,7 +197,7 @@ def test_ctrl_c_ends_the_run_and_its_shards_without_a_word_more(tmp_path):
     )
     until = time.monotonic() + 60
     while time.monotonic() < until and not ((tmp_path / "trace").exists() and (tmp_path / "trace").stat().st_size):
-        time.sleep(0.05)
+        time.sleep(0.01)
     children = Path(f"/proc/{hub.pid}/task/{hub.pid}/children").read_text().split()
     hub.send_signal(signal.SIGINT)
     _, err = hub.communicate(timeout=60)

@@ -8,6 +8,7 @@ from sim.kernel.garbage import (
     FEW,
     IDLE_OBJECTS,
     IDLE_S,
+    LATER,
     PACED_OBJECTS,
     YOUNG_OBJECTS,
     collect_in_idle,
@@ -45,6 +46,7 @@ def test_free_time_is_used_for_the_young_and_a_short_pause_is_not(monkeypatch):
 
 def test_where_a_pause_makes_everything_late_it_looks_at_few_at_a_time():
     with rare_collections(paced=True):
+        gc.collect()
         assert gc.get_threshold()[0] == PACED_OBJECTS < YOUNG_OBJECTS
 
 
@@ -62,17 +64,19 @@ def test_what_is_in_use_is_looked_at_once_and_not_again(generation):
         before = gc.get_freeze_count()
         gc.collect(generation)
         assert gc.get_freeze_count() >= before + len(kept)
+        assert gc.get_threshold()[0] >= LATER * (before + len(kept))
 
 
 @pytest.mark.parametrize("paced", [False, True])
 def test_where_much_is_garbage_everything_is_looked_at_again(paced):
     with rare_collections(paced=paced):
-        few = int(FEW * gc.get_threshold()[0])
         gc.collect()
+        few = int(FEW * gc.get_threshold()[0])
         before, _ = gc.get_freeze_count(), [Knot() for _ in range(2 * few)]
         _ = None
         assert gc.collect() > few
         assert gc.get_freeze_count() <= before
+        assert gc.get_threshold()[0] == (PACED_OBJECTS if paced else YOUNG_OBJECTS)
 
 
 def test_its_end_does_not_look_at_what_the_run_left():
