@@ -8,9 +8,10 @@ import pytest
 from sim.errors import SpecError
 from sim.fleet.hub import ShardPlan
 from sim.fleet.run import run_judged
+from sim.net.lines import LineLost
 from sim.scenario.loader import find_scenario, load_scenario
 from sim.scenario.result import RunOptions
-from tests.fleet.conftest import MEMORY, disturbed, in_threads, staged, watched
+from tests.fleet.conftest import FAULTS, MEMORY, disturbed, in_threads, staged, watched
 from tests.fleet.threads import Threads
 from tests.scenario.test_shipped import GOLDEN, SCENARIOS, played
 
@@ -201,3 +202,21 @@ def test_observers_see_the_run_while_it_goes_on(everything):
     half, at_us = so_far[len(so_far) // 2]
     assert 0 < half < len(told)
     assert told[half - 1].at_us <= at_us
+
+
+def test_a_lost_shard_is_said_to_be_lost_at_the_window_that_it_was_asked_for(tmp_path):
+    scenario, seen, lost = staged(tmp_path, 5, FAULTS), [0], []
+
+    def cut(hub, at_us):
+        if at_us > max(seen[-1], 150_000_000) and not lost:
+
+            def gone(_silence_s):
+                lost.append(seen[-1])
+                raise LineLost("its connection ended")
+
+            hub.members[1]._line.receive = gone
+        seen.append(at_us)
+
+    result = watched(scenario, disturbed(ShardPlan(2, Threads), cut)).result
+    at_s = f"{lost[0] / 1_000_000:g}"
+    assert result["notes"] == [f"shard 1 of 2 was lost at {at_s} s (its connection ended), and is run again"]
