@@ -30,7 +30,7 @@ from sim.fleet.share import check_shardable, share_out
 from sim.kernel.garbage import rare_collections
 from sim.mqtt.presence import Ended
 from sim.net.lines import Lines
-from sim.net.memory_cloud import Call
+from sim.net.memory_apart import Call
 from sim.scenario.part import Part
 from sim.scenario.result import RunOptions, RunResult
 from sim.scenario.runner import SETTLE_US, Attendant, Outcome, judged
@@ -193,8 +193,8 @@ class Hub:
             world.lost[name] = None
             world.trace.emit(name, "shard.lost", executions=known.get(name, {}))
         for device in (name for name in self._every if name in member.names):
-            for end in wiring.cloud.ends.of(device):
-                wiring.cloud.take(Call(world.clock.now_us, device, end.number, "gone", (Ended.LOST,)))
+            for end in wiring.far_devices.ends.of(device):
+                wiring.far_devices.take(Call(world.clock.now_us, device, end.number, "gone", (Ended.LOST,)))
         self._end_when_finished(world.clock.now_us)
 
     def _hand(self, device: str, number: int, arrival: Any) -> None:
@@ -240,7 +240,7 @@ class Hub:
                 _in_time(call, now_us)
                 if call.what == "open" and call.args[0].certificate:
                     wiring.identity(call.device)  # it was issued where the device is, and the same is known here
-                wiring.cloud.take(call)
+                wiring.far_devices.take(call)
         clock.run_through(at_us)
 
     def _record(self, parts: Iterable[list[Told]]) -> bool:

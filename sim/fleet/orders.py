@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pickle import HIGHEST_PROTOCOL, dumps
 from typing import Any, NamedTuple
 
-from sim.net.memory_cloud import Call
+from sim.net.memory_apart import Call
 from sim.scenario.result import RunOptions
 from sim.scenario.tally import Cost
 from sim.scenario.views import DeviceView, HostView

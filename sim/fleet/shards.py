@@ -40,13 +40,14 @@ from sim.fleet.orders import (
 from sim.kernel.garbage import rare_collections
 from sim.net.lines import Line, LineLost, dial
 from sim.net.memory import DeviceSide
-from sim.net.memory_cloud import Call
+from sim.net.memory_apart import Call
 from sim.ports import Address
 from sim.scenario.part import Part
 from sim.scenario.runner import device_view, explanations, host_view, missed_faults, missed_steps, peer_notes, watch_of
 from sim.scenario.schema import Scenario
 from sim.scenario.tally import Tally
 from sim.scenario.views import DeviceView
+from sim.scenario.wiring import Wiring
 from sim.scenario.world import World
 from sim.trace import Record
 
@@ -127,9 +128,9 @@ class Shard:
         self._listening = False
         part = Part(welcome.names, cloud=False, say=self._calls.append)
         self.world = World(scenario, welcome.options, part=part)
-        network = self.world.wiring.network
-        assert isinstance(network, DeviceSide)
-        self._network, self._clock = network, self.world.clock
+        wiring = self.world.wiring
+        assert isinstance(wiring, Wiring)
+        self._far_cloud, self._clock = wiring.far_cloud, self.world.clock
         self._clock.foretold = []
         self._ahead_us = min(map(shortest_up_us, self.world.devices.values()), default=NEVER_US)
         self._tally, self._watch = Tally(self.world.devices), watch_of(self.world)
@@ -155,7 +156,7 @@ class Shard:
             self.world.trace.take(*told)
         self._listening = False
         for device, number, arrival in window.arrivals:
-            clock.after(0, clock.handover, partial(self._network.arrive, device, number, arrival))
+            clock.after(0, clock.handover, partial(self._far_cloud.arrive, device, number, arrival))
         clock.run_through(window.until_us)
         return self.done()
 
@@ -202,7 +203,9 @@ class Shard:
             if at.ip in strangers and len(self.world.problems) < PROBLEMS_KEPT:
                 self.world.problems.append(f"a program called {strangers[at.ip]}, which is in another shard")
 
-        self._network.streams.tell_missing(missing)
+        network = self.world.wiring.network
+        assert isinstance(network, DeviceSide)
+        network.streams.tell_missing(missing)
 
 
 def shortest_up_us(module: Module) -> int:

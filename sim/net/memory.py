@@ -5,23 +5,23 @@ sim.mqtt.switchboard; the cloud's side is sim.net.memory_cloud; here is the devi
 the end of its instant, in an order that sim.net.memory_cloud gives; what it gets is handed over at the end of the same
 instant, as arrivals from real sockets are.
 
-The two sides say nothing to each other but `Call`s and arrivals, so that they may live in two processes. How long a
-client was silent is counted on the devices' side, and told to the cloud when it was too long.
+The two sides say nothing to each other but values, each to the other end of a connection, so that they may live in two
+processes (sim.net.memory_apart). How long a client was silent is counted on the devices' side, and told to the cloud
+when it was too long.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, Protocol
 
 from sim.kernel.clock import Clock, Timer
 from sim.mqtt.presence import Ended
 from sim.mqtt.rules import AWS, BrokerRules
 from sim.mqtt.switchboard import Admit, OnRequest
 from sim.net import codec
-from sim.net.memory_cloud import Call, CloudSide, Respond, as_asked, as_it_comes, fits, fits_surely
+from sim.net.memory_cloud import CloudSide, Receive, Respond, as_asked, as_it_comes, fits, fits_surely
 from sim.net.memory_streams import MemoryStreams
-from sim.net.numbered import Connections
 from sim.ports import (
     Arrival,
     Closed,
@@ -29,7 +29,6 @@ from sim.ports import (
     Foreseen,
     Hello,
     HttpArrival,
-    HttpPart,
     HttpRequest,
     HttpResponse,
     MqttChannel,
@@ -47,42 +46,49 @@ FORESEEN_KEPT = 512
 """Answers to ranges, shared with the cloud's memory of them; and URLs of which it is known what they lead to."""
 
 
+class FarEnd(Protocol):
+    """The cloud's end of a connection, as a device sees it."""
+
+    def say(self, what: str, args: tuple[Any, ...]) -> None:
+        """`what` is a packet of `CloudSide` or a method of `CloudEnd`; `args` are values."""
+
+
+Dial = Callable[[str, int, Receive], FarEnd]
+"""(device, number, who takes what arrives) → a new connection; the numbers of a device's grow."""
+
+
 class DeviceSide:
-    """A Network for devices; what they say goes to `say`, and what they get comes in through `arrive`.
+    """A Network for devices; `dial` leads to the cloud.
 
     `foresee` is what the cloud will say at a later second to a request that changes nothing, None when that is not
     certain.
     """
 
-    def __init__(self, clock: Clock, say: Callable[[Call], None], foresee: Foresee, rules: BrokerRules) -> None:
+    def __init__(self, clock: Clock, dial: Dial, foresee: Foresee, rules: BrokerRules) -> None:
         self.clock = clock
         self.rules = rules
         self.streams = MemoryStreams(clock)
-        self.say = say
+        self._dial = dial
         self._foresee = foresee
         self._opened = 0
         self._patience_us: dict[int, int] = {}  # by keepalive: one number for all who ask for the same
-        self._channels: Connections[_Channel] = Connections()
         self._leads: dict[str, Foreseen] = {}  # by URL
         self._foreseen: dict[Hashable, HttpResponse] = {}  # by what it is about, and headers
-        self._asked: dict[int, Callable[[HttpArrival], None]] = {}
 
     def mqtt(self, device: str, hello: Hello, receive: Callable[[Arrival], None]) -> MqttChannel:
         """Open a connection; the outcome arrives as Connack or Closed."""
         self._opened += 1
         asked_s = hello.keepalive_s
         patience_us = self._patience_us.setdefault(asked_s, self.rules.patience_us(asked_s))
-        channel = _Channel(self, device, self._opened, patience_us, receive)
-        self._channels.add(channel)
+        channel = _Channel(self, patience_us, receive)
         holder = device if hello.tls and hello.papers is not None else ""
-        self.say(Call(self.clock.now_us, device, self._opened, "open", (hello, holder)))
+        channel.open(self._dial(device, self._opened, channel), hello, holder)
         return channel
 
     def http(self, device: str, request: HttpRequest, receive: Callable[[HttpArrival], None]) -> None:
         """Send one request; exactly one answer arrives."""
         self._opened += 1
-        self._asked[self._opened] = receive
-        self.say(Call(self.clock.now_us, device, self._opened, "http", (request,)))
+        self._dial(device, self._opened, receive).say("http", (request,))
 
     def foresee(self, device: str, request: HttpRequest, at_us: int) -> HttpResponse | None:  # noqa: ARG002
         """A request of the cloud that only reads, answered now as it will be then."""
@@ -105,19 +111,6 @@ class DeviceSide:
             _keep(self._foreseen, (found.about, headers), answer)
         return answer
 
-    def arrive(self, device: str, number: int, arrival: Any) -> None:
-        """To the connection of this number; one that ended has none any more."""
-        if (channel := self._channels.get(device, number)) is not None:
-            channel.arrive(arrival)
-        elif (receive := self._asked.get(number)) is not None:
-            if not isinstance(arrival, HttpPart):
-                del self._asked[number]
-            receive(arrival)
-
-    def forget(self, channel: _Channel) -> None:
-        """This MQTT connection has ended on both sides."""
-        self._channels.drop(channel)
-
 
 class MemoryNetwork(DeviceSide):
     """Both sides in one process: a Network for devices, and towards the cloud what AwsBroker offers.
@@ -137,46 +130,40 @@ class MemoryNetwork(DeviceSide):
         rules: BrokerRules = AWS,
         foresee: Foresee = lambda *_: None,
     ) -> None:
-
-        def hand(device: str, number: int, arrival: Any) -> None:
-            if cloud.hears:
-                self.arrive(device, number, arrival)
-            else:
-                clock.handover(self.arrive, device, number, arrival)
-
-        cloud = CloudSide(clock, respond, on_request, admit, hand, client_ca, rules)
-        super().__init__(clock, cloud.take, foresee, rules)
+        cloud = self.cloud = CloudSide(clock, respond, on_request, admit, client_ca, rules)
+        super().__init__(clock, cloud.dial, foresee, rules)
         self.reply, self.acknowledge, self.publish = cloud.reply, cloud.acknowledge, cloud.publish
 
 
 class _Channel:
-    """The device's end of one connection: an MqttChannel, and the broker's patience with it."""
+    """The device's end of one connection: an MqttChannel, and the broker's patience with it. It is called with what
+    arrives, in the late part of an instant."""
 
-    __slots__ = (
-        "_heard_us",
-        "_known",
-        "_patience_us",
-        "_quiet",
-        "_receive",
-        "_said_us",
-        "_side",
-        "_timer",
-        "device",
-        "number",
-    )
+    __slots__ = ("_far", "_heard_us", "_patience_us", "_quiet", "_receive", "_said_us", "_side", "_timer")
 
-    def __init__(
-        self, side: DeviceSide, device: str, number: int, patience_us: int, receive: Callable[[Arrival], None]
-    ) -> None:
+    def __init__(self, side: DeviceSide, patience_us: int, receive: Callable[[Arrival], None]) -> None:
         self._side = side
-        self.device = device
-        self.number = number
         self._patience_us = patience_us
         self._receive = receive
-        self._known = True  # by the broker, until it closes
+        self._far: FarEnd | None = None  # none: the broker does not know this connection (any more)
         self._quiet = False  # the device ended it: nothing is handed over any more
         self._heard_us = self._said_us = side.clock.now_us
         self._timer: Timer | None = None
+
+    def open(self, far: FarEnd, hello: Hello, holder: str) -> None:
+        """CONNECT, over a new connection to the cloud."""
+        self._far = far
+        far.say("open", (hello, holder))
+
+    def __call__(self, arrival: Arrival) -> None:
+        if self._far is None:
+            return
+        if type(arrival) is Closed:
+            self._lose()
+        elif type(arrival) is Connack and arrival.code == 0:
+            self._watch()
+        if not self._quiet:
+            self._receive(arrival)
 
     def subscribe(self, packet_id: int, topic_filter: str, qos: int) -> None:
         sure = 0 < packet_id <= MAX_PACKET_ID and fits_surely(topic_filter, b"")
@@ -196,12 +183,12 @@ class _Channel:
         clock = self._side.clock
         if self._said_us == clock.now_us:  # the answers to what was said before come first
             self._send("ping")
-        elif self._known and not self._quiet:
+        elif self._far is not None and not self._quiet:
             self._heard_us = clock.now_us
-            clock.handover(self.arrive, Pingresp())
+            clock.handover(self, Pingresp())
 
     def rest(self, silence_us: int) -> bool:
-        if self._quiet or not self._known:
+        if self._quiet or self._far is None:
             return False
         patience_us = self._patience_us
         if patience_us and self._side.clock.now_us - self._heard_us + silence_us >= patience_us:
@@ -214,7 +201,7 @@ class _Channel:
     def heard(self, at_us: int | None) -> None:
         if at_us is not None:
             self._heard_us = at_us
-        if self._known:
+        if self._far is not None:
             self._watch()
 
     def disconnect(self) -> None:
@@ -226,43 +213,32 @@ class _Channel:
     def vanish(self) -> None:
         self._quiet, self._receive = True, _nobody  # who receives holds this channel
 
-    def arrive(self, arrival: Arrival) -> None:
-        """From the broker, in the late part of an instant."""
-        if type(arrival) is Closed:
-            self._lose()
-        elif type(arrival) is Connack and arrival.code == 0:
-            self._watch()
-        if not self._quiet:
-            self._receive(arrival)
-
     # -- inside
 
     def _end(self, why: Ended) -> None:
         if not self._quiet:
             self._quiet, self._receive = True, _nobody
-            if self._known:
-                self._say("gone", why)
+            self._say("gone", why)
             self._lose()
 
     def _lose(self) -> None:
-        self._known = False
+        self._far = None  # the two ends hold each other
         self._stop_watch()
-        self._side.forget(self)
 
     def _fits(self, packet: codec.Packet) -> bool:
         """Whether a broker takes this packet. One that none would take ends the connection."""
         if fits(packet, self._side.rules):
             return True
-        if self._known and not self._quiet:
+        if not self._quiet:
             self._cut(Ended.CLIENT_ERROR)
         return False
 
     def _send(self, what: str, *args: Any) -> None:
         """A packet of the device's, which the broker hears while it knows this connection."""
-        if self._known and not self._quiet:
-            side = self._side
-            now_us = self._heard_us = self._said_us = side.clock.now_us
-            side.say(Call(now_us, self.device, self.number, what, args))
+        far = self._far
+        if far is not None and not self._quiet:
+            self._heard_us = self._said_us = self._side.clock.now_us
+            far.say(what, args)
 
     def _watch(self) -> None:
         patience_us = self._patience_us
@@ -287,9 +263,10 @@ class _Channel:
             self._timer = None
 
     def _say(self, what: str, why: Ended) -> None:
-        """That it is over."""
-        now_us = self._said_us = self._side.clock.now_us
-        self._side.say(Call(now_us, self.device, self.number, what, (why,)))
+        """That it is over; harmless when the broker knows that."""
+        if self._far is not None:
+            self._said_us = self._side.clock.now_us
+            self._far.say(what, (why,))
 
 
 def _keep(known: dict[Any, Any], key: Hashable, value: object) -> None:

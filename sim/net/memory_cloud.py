@@ -1,15 +1,16 @@
 """The cloud's side of the network without sockets: a broker and a web server that are called.
 
 What devices say in one instant is taken at its very end, ordered by (device, connection, sequence): the order does not
-depend on which of them the kernel happened to run first, nor on which process it lives in. What they get goes to
-`hand`, at once.
+depend on which of them the kernel happened to run first, nor on which process it lives in. The two ends of a connection
+hold each other, so that nobody looks for one; in two processes, something that sends stands for the other end
+(sim.net.memory_apart).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any
 
 from sim.kernel.clock import Clock
 from sim.manner import Broken
@@ -17,7 +18,6 @@ from sim.mqtt.presence import Ended
 from sim.mqtt.rules import BrokerRules
 from sim.mqtt.switchboard import Accepted, Admit, Greeting, OnRequest, Request, Session, Switchboard
 from sim.net import codec
-from sim.net.numbered import Connections
 from sim.net.tls import TlsFailure, check_identity
 from sim.net.url import leads_to_cloud, split_url
 from sim.ports import (
@@ -51,31 +51,18 @@ URLS_KEPT = 256
 Respond = Callable[[HttpRequest, int], HttpResponse]
 
 
-class Call(NamedTuple):
-    """What a device says at the port: `number` is that of its connection, `what` a packet for the switchboard, a method
-    of CloudEnd, or http."""
-
-    at_us: int
-    device: str
-    number: int
-    what: str
-    args: tuple[Any, ...]
-
-
-Hand = Callable[[str, int, Arrival | HttpArrival], None]
-"""An arrival for a connection of a device, now."""
+Receive = Callable[[Any], None]
+"""A device's end of a connection: it is called with what arrives, an Arrival or an HttpArrival."""
 
 
 class CloudSide:
     """All connections of all devices as the cloud sees them, and what the account needs of a broker."""
 
     def __init__(
-        self, clock: Clock, respond: Respond, on_request: OnRequest, admit: Admit, hand: Hand, client_ca: str,
-        rules: BrokerRules,
+        self, clock: Clock, respond: Respond, on_request: OnRequest, admit: Admit, client_ca: str, rules: BrokerRules
     ) -> None:  # fmt: skip
-        self._clock = clock
-        self._respond = respond
-        self.hand = hand
+        self.clock = clock
+        self.respond = respond
         self.client_ca = client_ca
         self.rules = rules
         self._on_request = on_request
@@ -89,90 +76,71 @@ class CloudSide:
         # To that very connection, subscribed or not, one copy, QoS 0; PUBACK of a QoS 1 request to the Jobs service; to
         # ordinary subscribers.
         self.reply, self.acknowledge, self.publish = self.board.reply, self.board.acknowledge, self.board.announce
-        self.ends: Connections[CloudEnd] = Connections()
-        self._calls: list[Call] = []
+        self._said: list[tuple[CloudEnd, str, tuple[Any, ...]]] = []
         self.hears = False
-        """While calls are heard nothing else is left of their instant, and what is handed over need not wait for it."""
+        """While it hears nothing else is left of the instant, and what is handed over need not wait for it."""
 
-    def take(self, call: Call) -> None:
+    def dial(self, device: str, number: int, receive: Receive) -> CloudEnd:
+        """A new connection of a device, its `number`-th; nothing is said on it yet."""
+        return CloudEnd(self, device, number, receive)
+
+    def hear(self, end: CloudEnd, what: str, args: tuple[Any, ...]) -> None:
         """A device says this now; it is heard at the end of the instant."""
-        if not self._calls:
-            self._clock.at_last(self._hear_all)
-        self._calls.append(call)
+        if not self._said:
+            self.clock.at_last(self._hear_all)
+        self._said.append((end, what, args))
 
     def _hear_all(self) -> None:
-        calls, self._calls, self.hears = self._calls, [], True
-        if len(calls) > 1:
-            calls.sort(key=_place)
-        for _, device, number, what, args in calls:
-            if what == "http":
-                self._http(device, number, *args)
-            elif what == "open":
-                end = CloudEnd(self, device, number)
-                self.ends.add(end)
-                end.open(*args)
-            elif (known := self.ends.get(device, number)) is not None:
-                if (packet := self._packets.get(what)) is None:
-                    getattr(known, what)(*args)
-                elif known.session is not None:
-                    packet(known, *args)
+        said, self._said, self.hears = self._said, [], True
+        if len(said) > 1:
+            said.sort(key=_place)
+        for end, what, args in said:
+            if (packet := self._packets.get(what)) is None:
+                getattr(end, what)(*args)
+            elif end.session is not None:
+                packet(end, *args)
         for request in self._requests:  # once all is heard, whoever said it
             self._on_request(request)
         self._requests.clear()
         self.hears = False
 
-    def _http(self, device: str, number: int, request: HttpRequest) -> None:
-        """One request; the server sees it as RestServer would show it."""
-        hand = partial(self.hand, device, number)
-        asked = as_asked(request)
-        if asked is None:
-            hand(HttpFailure("dns"))
-            return
-        answer = self._respond(asked, self._clock.epoch_s)
-        at_us = sent = 0
-        for step in answer.manner.steps(len(answer.body)) if answer.manner is not None else ():
-            if step.wait_us:
-                self._clock.after(at_us, hand, HttpPart(sent))
-                at_us += step.wait_us
-            sent = step.until_bytes
-        arrived = as_it_comes(request.method, answer)
-        if at_us:
-            self._clock.after(at_us, hand, arrived)
-        else:
-            hand(arrived)
-
 
 class CloudEnd:
-    """The broker's end of one connection: a Line for the switchboard."""
+    """The cloud's end of one connection: a Line for the switchboard, or what one request comes in by."""
 
-    __slots__ = ("_side", "device", "number", "session")
+    __slots__ = ("_receive", "_side", "device", "number", "session")
 
-    def __init__(self, side: CloudSide, device: str, number: int) -> None:
+    def __init__(self, side: CloudSide, device: str, number: int, receive: Receive) -> None:
         self._side = side
+        self._receive = receive
         self.device = device
         self.number = number
         self.session: Session | None = None  # none: the broker does not know this connection (any more)
+
+    def say(self, what: str, args: tuple[Any, ...]) -> None:
+        """From the device: a packet for the switchboard, or a method of this class."""
+        self._side.hear(self, what, args)
 
     def open(self, hello: Hello, holder: str) -> None:
         """CONNECT; `holder` is the thing whose own papers would have been shown."""
         side, certificate = self._side, None
         if not leads_to_cloud(hello.host):
-            self._refuse(Closed("dns"))
+            self._hand(Closed("dns"))
             return
         if hello.tls and (hello.certificate or hello.private_key):
             identity = check_identity(hello.certificate, hello.private_key, side.client_ca)
             if isinstance(identity, TlsFailure):
-                self._refuse(Closed("tls"))
+                self._hand(Closed("tls"))
                 return
             certificate = identity
         if not (connects_surely(hello) or fits(codec.connect_packet(hello), side.rules)):
-            self._refuse(Closed("closed"))
+            self._hand(Closed("closed"))
             return
         greeting = Greeting(hello.client_id, hello.clean, hello.user, hello.password, hello.will, certificate, holder)
         outcome = side.board.connect(greeting, self)
         if not isinstance(outcome, Accepted):
             self._hand(Connack(outcome))
-            self._refuse(Closed("closed"))
+            self._hand(Closed("closed"))
             return
         self._hand(WELCOME)
         side.board.resume(self)
@@ -183,7 +151,6 @@ class CloudEnd:
 
     def gone(self, why: Ended) -> None:
         """The device ended it."""
-        self._side.ends.drop(self)
         self._side.board.gone(self, why)
 
     def cut(self, why: Ended) -> None:
@@ -192,10 +159,30 @@ class CloudEnd:
             self.gone(why)
             self._hand(Closed("closed"))
 
+    def http(self, request: HttpRequest) -> None:
+        """One request; the server sees it as RestServer would show it."""
+        clock = self._side.clock
+        asked = as_asked(request)
+        if asked is None:
+            self._hand(HttpFailure("dns"))
+            return
+        answer = self._side.respond(asked, clock.epoch_s)
+        at_us = sent = 0
+        for step in answer.manner.steps(len(answer.body)) if answer.manner is not None else ():
+            if step.wait_us:
+                clock.after(at_us, self._hand, HttpPart(sent))
+                at_us += step.wait_us
+            sent = step.until_bytes
+        arrived = as_it_comes(request.method, answer)
+        if at_us:
+            clock.after(at_us, self._hand, arrived)
+        else:
+            self._hand(arrived)
+
     # -- Line
 
     def deliver(self, message: Message, retain: bool, dup: bool) -> None:  # noqa: ARG002 - no script is told
-        self._side.hand(self.device, self.number, message)
+        self._hand(message)
 
     def puback(self, packet_id: int) -> None:
         self._hand(Puback(packet_id))
@@ -205,14 +192,14 @@ class CloudEnd:
 
     def close(self) -> None:
         """The broker closes; it has forgotten this connection already."""
-        self._refuse(Closed("closed"))
+        self._hand(Closed("closed"))
 
-    def _refuse(self, arrival: Closed) -> None:
-        self._side.ends.drop(self)
-        self._hand(arrival)
-
-    def _hand(self, arrival: Arrival) -> None:
-        self._side.hand(self.device, self.number, arrival)
+    def _hand(self, arrival: Arrival | HttpArrival) -> None:
+        side = self._side
+        if side.hears:
+            self._receive(arrival)
+        else:
+            side.clock.handover(self._receive, arrival)
 
 
 def fits_surely(topic: str, payload: bytes) -> bool:
@@ -250,9 +237,10 @@ def _at_cloud(url: str) -> tuple[str, str] | None:
     return (host, f"https://{host}{target}") if leads_to_cloud(host) else None
 
 
-def _place(call: Call) -> tuple[str, int]:
-    """Calls of one connection are in order already, and the sort is stable."""
-    return call.device, call.number
+def _place(said: tuple[CloudEnd, str, tuple[Any, ...]]) -> tuple[str, int]:
+    """What was said on one connection is in order already, and the sort is stable."""
+    end = said[0]
+    return end.device, end.number
 
 
 def as_it_comes(method: str, answer: HttpResponse) -> HttpResponse:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sim.net.memory_cloud import Call, Hand
+    from sim.net.memory_apart import Call, Hand
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from sim.scenario.schema import Cloud
 from sim.scenario.schema_outside import AwsIot, OutsideBroker
 
 if TYPE_CHECKING:
-    from sim.net.memory_cloud import CloudSide
+    from sim.net.memory_apart import FarCloud, FarDevices
     from sim.net.stopwatch import Stopwatch
     from sim.net.wire import WireNetwork
 
@@ -36,8 +36,10 @@ class Wiring:
     """The network of one run, from `open` to `close`."""
 
     network: Network
-    cloud: CloudSide
+    far_devices: FarDevices
     """In the process that has the cloud and no devices."""
+    far_cloud: FarCloud
+    """In a process that has devices and no cloud."""
 
     def __init__(self, clock: Clock, account: Account, options: RunOptions, cloud: Cloud) -> None:
         self._clock = clock
@@ -87,22 +89,11 @@ class Wiring:
 
     def _memory(self) -> Network:
         from sim.net.memory import DeviceSide, MemoryNetwork
-        from sim.net.memory_cloud import CloudSide
+        from sim.net.memory_apart import FarCloud, FarDevices
 
         if self.part.say is not None:
-            return DeviceSide(self._clock, self.part.say, self._account.foresee, self._rules)
-        if self.part.hand is not None:
-            cloud = self.cloud = CloudSide(
-                self._clock,
-                self._account.respond,
-                self._account.on_request,
-                self._account.admit,
-                self.part.hand,
-                self._account.things.authority_pem,
-                self._rules,
-            )
-            self._account.face = cloud
-            return DeviceSide(self._clock, cloud.take, self._account.foresee, self._rules)
+            self.far_cloud = FarCloud(self._clock, self.part.say)
+            return DeviceSide(self._clock, self.far_cloud.dial, self._account.foresee, self._rules)
         network = MemoryNetwork(
             self._clock,
             self._account.respond,
@@ -112,6 +103,8 @@ class Wiring:
             rules=self._rules,
             foresee=self._account.foresee,
         )
+        if self.part.hand is not None:
+            self.far_devices = FarDevices(network.cloud, self.part.hand)
         self._account.face = network
         return network
 
