@@ -8,9 +8,9 @@ a record that differs between transports: no port, no wall time, no address.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b, sha256
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from sim.json_text import text_of
 
@@ -31,52 +31,110 @@ class Record(NamedTuple):
         return _compact({"t_us": self.at_us, "track": self.track, "seq": self.seq, "kind": self.kind, **self.data})
 
 
+class Timed(Protocol):
+    """What shows simulation time."""
+
+    now_us: int
+
+
+class Track:
+    """What `name` has told: how many records, and their digest. Whoever tells often holds it (`Trace.track`)."""
+
+    __slots__ = ("_trace", "hashed", "name", "told")
+
+    def __init__(self, trace: Trace, name: str, told: int = 0, hashed: bytes = b"") -> None:
+        self._trace = trace
+        self.name = name
+        self.told = told
+        self.hashed = hashed
+
+    def tell(self, kind: str, **data: Any) -> None:
+        """Record that `kind` (lower case and dots) happened here now. `data` must be plain JSON values."""
+        trace = self._trace
+        record = self.next(trace.clock.now_us, kind, data)
+        for reader in trace.readers.get(kind, trace.every):
+            reader(record)
+
+    def next(self, at_us: int, kind: str, data: dict[str, Any]) -> Record:
+        """The record that comes next here, which no reader has been given yet."""
+        seq, self.told = self.told, self.told + 1
+        if self._trace.digests:
+            told = self.hashed + f'[{at_us},"{kind}",{_compact(data)}]'.encode()
+            self.hashed = blake2b(told, digest_size=16).digest()
+        return _made(Record, (at_us, self.name, seq, kind, data))
+
+
 class Trace:
-    """The stream: numbers and hashes records per track and hands each to every observer, in order.
+    """The stream: numbers and hashes records per track and hands each to whoever wants its kind, in order.
 
     `digests` False: records are numbered, not hashed, which is half of what they cost.
     """
 
-    def __init__(self, now_us: Callable[[], int], *, digests: bool = True) -> None:
-        self._now_us = now_us
-        self._digests = digests
-        self._told: dict[str, int] = {}  # track → records so far
+    def __init__(self, clock: Timed, *, digests: bool = True) -> None:
+        self.clock = clock
+        self.digests = digests
+        self.every: list[Observer] = []
+        """Observers of records of any kind."""
+        self.readers: dict[str, list[Observer]] = {}
+        """Those of each kind that somebody has asked for by name, those of any kind among them."""
+        self._tracks: dict[str, Track] = {}
+        self._told: dict[str, int] = {}  # of tracks that nobody holds, which are many and tell little
         self._hashed: dict[str, bytes] = {}
-        self._observers: list[Observer] = []
 
-    def observe(self, observer: Observer) -> None:
-        """Every later record is handed to `observer`; it must not change the model."""
-        self._observers.append(observer)
+    def observe(self, observer: Observer, kinds: Iterable[str] | None = None) -> None:
+        """Every later record, or every one of these kinds, is handed to `observer`; it must not change the model."""
+        if kinds is None:
+            self.every.append(observer)
+            for readers in self.readers.values():
+                readers.append(observer)
+        else:
+            for kind in kinds:
+                self.readers.setdefault(kind, list(self.every)).append(observer)
+
+    def track(self, name: str) -> Track:
+        """The track of this name, for whoever tells much on it; by name it can be told on, too."""
+        track = self._tracks.get(name)
+        if track is None:
+            track = self._tracks[name] = Track(self, name, self._told.pop(name, 0), self._hashed.pop(name, b""))
+        return track
 
     def emit(self, track: str, kind: str, **data: Any) -> None:
-        """Record that `kind` happened on `track` now. `data` must be plain JSON values."""
-        self.take(self._now_us(), track, kind, data)
+        """As `Track.tell`, by name."""
+        self.take(self.clock.now_us, track, kind, data)
 
     def take(self, at_us: int, track: str, kind: str, data: dict[str, Any]) -> None:
         """As `emit`, of what happened elsewhere at that time."""
-        seq = self._told.get(track, 0)
-        self._told[track] = seq + 1
-        record = _made(Record, (at_us, track, seq, kind, data))
-        if self._digests:
-            told = self._hashed.get(track, b"") + _compact([at_us, kind, data]).encode()
-            self._hashed[track] = blake2b(told, digest_size=16).digest()
-        for observer in self._observers:
-            observer(record)
+        told = self._told.get(track)
+        held = self._tracks.get(track) if told is None else None
+        if held is not None:
+            record = held.next(at_us, kind, data)
+        else:
+            passing = Track(self, track, told or 0, self._hashed.get(track, b""))
+            record = passing.next(at_us, kind, data)
+            self._told[track] = passing.told
+            if self.digests:
+                self._hashed[track] = passing.hashed
+        for reader in self.readers.get(kind, self.every):
+            reader(record)
 
     def aside(self, track: str, kind: str, **data: Any) -> None:
         """Tell observers what is true of this machine only (a port, a path). It is no part of what repeats: it has the
         number of the record before it, and no digest knows of it."""
-        record = Record(self._now_us(), track, max(0, self._told.get(track, 0) - 1), kind, data)
-        for observer in self._observers:
-            observer(record)
+        held = self._tracks.get(track)
+        told = self._told.get(track, 0) if held is None else held.told
+        record = Record(self.clock.now_us, track, max(0, told - 1), kind, data)
+        for reader in self.readers.get(kind, self.every):
+            reader(record)
 
     def hashes(self) -> dict[str, str]:
         """Digest of each track so far, tracks sorted by name: each record's is taken over the one before it."""
-        return {name: self._hashed.get(name, b"").hex() for name in sorted(self._told)}
+        known = {name: self._hashed.get(name, b"") for name in self._told}
+        known |= {name: track.hashed for name, track in self._tracks.items() if track.told}
+        return {name: known[name].hex() for name in sorted(known)}
 
     def digest(self) -> str:
         """One hash over all tracks; equal runs have equal digests on every transport. "" when nothing was hashed."""
-        if not self._digests:
+        if not self.digests:
             return ""
         return sha256(_compact(list(self.hashes().items())).encode()).hexdigest()[:32]
 

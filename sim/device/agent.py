@@ -178,7 +178,7 @@ class Agent:
         self._inbox = ()
         if not (yield from module.radio.wait_attached()):
             return False
-        papers = module.setting.identity.papers
+        papers = module.identity.papers
         hello = Hello(ENDPOINT, TLS_PORT, self._module.name, keepalive_s=KEEPALIVE_S, tls=True, papers=papers)
         self._link = module.radio.open_mqtt(hello, self)
         answer = yield from self._await(lambda arrival: isinstance(arrival, Connack))

@@ -82,7 +82,7 @@ class HttpLink(Link):
         it has come in."""
         radio, known = self.radio, None
         if radio.cell is None and radio.doze is None:
-            known = radio.network.foresee(radio.device, request, reached_us)
+            known = radio.network.foresee(radio.track.name, request, reached_us)
         if known is None:
             self.up_at(reached_us, self._send, (request, answer))
         else:
@@ -108,10 +108,10 @@ class HttpLink(Link):
             outcome = {"status": result.status, "bytes": len(result.body)}
             if result.broken:
                 outcome["broken"] = result.broken
-        self.radio.trace("http", url=request.url.partition("?")[0], range=wanted, **outcome)
+        self.radio.track.tell("http", url=request.url.partition("?")[0], range=wanted, **outcome)
 
     def _send(self, request: HttpRequest, answer: Any) -> None:
-        self.radio.network.http(self.radio.device, request, lambda arrival: self._arrive(arrival, answer))
+        self.radio.network.http(self.radio.track.name, request, lambda arrival: self._arrive(arrival, answer))
 
     def _arrive(self, arrival: HttpArrival, answer: simpy.Event) -> None:
         """Something of the answer reached the air; what came before it may still be on its way down."""

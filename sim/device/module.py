@@ -16,11 +16,12 @@ from sim.device.boot_sequence import boot, start_again
 from sim.device.console import Console
 from sim.device.fuel import Fuel
 from sim.device.http_link import HttpLink
+from sim.device.identity import DeviceIdentity
 from sim.device.keeping_link import KeepingLink
 from sim.device.life import Life
 from sim.device.model import ModelSpec, Regions, url_limits
 from sim.device.radio import Radio
-from sim.device.setting import Program, Setting
+from sim.device.setting import Kind, Program
 from sim.device.sim_card import SimSlot, make_sim
 from sim.device.storage import Storage
 from sim.flash.mounts import Mounts
@@ -28,7 +29,7 @@ from sim.flash.nor import Nor
 from sim.kernel.clock import Clock, Story, Timer
 from sim.kernel.shared import one
 from sim.ports import Network
-from sim.trace import Trace
+from sim.trace import Track
 
 RESET_US = 200_000
 """ESTIMATE: time from a reset request to the first instruction of the bootloader; no public figure."""
@@ -44,21 +45,20 @@ WATCHDOG = "watchdog"
 
 
 class Module:
-    """A device named `setting.name`."""
+    """A device of this `kind`, which tells what it does on its `track`."""
 
     __slots__ = (
-        "_alarm", "_board", "_console", "_life", "_phase_watchers", "_program", "_sim", "_trace",
-        "between_lives", "boots", "clock", "phase", "power_down_reason", "power_on_reason", "power_returns_us",
-        "progress", "radio", "resets", "setting", "state", "storage", "version",
+        "_alarm", "_board", "_console", "_life", "_phase_watchers", "_program", "_sim",
+        "between_lives", "boots", "clock", "kind", "phase", "power_down_reason", "power_on_reason", "power_returns_us",
+        "progress", "radio", "resets", "state", "storage", "track", "version",
     )  # fmt: skip
 
-    def __init__(self, clock: Clock, trace: Trace, network: Network, setting: Setting) -> None:
+    def __init__(self, clock: Clock, track: Track, network: Network, kind: Kind) -> None:
         self.clock = clock
-        self.setting = setting
-        self._trace = trace
-        self.storage = Storage(clock, setting, trace)
-        spec = setting.kind.model.radio
-        self.radio = Radio(clock, spec, network, setting.name, setting.kind.seed, trace)
+        self.kind = kind
+        self.track = track
+        self.storage = Storage(clock, kind, track)
+        self.radio = Radio(clock, kind.model.radio, network, track, kind.seed)
         self._board: Board | None = None
         self._console: Console | None = None
         self._sim: SimSlot | None = None
@@ -85,15 +85,20 @@ class Module:
 
     @property
     def name(self) -> str:
-        return self.setting.name
+        return self.track.name
 
     @property
     def model(self) -> ModelSpec:
-        return self.setting.kind.model
+        return self.kind.model
+
+    @property
+    def identity(self) -> DeviceIdentity:
+        """What it is to a cloud; made when somebody asks."""
+        return DeviceIdentity(self.kind.seed, self.name, self.kind.issue, self.kind.authority)
 
     @property
     def trust(self) -> Trust:
-        return self.setting.kind.trust
+        return self.kind.trust
 
     @property
     def regions(self) -> Regions:
@@ -135,7 +140,7 @@ class Module:
     def board(self) -> Board:
         """What is wired to it; made when somebody first asks, since most devices of a fleet have nothing."""
         if self._board is None:
-            self._board = Board(self.trace, self.clock)
+            self._board = Board(self.track.tell, self.clock)
             self._board.on_supply = Fuel(self).look
         return self._board
 
@@ -143,14 +148,14 @@ class Module:
     def console(self) -> Console:
         """The interpreter's serial line; made when somebody first asks, as the board is."""
         if self._console is None:
-            self._console = Console(self.trace)
+            self._console = Console(self.track.tell)
         return self._console
 
     @property
     def sim(self) -> SimSlot:
         """Its SIM card, made when somebody first asks."""
         if self._sim is None:
-            card = make_sim(self.setting.kind.seed, self.name)
+            card = make_sim(self.kind.seed, self.name)
             self._sim = SimSlot(card, lambda usable: self.radio.free("sim") if usable else self.radio.hinder("sim"))
         return self._sim
 
@@ -162,7 +167,7 @@ class Module:
     @property
     def methods(self) -> Mapping[str, int | None]:
         """Upgrade methods of this family → characters that a URL may have, None for any number."""
-        return url_limits(self.setting.kind.model)
+        return url_limits(self.kind.model)
 
     def http(self) -> HttpLink:
         return self.radio.http()
@@ -200,7 +205,7 @@ class Module:
     def enter_phase(self, phase: str, progress: float = 0.0) -> None:
         """Say where an update stands, for the trace and for those who watch phases."""
         if phase != self.phase:
-            self.trace("phase", phase=phase)
+            self.track.tell("phase", phase=phase)
         self.phase = phase
         self.progress = progress
         for awaited, least, watcher in self._phase_watchers:
@@ -233,7 +238,7 @@ class Module:
 
     def trace(self, kind: str, **data: Any) -> None:
         """Record something observable of this device."""
-        self._trace.take(self.clock.now_us, self.setting.name, kind, data)
+        self.track.tell(kind, **data)
 
     # -- power
 
@@ -243,7 +248,7 @@ class Module:
         if self._board is not None and self._board.flat:
             self._board.owes_start = True
             return
-        self.trace("power.on")
+        self.track.tell("power.on")
         self.power_on_reason = reason
         self._begin()
 
@@ -251,7 +256,7 @@ class Module:
         """Power goes at this instant; a flash operation in flight was torn by whoever armed it."""
         if self.state == "off":
             return
-        self.trace("power.cut", phase=self.phase)
+        self.track.tell("power.cut", phase=self.phase)
         self._end()
         self.power_down_reason = DOWN_UNKNOWN
         self.set_alarm(None)
@@ -263,7 +268,7 @@ class Module:
 
     def power_down(self) -> None:
         """The firmware switches the module off; it stays off until somebody powers it on."""
-        self.trace("power.down")
+        self.track.tell("power.down")
         self.power_down_reason = DOWN_NORMAL
         self._end()
         self.state = "off"
@@ -286,7 +291,7 @@ class Module:
 
     def reset(self, reason: str) -> None:
         """Restart at this instant: all RAM is lost, connections fall silent."""
-        self.trace("reset", reason=reason)
+        self.track.tell("reset", reason=reason)
         self.resets += 1
         by_watchdog = reason == WATCHDOG
         self.power_on_reason = REASON_WATCHDOG if by_watchdog else REASON_RESET
@@ -297,7 +302,7 @@ class Module:
 
     def soft_reset(self) -> None:
         """The interpreter starts again with an empty heap; modem, clock and console go on, connections are closed."""
-        self.trace("soft_reset")
+        self.track.tell("soft_reset")
         if self._life is not None:
             self._life.end()
         self._end_program(keep_line=True)
@@ -350,8 +355,8 @@ class Module:
 
     def run_program(self) -> None:
         """It is booted: make its program and start it."""
-        assert self.setting.kind.program is not None, "a device has a program"
-        self._program = self.setting.kind.program(self)
+        assert self.kind.program is not None, "a device has a program"
+        self._program = self.kind.program(self)
         self._program.start()
 
     def discard(self) -> None:

@@ -28,19 +28,19 @@ class MqttLink(Link):
         self._rest: Rest | None = None
         self._owner: Resting | None = None  # of a rest that is accounted for, and not made before something happens
         self._since_us = 0
-        radio.trace("mqtt.connect", host=hello.host, port=hello.port, client=hello.client_id, tls=hello.tls)
+        radio.track.tell("mqtt.connect", host=hello.host, port=hello.port, client=hello.client_id, tls=hello.tls)
         trips = DNS_ROUND_TRIPS + TCP_ROUND_TRIPS + (TLS_ROUND_TRIPS if hello.tls else 0)
         size = len(hello.client_id) + len(hello.user or "") + len(hello.password or "") + 16
         self.up(size, self._open, hello, extra_us=self.round_trips_us(trips))
 
     def subscribe(self, packet_id: int, topic_filter: str, qos: int) -> None:
         """SUBSCRIBE with one filter."""
-        self.radio.trace("mqtt.subscribe", filter=topic_filter, qos=qos)
+        self.radio.track.tell("mqtt.subscribe", filter=topic_filter, qos=qos)
         self.up(len(topic_filter) + 7, self._send, "subscribe", packet_id, topic_filter, qos)
 
     def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False, packet_id: int = 0) -> None:
         """PUBLISH."""
-        self.radio.trace("mqtt.out", topic=topic, payload=payload.decode("utf-8", "replace"), qos=qos)
+        self.radio.track.tell("mqtt.out", topic=topic, payload=payload.decode("utf-8", "replace"), qos=qos)
         self.up(len(topic) + len(payload) + 7, self._publish, topic, payload, qos, retain, packet_id)
 
     def ack(self, packet_id: int) -> None:
@@ -133,7 +133,7 @@ class MqttLink(Link):
         if not self.radio.broker_there:
             self.down(0, self._deliver, Closed("refused"))
             return
-        self._channel = self.radio.network.mqtt(self.radio.device, hello, self)
+        self._channel = self.radio.network.mqtt(self.radio.track.name, hello, self)
 
     def _send(self, call: str, *args: Any) -> None:
         if self._channel is not None:
@@ -161,11 +161,11 @@ class MqttLink(Link):
         receive = self._receive
         if type(arrival) is Message:
             payload = arrival.payload.decode("utf-8", "replace")
-            self.radio.trace("mqtt.in", topic=arrival.topic, payload=payload, qos=arrival.qos)
+            self.radio.track.tell("mqtt.in", topic=arrival.topic, payload=payload, qos=arrival.qos)
         elif isinstance(arrival, Connack):
-            self.radio.trace("mqtt.connack", code=arrival.code)
+            self.radio.track.tell("mqtt.connack", code=arrival.code)
         elif isinstance(arrival, Closed):
-            self.radio.trace("mqtt.closed", reason=arrival.reason)
+            self.radio.track.tell("mqtt.closed", reason=arrival.reason)
             self._channel = None
             self.end()
         elif self._rest is not None and isinstance(arrival, Pingresp):

@@ -8,7 +8,7 @@ order is kept. When power goes, everything on its way is gone, and the other sid
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import simpy
 
@@ -31,7 +31,7 @@ from sim.ports import (
     Network,
     TcpArrival,
 )
-from sim.trace import Trace
+from sim.trace import Track
 
 T = TypeVar("T")
 
@@ -78,17 +78,15 @@ class Radio:
 
     __slots__ = (
         "_attach_timer", "_awaited", "_hindrances", "_linked", "_on_attach", "_opened", "_own_ports", "_ports",
-        "_search_is_over", "_searches", "_seed", "_signal_back", "_trace", "attached", "broker_there", "cell", "clock",
-        "csq", "device", "down_bytes", "doze", "network", "on", "on_change", "registered_as", "spec", "spoils",
-        "up_bytes",
+        "_search_is_over", "_searches", "_seed", "_signal_back", "attached", "broker_there", "cell", "clock", "csq",
+        "down_bytes", "doze", "network", "on", "on_change", "registered_as", "spec", "spoils", "track", "up_bytes",
     )  # fmt: skip
 
-    def __init__(self, clock: Clock, spec: RadioSpec, network: Network, device: str, seed: int, trace: Trace) -> None:
+    def __init__(self, clock: Clock, spec: RadioSpec, network: Network, track: Track, seed: int) -> None:
         self.clock = clock
         self.spec = spec
         self.network = network
-        self.device = device
-        self._trace = trace
+        self.track = track
         self.attached = False
         self._on_attach: Signal | None = None
         self.on_change: Callable[[bool], object] | None = None
@@ -124,7 +122,7 @@ class Radio:
     @property
     def address(self) -> str:
         """Of the data connection, while there is one."""
-        return make_sim(self._seed, self.device).address
+        return make_sim(self._seed, self.track.name).address
 
     @property
     def on_attach(self) -> Signal:
@@ -132,10 +130,6 @@ class Radio:
         if self._on_attach is None:
             self._on_attach = Signal(self.clock)
         return self._on_attach
-
-    def trace(self, kind: str, **data: Any) -> None:
-        """Record something observable of this device."""
-        self._trace.take(self.clock.now_us, self.device, kind, data)
 
     def power_on(self, attach_us: int) -> None:
         """Start to look for the network; attached in about `attach_us`."""
@@ -181,7 +175,7 @@ class Radio:
 
     def lose_signal(self, for_us: int) -> None:
         """No network for a while: what is on its way is lost, and open connections never hear of it."""
-        self.trace("link.lost")
+        self.track.tell("link.lost")
         if self._signal_back is not None:
             self._signal_back.cancel()
         self.hinder(NO_SIGNAL)
@@ -291,14 +285,14 @@ class Radio:
 
     def stream(self, purpose: str) -> Draws:
         """A random stream of this device's radio."""
-        return draws(self._seed, self.device, f"radio/{purpose}")
+        return draws(self._seed, self.track.name, f"radio/{purpose}")
 
     def admit(self, link: Link) -> int:
         """Register a new connection; the key of its jitter, a stream of its own, so connections do not disturb each
         other."""
         self._opened += 1
         self._linked = (*self._links, link) if self._linked else link
-        return key(self._seed, self.device, f"radio/link {self._opened}")
+        return key(self._seed, self.track.name, f"radio/link {self._opened}")
 
     def forget(self, link: Link) -> None:
         """The connection is over."""

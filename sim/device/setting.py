@@ -1,4 +1,4 @@
-"""What a device is made of, apart from its flash content and its life. What many have in common is one object."""
+"""What a device is made of, apart from its name, its flash content and its life: one object for all that are alike."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from sim.boot.bootloader import Trust
-from sim.device.identity import DeviceIdentity, Issue, no_papers, nobody
+from sim.device.identity import Issue, no_papers, nobody
 from sim.device.model import ModelSpec
 from sim.device.model_file import Generation
 from sim.records import record
@@ -36,16 +36,3 @@ class Kind:
     generation: Generation | None = None
     program: Callable[[Module], Program] | None = None
     """Makes what runs at each boot."""
-
-
-@record
-class Setting:
-    """What one device is made of."""
-
-    name: str
-    kind: Kind
-
-    @property
-    def identity(self) -> DeviceIdentity:
-        """Made when somebody asks."""
-        return DeviceIdentity(self.kind.seed, self.name, self.kind.issue, self.kind.authority)

@@ -42,13 +42,13 @@ BOOT_ERROR = "error ocurs in boot step."
 
 def start_interpreter(module: Module) -> Story:
     """The steps. Volumes that could be mounted are the module's `mounts` from the first of them on."""
-    if module.setting.kind.generation is None and _nothing_to_do(module):
+    if module.kind.generation is None and _nothing_to_do(module):
         yield from module.flash_time()
         return
-    formats = module.setting.kind.generation != "G21"
+    formats = module.kind.generation != "G21"
     whole = module.storage.mount(formats=formats)
     yield from module.flash_time()
-    if module.setting.kind.generation is None:
+    if module.kind.generation is None:
         yield from apply_staged(module)
         yield from module.flash_time()
         return

@@ -9,19 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from operator import attrgetter
-from typing import Any
 
 from sim.boot.bootloader import Bootloader, BootOutcome, BootStep, Trust
 from sim.device.model import ModelSpec, Regions
 from sim.device.playback import Playback, Stepped
-from sim.device.setting import Setting
+from sim.device.setting import Kind
 from sim.flash.filesystem import FileSystem
 from sim.flash.mounts import Mounts
 from sim.flash.nor import Nor
 from sim.flash.recorded import Passage, Steps, Work, recording
 from sim.kernel.clock import Clock, Story
 from sim.kernel.shared import one
-from sim.trace import Trace
+from sim.trace import Track
 
 READ_ONLY_MOUNTS = frozenset({"/bak"})
 
@@ -36,15 +35,15 @@ class Storage:
     """The flash of one module. `staging_prefix`: of paths of staged application files, "" for none."""
 
     __slots__ = (
-        "_clock", "_flash_us", "_mounts", "_nor", "_op_watchers", "_playback", "_regions", "_setting", "_trace",
+        "_clock", "_flash_us", "_kind", "_mounts", "_nor", "_op_watchers", "_playback", "_regions", "_track",
         "staging_prefix",
     )  # fmt: skip
 
-    def __init__(self, clock: Clock, setting: Setting, trace: Trace) -> None:
+    def __init__(self, clock: Clock, kind: Kind, track: Track) -> None:
         self._clock = clock
-        self._setting = setting
-        self._trace = trace
-        self._nor = Nor(setting.kind.model.part)
+        self._kind = kind
+        self._track = track
+        self._nor = Nor(kind.model.part)
         self._playback: Playback | None = None
         self._regions: Regions | None = None
         self._mounts: Mounts | None = None
@@ -70,7 +69,7 @@ class Storage:
         """The windows onto it."""
         nor = self.nor
         if self._regions is None:
-            self._regions = self._setting.kind.model.regions(nor)
+            self._regions = self._kind.model.regions(nor)
         return self._regions
 
     def watch_ops(self, watcher: Callable[[str, int], None]) -> None:
@@ -118,7 +117,7 @@ class Storage:
             try:
                 volume.mount()
             except OSError as error:
-                self._told("mount.failed", point=point, errno=error.errno)
+                self._track.tell("mount.failed", point=point, errno=error.errno)
                 if not formats:
                     whole = False
                     break
@@ -127,9 +126,6 @@ class Storage:
             volumes[point] = volume
         self._mounts = Mounts(volumes, READ_ONLY_MOUNTS)
         return whole
-
-    def _told(self, kind: str, **data: Any) -> None:
-        self._trace.take(self._clock.now_us, self._setting.name, kind, data)
 
     def mount_again(self) -> Mounts:
         """The volumes of a module that runs and had let go of them; it costs no time and writes nothing."""
@@ -167,12 +163,12 @@ class Storage:
         if not self.staging_mounted(mounts):
             region = self.regions.temp
             try:
-                if region is not None and self._setting.kind.model.has_temp(version):
+                if region is not None and self._kind.model.has_temp(version):
                     volume = FileSystem(region)
                     volume.mount()
                     mounts.mount(TEMP_POINT, volume)
             except OSError as error:
-                self._told("mount.failed", point=TEMP_POINT, errno=error.errno)
+                self._track.tell("mount.failed", point=TEMP_POINT, errno=error.errno)
             self.staging_prefix = TEMP_POINT if self.staging_mounted(mounts) else ""
         return self.staging_mounted(mounts)
 
@@ -201,7 +197,7 @@ class Storage:
         def loader() -> Bootloader:
             return Bootloader(self.regions.boot_layout, trust)
 
-        name, reads = ("boot", self._setting.kind.model, trust), _boot_reads(self._setting.kind.model)
+        name, reads = ("boot", self._kind.model, trust), _boot_reads(self._kind.model)
         return Work(name, reads, lambda: loader().run(), lambda: loader().go_on(), _IS_DOOR)
 
     def _play(self, passage: Passage, stepped: Stepped, told_from: float | None) -> Story:

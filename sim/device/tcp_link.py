@@ -48,10 +48,10 @@ class TcpLink(Link):
 
     def connect(self, source: Address, to: Address) -> None:
         """SYN; Opened or Gone arrives."""
-        self.radio.trace("tcp.connect", to=to.ip, port=to.port)
+        self.radio.track.tell("tcp.connect", to=to.ip, port=to.port)
 
         def open_it() -> None:
-            self._channel = self.radio.network.streams.connect(self.radio.device, source, to, self._gather)
+            self._channel = self.radio.network.streams.connect(self.radio.track.name, source, to, self._gather)
 
         self.up(0, open_it, extra_us=self.round_trips_us(TCP_ROUND_TRIPS) // 2)
 
@@ -113,7 +113,7 @@ class TcpLink(Link):
     def _give_up(self) -> None:
         receive, self._receive = self._receive, _nobody
         self.end()
-        self.radio.trace("tcp.gone", reason="timeout")
+        self.radio.track.tell("tcp.gone", reason="timeout")
         receive(Gone("timeout"))
 
     def _sent(self, data: bytes, on_sent: Callable[[], object]) -> None:
@@ -161,7 +161,7 @@ class TcpLink(Link):
 
     def _deliver(self, arrival: TcpArrival) -> None:
         if isinstance(arrival, Gone):
-            self.radio.trace("tcp.gone", reason=arrival.reason)
+            self.radio.track.tell("tcp.gone", reason=arrival.reason)
             receive, self._receive, self._channel = self._receive, _nobody, None
             self.end()
             receive(arrival)
@@ -179,7 +179,7 @@ class UdpLink(Link):
 
     def bind(self, at: Address) -> bool:
         """False when the address is taken."""
-        self._port = self.radio.network.streams.udp(self.radio.device, at, self._arrived)
+        self._port = self.radio.network.streams.udp(self.radio.track.name, at, self._arrived)
         return self._port is not None
 
     def send(self, to: Address, data: bytes) -> None:
@@ -222,7 +222,7 @@ class TcpPort:
         if not self._radio.attached:
             return True
         if self.open and self._listener is None:
-            self._listener = self._radio.network.streams.listen(self._radio.device, self._at, self._accepted)
+            self._listener = self._radio.network.streams.listen(self._radio.track.name, self._at, self._accepted)
         return self._listener is not None
 
     def pause(self) -> None:

@@ -57,7 +57,7 @@ class Scene:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.clock = Clock("memory")
-        self.trace = Trace(lambda: self.clock.now_us)
+        self.trace = Trace(self.clock)
         self.records: deque[Record] = deque(maxlen=RECORDS_KEPT)
         self.told = 0
         """How many records there were: while it stays, nothing observable has changed."""

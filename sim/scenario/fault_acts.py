@@ -63,7 +63,7 @@ class Struck:
         """Now, or in the middle of the operation that is about to begin."""
         self.module.power_returns_us = back_us
         if self.tears:
-            seed = key(self.module.setting.kind.seed, self.module.name, f"fault {self.drawn.number}")
+            seed = key(self.module.kind.seed, self.module.name, f"fault {self.drawn.number}")
             self.module.nor.arm_cut(0, Torn(torn), seed)
         else:
             self.module.power_cut()

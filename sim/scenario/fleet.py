@@ -11,7 +11,7 @@ from sim.boot.bootloader import Trust
 from sim.device.agent import Agent
 from sim.device.catalogue import load_model
 from sim.device.module import Module
-from sim.device.setting import Kind, Program, Setting
+from sim.device.setting import Kind, Program
 from sim.device.storage import TEMP_POINT
 from sim.errors import SpecError
 from sim.flash.filesystem import build_volume
@@ -64,8 +64,7 @@ def make_devices(entry: Fleet, ground: Ground, options: RunOptions, part: Part =
     devices: dict[str, Module] = {}
     for name in filter(part.has, entry.devices()):
         radio = ground.places.radio(ground.places.place(entry, name), model.radio)
-        setting = Setting(name, kind)
-        module = devices[name] = Module(ground.clock, ground.trace, network, setting)
+        module = devices[name] = Module(ground.clock, ground.trace.track(name), network, kind)
         module.radio.spec = radio
         if factory is None:
             factory = _factory(module, entry, files)

@@ -295,6 +295,6 @@ def _power_up(device: Module) -> None:
 
 def _own_stage(scenario: Scenario, options: RunOptions, seed: int, *, digests: bool) -> Stage:
     clock = Clock(options.transport, options.speed or DEFAULT_SPEED)
-    trace = Trace(lambda: clock.now_us, digests=digests)
+    trace = Trace(clock, digests=digests)
     account = Account(clock, trace, seed, scenario.cloud.rules.jobs)
     return Stage(clock, trace, account, Wiring(clock, account, options, scenario.cloud))

@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 from sim.boot.bootloader import Trust
 from sim.device.catalogue import known_models, load_model
 from sim.device.module import Module
-from sim.device.setting import Kind, Setting
+from sim.device.setting import Kind
 from sim.kernel.clock import Clock
 from sim.pack.signing import DEVELOPMENT_PUBLIC_KEY
 from sim.ports import Network
@@ -92,9 +92,9 @@ def _runtime() -> ScriptRuntime:
     def program(module: Module) -> ScriptRuntime:
         return ScriptRuntime(module, ScriptProfile())
 
-    setting = Setting("api", Kind(load_model(MODEL), Trust(DEVELOPMENT_PUBLIC_KEY), seed=0, program=program))
+    kind = Kind(load_model(MODEL), Trust(DEVELOPMENT_PUBLIC_KEY), seed=0, program=program)
     nowhere = cast(Network, None)
-    module = Module(clock, Trace(lambda: 0), nowhere, setting)
+    module = Module(clock, Trace(clock).track("api"), nowhere, kind)
     return ScriptRuntime(module, ScriptProfile())
 
 

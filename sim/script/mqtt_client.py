@@ -207,7 +207,7 @@ class MQTTClient:
         certificate, key = self._ssl_params.get("cert", ""), self._ssl_params.get("key", "")
         papers = None
         if self._tls and "-----BEGIN" not in certificate:
-            certificate, key, papers = "", "", self._rt.module.setting.identity.papers
+            certificate, key, papers = "", "", self._rt.module.identity.papers
             self._rt.trace("warning", text="the certificate is a placeholder; using the one issued to this device")
         return Hello(
             self.server, self._port, self.client_id, self._user, self._password, self._keepalive_s, self._clean,
@@ -217,7 +217,7 @@ class MQTTClient:
     def _distrusts(self) -> bool:
         """Whether it was given a CA that did not sign the server: from 2025 on, and on TLS alone."""
         ca = ca_of(self._ssl_params) if self._tls and self._is("current") else ""
-        return bool(ca) and not takes(ca, self._rt.module.setting.identity.authority())
+        return bool(ca) and not takes(ca, self._rt.module.identity.authority())
 
     # -- sending
 

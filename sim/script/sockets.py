@@ -147,7 +147,7 @@ class ScriptSocket:
         self._wait(lambda: self._secured or self._state != ESTABLISHED or self._error, self._timeout_us or CONNECT_US)
         if not self._secured:
             raise OSError(self._error or errno.ECONNRESET)
-        if ca and not takes(ca, self._rt.module.setting.identity.authority()):
+        if ca and not takes(ca, self._rt.module.identity.authority()):
             self.close()
             raise OSError(UNTRUSTED)
 

@@ -236,7 +236,7 @@ class Site:
         clock = self._clock
         file = TraceFile(self._data.trace, clock.start_s)
         self._exit.callback(file.close)
-        self._trace = Trace(lambda: clock.now_us)
+        self._trace = Trace(clock)
         self._trace.observe(file)
         return self._trace
 

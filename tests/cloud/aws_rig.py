@@ -69,7 +69,7 @@ class Cloud:
 
     def __init__(self, rules: JobRules | None = None, tls: Path | None = None) -> None:
         self.clock = Clock("memory")
-        self.trace = Trace(lambda: self.clock.now_us)
+        self.trace = Trace(self.clock)
         self.account = Account(self.clock, self.trace, seed=0, rules=rules or JobRules(schedule_minima="relaxed"))
         self.account.face = self.face = Face()
         self.problems: list[str] = []

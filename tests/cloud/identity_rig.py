@@ -69,7 +69,7 @@ class Town:
 
     def __init__(self, transport: str, *, tls: bool = True) -> None:
         self.clock = Clock("memory" if transport == "memory" else "virtual")
-        self.account = Account(self.clock, Trace(lambda: self.clock.now_us), seed=3)
+        self.account = Account(self.clock, Trace(self.clock), seed=3)
         options = RunOptions(transport="memory" if transport == "memory" else "virtual", tls=tls)
         self._wiring = Wiring(self.clock, self.account, options, Cloud())
         self._wiring.open()

@@ -37,7 +37,7 @@ class Desk:
 
     def __init__(self, clock):
         self.clock = clock
-        self.account = Account(clock, Trace(lambda: clock.now_us), 1)
+        self.account = Account(clock, Trace(clock), 1)
         self.problems = []
         for thing in "ab":
             self.account.register(thing)

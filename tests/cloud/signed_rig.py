@@ -44,7 +44,7 @@ def signed(plane: Plane, method: str, target: str, body: bytes = b"", **headers:
 
 def account() -> Account:
     clock = Clock("memory")
-    made = Account(clock, Trace(lambda: clock.now_us), seed=0, rules=JobRules(schedule_minima="relaxed"))
+    made = Account(clock, Trace(clock), seed=0, rules=JobRules(schedule_minima="relaxed"))
     made.face = Face()
     return made
 

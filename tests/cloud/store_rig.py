@@ -52,7 +52,7 @@ class Kept:
     def __init__(self, folder: Path, rules: JobRules = RULES) -> None:
         self.clock = Clock("memory")
         self.database = Database(folder / "cloud.db")
-        self.account = Account(self.clock, Trace(lambda: self.clock.now_us), seed=7, rules=rules)
+        self.account = Account(self.clock, Trace(self.clock), seed=7, rules=rules)
         self.face = Hearer()
         self.account.face = self.face
         self.keeper = Keeper(self.database, Objects(folder / "objects"), self.account)

@@ -26,7 +26,7 @@ OWN = "$aws/things/t/jobs/"
 @pytest.fixture
 def account() -> Iterator[Account]:
     clock = Clock("memory")
-    made = Account(clock, Trace(lambda: 0), seed=0)
+    made = Account(clock, Trace(clock), seed=0)
     made.register("t", "leaf")
     made.register("u")
     yield made
@@ -206,7 +206,7 @@ CHANGES: dict[str, Callable[[Account], object]] = {
 @given(st.lists(st.sampled_from(sorted(CHANGES)), max_size=12))
 def test_what_was_answered_before_never_outlives_a_change(changes: list[str]) -> None:
     clock = Clock("memory")
-    account = Account(clock, Trace(lambda: 0), seed=0)
+    account = Account(clock, Trace(clock), seed=0)
     account.register("t", "leaf")
     greeting = Greeting("t", certificate=der(account.issue("t")))
     inside = rights(account.admit(greeting))

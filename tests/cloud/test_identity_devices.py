@@ -33,7 +33,7 @@ jobs:
 
 def account() -> Account:
     clock = Clock("memory")
-    return Account(clock, Trace(lambda: clock.now_us), seed=5)
+    return Account(clock, Trace(clock), seed=5)
 
 
 def world(folder: Path, transport: Transport = "memory") -> World:

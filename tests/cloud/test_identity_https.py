@@ -29,7 +29,7 @@ class Door:
 
     def __init__(self, folder: Path) -> None:
         self.clock = Clock("memory")
-        self.account = Account(self.clock, Trace(lambda: 0), seed=3)
+        self.account = Account(self.clock, Trace(self.clock), seed=3)
         self.account.face = self.face = Face()
         self._folder = folder
         for name in (A, B):

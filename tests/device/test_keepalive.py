@@ -37,10 +37,10 @@ class Stage:
         network = MemoryNetwork(
             self.clock, lambda *_: HttpResponse(404, {}, b""), lambda _: None, lambda _: EVERYTHING, rules=rules
         )
-        trace = Trace(lambda: self.clock.now_us)
+        trace = Trace(self.clock)
         trace.observe(lambda record: self.note(record.kind, record.data))
         model = load_model("EG915U")
-        self.radio = Radio(self.clock, model.radio, network, "dev", 7, trace)
+        self.radio = Radio(self.clock, model.radio, network, trace.track("dev"), 7)
         self.radio.power_on(1_000_000)
         self.observer = network.mqtt("watch", Hello(HOST, 8883, "watch"), lambda arrival: self.note("seen", arrival))
         self.clock.run(2_000_000)

@@ -28,7 +28,7 @@ def radio(clock):
     store = ArtifactStore()
     store.put("files", "k", b"x" * 16_000)
     network = MemoryNetwork(clock, store.respond, lambda _: None, lambda _: EVERYTHING)
-    made = RadioWithUrl(clock, load_model("EG915U").radio, network, "dut", 1, Trace(lambda: 0))
+    made = RadioWithUrl(clock, load_model("EG915U").radio, network, Trace(clock).track("dut"), 1)
     made.url = store.presign("files", "k", 3600, clock.epoch_s)
     return made
 
@@ -129,7 +129,7 @@ def test_one_connection_does_not_disturb_the_timing_of_another(clock, radio):
     def times(extra):
         own = Clock()
         network = MemoryNetwork(own, ArtifactStore().respond, lambda _: None, lambda _: EVERYTHING)
-        one = Radio(own, radio.spec, network, "dut", 1, Trace(lambda: 0))
+        one = Radio(own, radio.spec, network, Trace(own).track("dut"), 1)
         one.power_on(1_000_000)
         own.run(5_000_000)
         seen = []

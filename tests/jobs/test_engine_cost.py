@@ -102,7 +102,7 @@ class Heard:
 
 def test_an_accounts_clock_rolls_out_and_times_out() -> None:
     clock = Clock()
-    account = Account(clock, Trace(lambda: clock.now_us), seed=1)
+    account = Account(clock, Trace(clock), seed=1)
     account.face = heard = Heard()
     for number in range(5):
         account.register(f"t{number}")

@@ -61,7 +61,7 @@ class Mqtt(Stage):
         self._sleep(HOUR_S - self.clock.now_us / 1_000_000 % HOUR_S)
         self._drain()
         self._heard.clear()
-        account = self.account = Account(self.clock, Trace(lambda: self.clock.now_us), seed=0, rules=rules)
+        account = self.account = Account(self.clock, Trace(self.clock), seed=0, rules=rules)
         account.face = self._broker
         self.start_s = self.clock.epoch_s
         for thing in "tu":

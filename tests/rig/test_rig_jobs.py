@@ -14,6 +14,7 @@ from rig_rig import AWS_OTA
 from sim.errors import SpecError
 from sim.jobs.documents import JobError
 from sim.jobs.messages import Status
+from sim.kernel.clock import Clock
 from sim.rig import Rig, Unmet
 from sim.rig.histories import CHANGES_KEPT, Histories
 from sim.trace import Trace
@@ -218,7 +219,7 @@ def test_upload_takes_bytes_and_files(rig: Rig, tmp_path: Path) -> None:
 
 def test_histories_are_bounded() -> None:
     histories = Histories()
-    trace = Trace(lambda: 0)
+    trace = Trace(Clock())
     trace.observe(histories)
     for number in range(3 * CHANGES_KEPT):
         status = ("QUEUED", "IN_PROGRESS")[number % 2]
@@ -234,12 +235,13 @@ STEPS = st.lists(st.tuples(st.sampled_from("jk"), st.sampled_from("abc"), st.sam
 
 @given(STEPS)
 def test_histories_count_as_one_would_by_hand(steps: list[tuple[str, str, Status]]) -> None:
-    histories, now = Histories(), 0
-    trace = Trace(lambda: now)
+    histories = Histories()
+    trace = Trace(Clock())
     trace.observe(histories)
     by_hand: dict[str, dict[str, list[str]]] = {}
-    for now, (job, thing, status) in enumerate(steps):  # noqa: B007 - the trace looks at it
-        trace.emit(f"{thing}@cloud", "execution", job=job, old="", new=status.value, version=1, details={})
+    for now_us, (job, thing, status) in enumerate(steps):
+        data = {"job": job, "old": "", "new": status.value, "version": 1, "details": {}}
+        trace.take(now_us, f"{thing}@cloud", "execution", data)
         known = by_hand.setdefault(job, {}).setdefault(thing, [])
         if not known or known[-1] != status.value:
             known.append(status.value)

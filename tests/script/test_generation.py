@@ -21,7 +21,7 @@ def profile(folder: Path, model: str, entry: str = "", **options: Any) -> tuple[
     world = World(load_scenario(folder / "s.yaml"), RunOptions(transport="memory", **options))
     try:
         device = world.devices["dut"]
-        program = device.setting.kind.program(device)
+        program = device.kind.program(device)
         assert isinstance(program, ScriptRuntime)
         return program.profile.generation, program.profile.mqtt_client
     finally:

@@ -42,7 +42,7 @@ class Served:
         self.database = Database(folder / "cloud.db")
         start_s = int(self.database.fact(LATEST) or EPOCH_S)
         clock = Clock("memory", start_s=start_s)
-        trace = Trace(lambda: clock.now_us)
+        trace = Trace(clock)
         self.account = Account(clock, trace, 1)
         self.keeper = Keeper(self.database, Objects(folder / "objects"), self.account)
         since_us = (start_s - EPOCH_S) * 1_000_000 if self.keeper.load() else None

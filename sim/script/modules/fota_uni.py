@@ -84,5 +84,5 @@ class _Client:
         return link
 
     def _distrusts(self, url: str) -> bool:
-        authority = self._module.setting.identity.authority
+        authority = self._module.identity.authority
         return bool(self._ca) and url.lower().startswith("https:") and not takes(self._ca, authority())

@@ -11,10 +11,10 @@ class _Modem(FirmwareModule):
         return self._rt.module.version
 
     def getDevImei(self) -> str:  # noqa: N802
-        return self._rt.module.setting.identity.imei
+        return self._rt.module.identity.imei
 
     def getDevSN(self) -> str:  # noqa: N802
-        return self._rt.module.setting.identity.serial
+        return self._rt.module.identity.serial
 
     def getDevModel(self) -> str:  # noqa: N802
         return self._rt.module.model.variant

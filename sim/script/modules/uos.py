@@ -21,8 +21,8 @@ NAME_LIMIT = 255
 
 def make(rt: ScriptRuntime) -> ModuleType:
     cwd = {"path": "/"}
-    setting = rt.module.setting
-    draws = cache(lambda: stream(setting.kind.seed, setting.name, "urandom bytes"))
+    module = rt.module
+    draws = cache(lambda: stream(module.kind.seed, module.name, "urandom bytes"))
 
     def full(path: str) -> str:
         return path if path.startswith("/") else cwd["path"].rstrip("/") + "/" + path

@@ -15,8 +15,8 @@ BITS_LIMIT = 32
 
 
 def make(rt: ScriptRuntime) -> ModuleType:
-    setting = rt.module.setting
-    draws = stream(setting.kind.seed, setting.name, f"urandom/{rt.module.boots}")
+    module = rt.module
+    draws = stream(module.kind.seed, module.name, f"urandom/{rt.module.boots}")
 
     def getrandbits(bits: int) -> int:
         if not 1 <= bits <= BITS_LIMIT:
