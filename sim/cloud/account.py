@@ -77,7 +77,8 @@ class Account:
         self.gate = Gate(registry, identities)
         self._take(Services(registry, jobs, artifacts, identities, self.carry, self._publish))
         self._held: list[Callable[[], None]] | None = None
-        self._timer: tuple[int, Timer] | None = None
+        self._due_s: int | None = None
+        self._timer: Timer | None = None
         self.expired: frozenset[tuple[str, str]] = frozenset()
         self._signed: dict[tuple[S3Place, int, int, str], str] = {}
         self.orders: dict[str, int] = {}
@@ -246,18 +247,19 @@ class Account:
             self._held.append(partial(self.carry, effects, connection))
             return
         for effect in effects:
-            if isinstance(effect, Reply):
+            if type(effect) is Reply:
                 self.face.reply(connection, effect.topic, effect.payload)
-            elif isinstance(effect, Changed):
+            elif type(effect) is Changed:
                 self._record(effect)
-            elif isinstance(effect, Publish):
+            elif type(effect) is Publish:
                 self.face.publish(effect.topic, effect.write)
-            elif isinstance(effect, JobChanged):
+            elif type(effect) is JobChanged:
                 self.trace.emit(job_track(effect.job_id), "job", old=effect.old, new=effect.new)
-            elif isinstance(effect, RolledOut):
+            elif type(effect) is RolledOut:
                 pace = {"per_minute": effect.per_minute, "notified": effect.notified, "waiting": effect.waiting}
                 self.trace.emit(job_track(effect.job_id), "job.rollout", **pace)
-        self._set_timer()
+        if self.jobs.due_s() != self._due_s:
+            self._set_timer()
 
     def _publish(self, topic: str, payload: bytes, qos: int) -> None:
         if self._held is not None:
@@ -267,33 +269,30 @@ class Account:
 
     def _set_timer(self) -> None:
         """Keep one timer at the moment at which the Jobs service has something to do by itself."""
-        due_s = self.jobs.due_s()
+        due_s = self._due_s = self.jobs.due_s()
         if self._timer is not None:
-            if self._timer[0] == due_s:
-                return
-            self._timer[1].cancel()
+            self._timer.cancel()
             self._timer = None
         if due_s is not None:
             delay_us = max(0, (due_s - self.clock.start_s) * 1_000_000 - self.clock.now_us)
-            self._timer = due_s, self.clock.after(delay_us, self._advance)
+            self._timer = self.clock.after(delay_us, self._advance)
 
     def _advance(self) -> None:
-        self._timer = None
+        self._timer = self._due_s = None
         now_s = self.clock.epoch_s
         effects = self.jobs.advance(now_s)
         self.journal(Passed(now_s))
         self.carry(effects)
 
     def _record(self, change: Changed) -> None:
-        self.trace.emit(
-            change.thing + TRACK_SUFFIX,
-            "execution",
-            job=change.job_id,
-            old=change.old,
-            new=change.new,
-            version=change.version,
-            details=change.details,
-        )
+        data = {
+            "job": change.job_id,
+            "old": change.old,
+            "new": change.new,
+            "version": change.version,
+            "details": change.details,
+        }
+        self.trace.take(self.clock.now_us, change.thing + TRACK_SUFFIX, "execution", data)
 
     def _presign(self, place: S3Place, expires_s: int, now_s: int) -> str:
         """A signed URL; objects under the `url_expired` fault get one whose time is already over."""

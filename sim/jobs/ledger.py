@@ -327,6 +327,8 @@ class Ledger:
         return bisect_left(record.pending, execution.rank, key=_RANK)
 
     def _set_timer(self, old: JobExecution | None, new: JobExecution | None) -> None:
+        if old and new and (old.step_deadline_s, old.start_deadline_s) == (new.step_deadline_s, new.start_deadline_s):
+            return  # as most do, which have none
         was_s = None if old is None else old.deadline_s
         due_s = None if new is None else new.deadline_s
         execution = new or old

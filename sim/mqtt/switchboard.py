@@ -303,14 +303,17 @@ class Switchboard:
         client_id = greeting.client_id
         if len(client_id.encode()) > self._rules.client_id_limit_bytes or not (client_id or greeting.clean):
             return IDENTIFIER_REJECTED
-        now_us, recent = self._now_us(), self._recent
-        while recent and now_us - next(iter(recent.values())) >= self._rules.reconnect_after_s * 1_000_000:
-            del recent[next(iter(recent))]
-        if client_id in recent or not (self._connects is None or self._connects.allows(self._now_us)):
+        if self._returns_too_soon(client_id) or not (self._connects is None or self._connects.allows(self._now_us)):
             return SERVER_UNAVAILABLE
         if client_id and self._rules.reconnect_after_s:
-            recent[client_id] = now_us
+            self._recent[client_id] = self._now_us()
         return 0
+
+    def _returns_too_soon(self, client_id: str) -> bool:
+        recent, pause_us = self._recent, self._rules.reconnect_after_s * 1_000_000
+        while recent and self._now_us() - next(iter(recent.values())) >= pause_us:
+            del recent[next(iter(recent))]
+        return client_id in recent
 
     def _grant(self, session: Session, topic_filter: str, qos: int) -> int:
         filters, limit = session.filters, self._rules.filters_per_connection
@@ -372,10 +375,9 @@ class Switchboard:
         return f"auto-{self._invented}"
 
     def _expire(self) -> None:
-        expiry_us = self._rules.session_expiry_s * 1_000_000
         while self._offline:
             client_id, since_us = next(iter(self._offline.items()))
-            if self._now_us() - since_us < expiry_us:
+            if self._now_us() - since_us < self._rules.session_expiry_s * 1_000_000:
                 return
             self._drop(self._sessions[client_id])
 

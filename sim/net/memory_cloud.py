@@ -30,7 +30,6 @@ from sim.ports import (
     HttpPart,
     HttpRequest,
     HttpResponse,
-    Message,
     Pingresp,
     Puback,
     Suback,
@@ -76,7 +75,7 @@ class CloudSide:
         # To that very connection, subscribed or not, one copy, QoS 0; PUBACK of a QoS 1 request to the Jobs service; to
         # ordinary subscribers.
         self.reply, self.acknowledge, self.publish = self.board.reply, self.board.acknowledge, self.board.announce
-        self._said: list[tuple[CloudEnd, str, tuple[Any, ...]]] = []
+        self.said: list[Said] = []
         self.hears = False
         """While it hears nothing else is left of the instant, and what is handed over need not wait for it."""
 
@@ -84,14 +83,9 @@ class CloudSide:
         """A new connection of a device, its `number`-th; nothing is said on it yet."""
         return CloudEnd(self, device, number, receive)
 
-    def hear(self, end: CloudEnd, what: str, args: tuple[Any, ...]) -> None:
-        """A device says this now; it is heard at the end of the instant."""
-        if not self._said:
-            self.clock.at_last(self._hear_all)
-        self._said.append((end, what, args))
-
-    def _hear_all(self) -> None:
-        said, self._said, self.hears = self._said, [], True
+    def hear_all(self) -> None:
+        """Hear what was said in this instant, at its end."""
+        said, self.said, self.hears = self.said, [], True
         if len(said) > 1:
             said.sort(key=_place)
         for end, what, args in said:
@@ -118,36 +112,39 @@ class CloudEnd:
         self.session: Session | None = None  # none: the broker does not know this connection (any more)
 
     def say(self, what: str, args: tuple[Any, ...]) -> None:
-        """From the device: a packet for the switchboard, or a method of this class."""
-        self._side.hear(self, what, args)
+        """From the device, now: a packet for the switchboard, or a method of this class."""
+        side = self._side
+        if not side.said:
+            side.clock.at_last(side.hear_all)
+        side.said.append((self, what, args))
 
     def open(self, hello: Hello, holder: str) -> None:
         """CONNECT; `holder` is the thing whose own papers would have been shown."""
         side, certificate = self._side, None
         if not leads_to_cloud(hello.host):
-            self._hand(Closed("dns"))
+            self.deliver(Closed("dns"))
             return
         if hello.tls and (hello.certificate or hello.private_key):
             identity = check_identity(hello.certificate, hello.private_key, side.client_ca)
             if isinstance(identity, TlsFailure):
-                self._hand(Closed("tls"))
+                self.deliver(Closed("tls"))
                 return
             certificate = identity
         if not (connects_surely(hello) or fits(codec.connect_packet(hello), side.rules)):
-            self._hand(Closed("closed"))
+            self.deliver(Closed("closed"))
             return
         greeting = Greeting(hello.client_id, hello.clean, hello.user, hello.password, hello.will, certificate, holder)
         outcome = side.board.connect(greeting, self)
         if not isinstance(outcome, Accepted):
-            self._hand(Connack(outcome))
-            self._hand(Closed("closed"))
+            self.deliver(Connack(outcome))
+            self.deliver(Closed("closed"))
             return
-        self._hand(WELCOME)
+        self.deliver(WELCOME)
         side.board.resume(self)
 
     def ping(self) -> None:
         if self.session is not None:
-            self._hand(Pingresp())
+            self.deliver(Pingresp())
 
     def gone(self, why: Ended) -> None:
         """The device ended it."""
@@ -157,49 +154,47 @@ class CloudEnd:
         """The broker ends it for what the device did, or did not do."""
         if self.session is not None:
             self.gone(why)
-            self._hand(Closed("closed"))
+            self.deliver(Closed("closed"))
 
     def http(self, request: HttpRequest) -> None:
         """One request; the server sees it as RestServer would show it."""
         clock = self._side.clock
         asked = as_asked(request)
         if asked is None:
-            self._hand(HttpFailure("dns"))
+            self.deliver(HttpFailure("dns"))
             return
         answer = self._side.respond(asked, clock.epoch_s)
         at_us = sent = 0
         for step in answer.manner.steps(len(answer.body)) if answer.manner is not None else ():
             if step.wait_us:
-                clock.after(at_us, self._hand, HttpPart(sent))
+                clock.after(at_us, self.deliver, HttpPart(sent))
                 at_us += step.wait_us
             sent = step.until_bytes
         arrived = as_it_comes(request.method, answer)
         if at_us:
-            clock.after(at_us, self._hand, arrived)
+            clock.after(at_us, self.deliver, arrived)
         else:
-            self._hand(arrived)
+            self.deliver(arrived)
 
     # -- Line
 
-    def deliver(self, message: Message, retain: bool, dup: bool) -> None:  # noqa: ARG002 - no script is told
-        self._hand(message)
-
-    def puback(self, packet_id: int) -> None:
-        self._hand(Puback(packet_id))
-
-    def suback(self, packet_id: int, codes: Sequence[int]) -> None:
-        self._hand(Suback(packet_id, codes[0]))
-
-    def close(self) -> None:
-        """The broker closes; it has forgotten this connection already."""
-        self._hand(Closed("closed"))
-
-    def _hand(self, arrival: Arrival | HttpArrival) -> None:
+    def deliver(self, arrival: Arrival | HttpArrival, retain: bool = False, dup: bool = False) -> None:  # noqa: ARG002
+        """To the device, in this instant. No script is told what is retained or sent again."""
         side = self._side
         if side.hears:
             self._receive(arrival)
         else:
             side.clock.handover(self._receive, arrival)
+
+    def puback(self, packet_id: int) -> None:
+        self.deliver(Puback(packet_id))
+
+    def suback(self, packet_id: int, codes: Sequence[int]) -> None:
+        self.deliver(Suback(packet_id, codes[0]))
+
+    def close(self) -> None:
+        """The broker closes; it has forgotten this connection already."""
+        self.deliver(Closed("closed"))
 
 
 def fits_surely(topic: str, payload: bytes) -> bool:
@@ -237,7 +232,11 @@ def _at_cloud(url: str) -> tuple[str, str] | None:
     return (host, f"https://{host}{target}") if leads_to_cloud(host) else None
 
 
-def _place(said: tuple[CloudEnd, str, tuple[Any, ...]]) -> tuple[str, int]:
+Said = tuple[CloudEnd, str, tuple[Any, ...]]
+"""On which connection, and as `CloudEnd.say` takes it."""
+
+
+def _place(said: Said) -> tuple[str, int]:
     """What was said on one connection is in order already, and the sort is stable."""
     end = said[0]
     return end.device, end.number

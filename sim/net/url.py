@@ -17,6 +17,7 @@ _HTTP = re.compile(
 """Host with its port, and target: the parts of RFC 3986, appendix B. No blank or control character is in a host."""
 
 
+@lru_cache(maxsize=64)  # a fleet's few brokers and buckets
 def leads_to_cloud(host: str) -> bool:
     """Whether a host name (with or without port) resolves."""
     return host.rpartition("@")[2].partition(":")[0].lower().endswith(CLOUD_DOMAIN)
