@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from functools import lru_cache
@@ -29,7 +29,6 @@ _HEADER_MAGIC = b"JRN1"
 _RECORD = struct.Struct("<HBBII")
 _RECORD_MAGIC = 0x4A52
 _CRC = struct.Struct("<I")
-_BLANK = b"\xff" * _SLOT_BYTES
 
 
 class RecordKind(IntEnum):
@@ -101,6 +100,9 @@ TRANSITIONS: dict[tuple[Phase, RecordKind], Phase] = {
 }
 """Where a record leads. REQUEST and MINI_REQUEST begin anew from anywhere and CLEAR ends everything; a pair that is
 missing here means nothing and changes nothing."""
+
+_ON_THE_WAY = frozenset(phase for phase in Phase if all(TRANSITIONS.get((phase, kind)) is phase for kind in _STEPS))
+"""Phases in which of records of steps in a row the last one alone counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,23 +209,25 @@ class Journal:
         return self._region.read(address, len(data)) == data
 
     def _scan(self) -> None:
-        slots: list[bytes] = []
+        counts: bytes | None = None
         for sector in range(SECTORS):
             data = self._region.read(sector * self._sector_bytes, self._sector_bytes)
             sequence = _decode_header(data)
             if sequence is not None and sequence > self._sequence:
-                self._sequence, self._sector = sequence, sector
-                slots = [data[at : at + _SLOT_BYTES] for at in range(_SLOT_BYTES, len(data), _SLOT_BYTES)]
-        if slots:
-            used = max((n for n, slot in enumerate(slots, start=1) if slot != _BLANK), default=0)
-            self._slot = used + 1
-            self.state = _replay(record for record in map(_decode, slots[:used]) if record is not None)
+                self._sequence, self._sector, counts = sequence, sector, data
+        if counts is not None:
+            used_bytes = len(counts.rstrip(b"\xff"))
+            self._slot = -(-used_bytes // _SLOT_BYTES)
+            slots = [counts[at : at + _SLOT_BYTES] for at in range(_SLOT_BYTES, used_bytes, _SLOT_BYTES)]
+            self.state = _replay([record for record in map(_decode, slots) if record is not None])
 
 
-def _replay(records: Iterable[Record]) -> JournalState:
+def _replay(records: Sequence[Record]) -> JournalState:
     state = JournalState()
-    for record in records:
-        state = state.after(record)
+    for record, following in zip(records, [*records[1:], None], strict=True):
+        passing = following is not None and following.kind in _STEPS and record.kind in _STEPS
+        if not (passing and state.phase in _ON_THE_WAY):
+            state = state.after(record)
     return state
 
 

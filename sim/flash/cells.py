@@ -237,13 +237,14 @@ def _runs(data: bytes, slot: int, sector_bytes: int, page_bytes: int) -> Iterabl
         block = data[start:end]
         block += b"\xff" * (-len(block) % sector_bytes)
         pieces = [block[at : at + sector_bytes] for at in range(0, len(block), sector_bytes)]
-        yield Run(_sectors.all_of(pieces), _programs(block, page_bytes))
+        yield Run(_sectors.all_of(pieces), programs(block, page_bytes))
         start, slot = end, 0
 
 
-def _programs(block: bytes, page_bytes: int) -> int:
-    """How many pages of the block are not blank."""
+def programs(block: bytes, page_bytes: int) -> int:
+    """How many pages of the block, which begins with one, are not blank."""
     blank = b"\xff" * page_bytes
-    if blank not in block:
+    if len(block) % page_bytes == 0 and blank not in block:
         return len(block) // page_bytes
-    return sum(block[at : at + page_bytes] != blank for at in range(0, len(block), page_bytes))
+    pages = [block[at : at + page_bytes] for at in range(0, len(block), page_bytes)]
+    return sum([page.count(255) != len(page) for page in pages])

@@ -73,6 +73,10 @@ class FlawedNor(Nor):
         self._check_range(address, len(data))
         self._rewrite_page_by_page(address, bytes(data))
 
+    def _rewrite_in_parts(self, address: int, data: bytes) -> None:
+        """Page by page: a sector may begin to ail on the way."""
+        self._rewrite_page_by_page(address, data)
+
     def snapshot(self) -> FlawedSnapshot:
         """The state at this moment, with all that decides what will be read."""
         return FlawedSnapshot(self.seal(), self.ops, self.busy_us, dict(self._unsettled), dict(self._reads))

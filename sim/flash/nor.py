@@ -7,7 +7,8 @@ in full, is left torn in one of five shapes, and raises PowerLoss; from then on 
 `power_on`. Time is only added up, in integer microseconds: whoever drives the flash lets it pass.
 
 `rewrite` is the fast way to write whole sectors. It equals erase and program page by page in bytes, ops, wear,
-time and the place of a cut; where a cut or an observer could tell the difference, it goes page by page.
+time and the place of a cut; where an observer could tell the difference, it goes page by page, and in the sector that a
+cut falls into.
 """
 
 from __future__ import annotations
@@ -125,9 +126,11 @@ class Nor(Contents):
         index, slot = divmod(number, SECTORS_PER_CHUNK)
         runs, erases, programs = cells.split(data, slot, part.sector_bytes, part.page_bytes)
         ops = erases + programs
-        cut_within = self._cut is not None and self._cut.at_op < self.ops + ops
-        if cut_within or self.on_op is not None or (self.countdowns and self.awaited_within(ops, erases)):
+        if self.on_op is not None:
             self._rewrite_page_by_page(address, data)
+            return
+        if (self._cut is not None or self.countdowns) and self._comes_within(ops, erases):
+            self._rewrite_in_parts(address, data)
             return
         self.ops += ops
         self.busy_us += erases * part.sector_erase_us + programs * part.page_program_us
@@ -256,6 +259,27 @@ class Nor(Contents):
             return
         chunk.sectors[slot] = torn_erase(chunk.sectors[slot], cut.torn, cut.seed)
         raise PowerLoss
+
+    def _comes_within(self, ops: int, erases: int) -> bool:
+        """Whether a cut or the end of a countdown comes among the next so many ops, so many of them erases."""
+        cut = self._cut
+        return (cut is not None and cut.at_op < self.ops + ops) or self.awaited_within(ops, erases)
+
+    def _rewrite_in_parts(self, address: int, data: bytes) -> None:
+        """Page by page the sector in which something comes, and at once what is before it and behind it."""
+        sector_bytes, page_bytes = self.part.sector_bytes, self.part.page_bytes
+        before, sectors, ops = 0, 0, 0
+        while True:
+            behind = before + sector_bytes
+            sectors, ops = sectors + 1, ops + 1 + cells.programs(data[before:behind], page_bytes)
+            if self._comes_within(ops, sectors):
+                break
+            before = behind
+        if before:
+            Nor.rewrite(self, address, data[:before])
+        self._rewrite_page_by_page(address + before, data[before:behind])
+        if behind < len(data):
+            Nor.rewrite(self, address + behind, data[behind:])
 
     def _rewrite_page_by_page(self, address: int, data: bytes) -> None:
         sector_bytes, page_bytes = self.part.sector_bytes, self.part.page_bytes
