@@ -35,6 +35,28 @@ def test_rubbish_in_both_sectors_is_an_idle_journal_that_can_be_used():
     assert Journal(region).state.phase is Phase.REQUESTED
 
 
+def test_a_sector_that_counts_and_holds_torn_records_only_is_an_idle_journal_that_can_be_used():
+    region = new_region()
+    Journal(region).append(REQUEST)
+    whole = region.image(0, 4096)
+    region.load(0, whole[:16] + bytes(16) + b"\xff" * 4064)
+    assert Journal(region).state == JournalState()
+    Journal(region).append(REQUEST)
+    assert region.image(32, 16) == whole[16:32]
+
+
+@given(
+    st.lists(st.sampled_from([REQUEST, MINI_REQUEST, MINI_STAGED, MINI_UPDATED, COMPLETE, CLEAR] + 9 * [READY, DONE]))
+)
+def test_steps_in_a_row_read_as_one_after_the_other(records):
+    region, state = new_region(), JournalState()
+    journal = Journal(region)
+    for record in records:
+        journal.append(record)
+        state = state.after(record)
+    assert Journal(region).state == state
+
+
 @pytest.mark.parametrize("record", [READY, DONE, COMPLETE, CLEAR, MINI_STAGED, MINI_UPDATED])
 def test_without_a_request_nothing_else_means_anything(record):
     region = new_region()
