@@ -12,12 +12,12 @@ the mini system's affair, which this one starts and turns.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from sim.boot.decision import BootAction, BootFacts, PackageState, decide
+from sim.boot.decision import BootAction, BootFacts, PackageState, decide, decide_unseen
 from sim.boot.journal import Journal, JournalState, Phase, Record, RecordKind
 from sim.errors import PackageError
 from sim.flash.nor import Nor
@@ -27,7 +27,7 @@ from sim.flash.repeated import repeated
 from sim.pack.codes import PackageCode
 from sim.pack.container import HEADER_BYTES, SECTOR_BYTES, BlockEntry, Head, Kind, Manifest, corrupt
 from sim.pack.firmware import HEADER_BYTES as IMAGE_HEADER_BYTES
-from sim.pack.firmware import read_header
+from sim.pack.firmware import ImageHeader, read_header
 from sim.pack.opaque import StandIns
 from sim.pack.patch import decode_block
 from sim.pack.verify import Recipient, VerifiedPack, measure, verify_area
@@ -47,6 +47,11 @@ _CHUNK_BYTES = 64 * 1024
 _MINI_PHASES = (Phase.MINI_REQUESTED, Phase.MINI_STAGED, Phase.MINI_APPLYING, Phase.STREAMING)
 _BEFORE_FIRST_WRITE = (Phase.REQUESTED, Phase.MINI_STAGED)
 _WITHOUT_PACKAGE = (Phase.IDLE, Phase.COMPLETE, Phase.MINI_REQUESTED)
+_ON_THE_WAY = (Phase.APPLYING, Phase.MINI_APPLYING, Phase.STREAMING)
+"""Images may be half written; nobody asks for their version unless something is wrong with the package."""
+
+Version = Callable[[], str | None]
+"""Says what version all images carry, as `installed_version` does."""
 
 
 @record
@@ -189,7 +194,7 @@ class Bootloader:
         """Boot. Yields after every step that a power cut cannot undo; the generator's value is the outcome."""
         journal = Journal(self._layout.journal)
         phase = journal.state.phase
-        version = installed_version(self._layout.images)
+        version = self._look_at_images(phase)
         mini = mini_version(self._layout) if phase in _MINI_PHASES else None
         yield BootStep("images")
         pack, refusal = None, None
@@ -199,10 +204,13 @@ class Bootloader:
             except PackageError as error:
                 refusal = error
             yield BootStep("partner" if phase is Phase.STREAMING else "package")
-        action = decide(BootFacts(phase, version is not None, _package_state(pack, refusal), mini is not None))
+        package = _package_state(pack, refusal)
+        action = decide_unseen(phase, package, mini is not None)
+        if action is None:
+            action = decide(BootFacts(phase, version() is not None, package, mini is not None))
         if action is BootAction.APPLY and pack is not None:
             return (yield from self._update(journal, pack))
-        return (yield from self._leave(journal, action, mini if action is BootAction.MINI else version, refusal))
+        return (yield from self._leave(journal, action, mini if action is BootAction.MINI else version(), refusal))
 
     def go_on(self) -> Generator[BootStep, None, BootOutcome]:
         """What `run` does after a step that is a door, on the flash of that moment. Finding out where that is takes no
@@ -210,9 +218,30 @@ class Bootloader:
         nor = self._layout.journal.nor
         busy_us = nor.busy_us
         journal = Journal(self._layout.journal)
-        pack = self._verified(journal.state, None, None)
+        pack = self._verified(journal.state, lambda: None, None)
         nor.busy_us = busy_us
         return self._update(journal, pack)
+
+    def _look_at_images(self, phase: Phase) -> Version:
+        """Let the time of `installed_version` pass, whose answer is worked out now, or on the way when somebody asks:
+        to be asked before anything is written."""
+        images, nor = self._layout.images, self._layout.journal.nor
+        if phase not in _ON_THE_WAY or type(nor) is not Nor:  # other parts may show something else each time
+            found = installed_version(images)
+            return lambda: found
+        for region in images.values():
+            header = _whole_header(region)
+            if header is not None:
+                nor.pass_read(header.length_bytes - IMAGE_HEADER_BYTES)
+        edition = nor.edition
+
+        def asked() -> str | None:
+            assert nor.edition == edition, "something was written"
+            busy_us, version = nor.busy_us, installed_version(images)
+            nor.busy_us = busy_us
+            return version
+
+        return asked
 
     def _update(self, journal: Journal, pack: VerifiedPack) -> Generator[BootStep, None, BootOutcome]:
         """Do what is left of the update; the boot ends with a reset, or as the decision says when it failed."""
@@ -236,16 +265,16 @@ class Bootloader:
             yield BootStep("clear")
         return _outcome(action, version, refusal)
 
-    def _verified(self, state: JournalState, version: str | None, mini: str | None) -> VerifiedPack:
+    def _verified(self, state: JournalState, version: Version, mini: str | None) -> VerifiedPack:
         """The package that the journal asks for, checked again: who knows what happened to it since."""
         layout, area = self._layout, self._layout.package
         if state.package_bytes > area.size_bytes or zlib.crc32(area.read(0, HEADER_BYTES)) != state.header_crc32:
             raise corrupt("the staged package is not the requested one")
+        resumed = state.phase not in _BEFORE_FIRST_WRITE  # such an update was checked against its base before
         if state.phase in _MINI_PHASES:
             recipient = layout.recipient(mini, frozenset({Kind.MINI_SYSTEM}), self._trust)
         else:
-            recipient = layout.recipient(version, STAGED_KINDS, self._trust)
-        resumed = state.phase not in _BEFORE_FIRST_WRITE
+            recipient = layout.recipient(None if resumed else version(), STAGED_KINDS, self._trust)
         pack = verify_area(area, state.package_bytes, recipient, resumed=resumed)
         _check_scratch(layout, pack.manifest.head)
         return pack
@@ -358,11 +387,17 @@ def _image_version(region: Region) -> str | None:
 
 
 def _read_version(region: Region) -> str | None:
-    header = read_header(region.read(0, IMAGE_HEADER_BYTES))
-    if header is None or header.length_bytes > region.size_bytes:
+    header = _whole_header(region)
+    if header is None:
         return None
     body_bytes = header.length_bytes - IMAGE_HEADER_BYTES
     return header.version if _crc32(region, IMAGE_HEADER_BYTES, body_bytes) == header.crc32 else None
+
+
+def _whole_header(region: Region) -> ImageHeader | None:
+    """The header of an image that its partition can hold."""
+    header = read_header(region.read(0, IMAGE_HEADER_BYTES))
+    return None if header is None or header.length_bytes > region.size_bytes else header
 
 
 def _crc32(region: Region, address: int, length: int) -> int:

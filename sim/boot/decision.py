@@ -92,3 +92,9 @@ TABLE: dict[BootFacts, BootAction] = {
 def decide(facts: BootFacts) -> BootAction:
     """The action for these facts; defined for every combination."""
     return TABLE[facts]
+
+
+def decide_unseen(phase: Phase, package: PackageState, mini: bool) -> BootAction | None:
+    """The action where it is the same with and without whole images, so that nobody need look; else None."""
+    runs, stands = (TABLE[BootFacts(phase, runnable, package, mini)] for runnable in _BOTH)
+    return runs if runs is stands else None

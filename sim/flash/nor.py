@@ -84,6 +84,11 @@ class Nor(Contents):
         self.busy_us -= -length * self.part.read_us_per_kib // 1024
         return self._chunks[sector // SECTORS_PER_CHUNK].sectors[sector % SECTORS_PER_CHUNK][offset : offset + length]
 
+    def pass_read(self, length: int) -> None:
+        """The time of a read, for who knows, or will find out, what is there. Reads of whole KiB in a row, and a last
+        one of any length, take as long together as one of it all."""
+        self.busy_us -= -length * self.part.read_us_per_kib // 1024
+
     def program(self, address: int, data: bytes) -> None:
         """Turn bits to 0, page by page. FlashError if a bit would have to become 1, or beyond the part."""
         if self.dead:

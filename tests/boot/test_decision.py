@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
 
-from sim.boot.decision import RULES, TABLE, BootAction, BootFacts, PackageState, decide
+from sim.boot.decision import RULES, TABLE, BootAction, BootFacts, PackageState, decide, decide_unseen
 from sim.boot.journal import Phase
 
 ALL = [BootFacts(*facts) for facts in product(Phase, (True, False), PackageState, (True, False))]
@@ -67,3 +68,13 @@ def test_no_two_rules_speak_of_the_same_facts():
         for facts in product(phases, runnables, packages, minis)
     ]
     assert len(told) == len(set(told)) == len(TABLE)
+
+
+def test_who_has_not_looked_at_the_images_acts_as_one_who_has():
+    either = 0
+    for facts in TABLE:
+        action = decide_unseen(facts.phase, facts.package, facts.mini)
+        other = replace(facts, runnable=not facts.runnable)
+        assert action == (decide(facts) if decide(facts) == decide(other) else None)
+        either += action is not None
+    assert 0 < either < len(TABLE)

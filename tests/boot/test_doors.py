@@ -6,6 +6,8 @@ import pytest
 from boot_rig import NEW, TRUST, Rig, diff_package, full_package
 
 from sim.boot.bootloader import Bootloader, BootOutcome
+from sim.flash.defects import Defects
+from sim.flash.flawed import FlawedNor
 from sim.flash.nor import Nor
 
 
@@ -48,3 +50,24 @@ def test_going_on_takes_no_time_of_its_own_and_writes_nothing():
     before = rig.nor.snapshot()
     rig.loader().go_on()
     assert rig.nor.snapshot() == before
+
+
+def boots(nor, spoil):
+    """A boot; a part that may be flawed reads its images in earnest."""
+    layout = Rig().layout.on(nor)
+    if spoil:
+        nor.load(layout.package.start, bytes(spoil))
+    return rest(nor, Bootloader(layout, TRUST).run())
+
+
+@pytest.mark.parametrize("spoil", [0, 4096], ids=["usable", "spoiled package"])
+def test_an_update_that_has_begun_takes_the_time_to_read_its_images_whether_or_not_it_matters(spoil):
+    rig = requested(diff_package(2))
+    started, run = rig.nor.busy_us, rig.loader().run()
+    moments = [rig.nor.snapshot() for _ in run]
+    assert rig.nor.busy_us > started
+    for moment in moments[2::5]:  # begun, in all the ways that a step can be half done
+        plain, flawed = Nor(rig.nor.part), FlawedNor(rig.nor.part, Defects(seed=1))
+        plain.restore(moment)
+        flawed.restore(moment)
+        assert boots(plain, spoil) == boots(flawed, spoil)
