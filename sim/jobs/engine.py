@@ -40,8 +40,10 @@ class Engine:
         """Put a changed execution, with all that follows. `told`: notify even if the set is the same (rule)."""
         ledger, thing = self._ledger, execution.thing
         job = ledger.jobs[execution.job_id]
-        if execution.status is job.latest[thing].status and not told:  # its progress is no news for anybody's list
-            ledger.put(execution, by)
+        old = job.latest[thing]
+        if execution.status is old.status and not told:  # its progress is no news for anybody's list
+            ledger.go_on(job, old, execution)
+            ledger.tell(old.status, execution, by)
             return
         before = ledger.glimpse(thing)
         ledger.put(execution, by)

@@ -139,20 +139,33 @@ class Ledger:
         job = self.jobs[execution.job_id]
         old = job.latest.get(execution.thing)
         again = old if old is not None and old.number == execution.number else None
-        if again is not None and again.status is execution.status:
-            self.go_on(again, execution)
-        else:
-            if again is None:
-                self._enter_attempt(job, old, execution)
-            job.latest[execution.thing] = execution
-            self._count(job, old if again is not None or self.rules.counted == "things" else None, execution)
-            self._show(job, again, execution, withheld)
-            self._set_timer(again, execution)
+        if again is None:
+            self._enter_attempt(job, old, execution)
+        job.latest[execution.thing] = execution
+        self._count(job, old if again is not None or self.rules.counted == "things" else None, execution)
+        self._show(job, again, execution, withheld)
+        self._set_timer(again, execution)
+        self.tell(again.status if again else None, execution, by)
+        if self.execution_events and not execution.pending:
+            self.execution_event(execution, execution.status.value.lower())
+
+    def go_on(self, job: Job, old: JobExecution, execution: JobExecution) -> None:
+        """Store an execution that differs by its progress or its timers: with its status it keeps its place among the
+        thing's pending ones, and the counts are what they were. Whoever calls it tells, if
+        there is a new version: what changed by timers alone is none."""
+        job.latest[execution.thing] = execution
+        record = self.things[execution.thing]
+        place = self._place(record, old)
+        record.pending = (*record.pending[:place], execution, *record.pending[place + 1 :])
+        self._set_timer(old, execution)
+
+    def tell(self, old: Status | None, execution: JobExecution, by: str) -> None:
+        """An execution is another than it was when its status was `old`; None: it is new."""
         self._effects.append(
             Changed(
                 execution.thing,
                 execution.job_id,
-                again.status if again else None,
+                old,
                 execution.status,
                 execution.version,
                 execution.details,
@@ -160,18 +173,6 @@ class Ledger:
                 execution.number,
             )
         )
-        if self.execution_events and not execution.pending:
-            self.execution_event(execution, execution.status.value.lower())
-
-    def go_on(self, old: JobExecution, execution: JobExecution) -> None:
-        """Store an execution that differs by its progress or its timers: with its status it keeps its place among the
-        thing's pending ones, and the counts are what they were. Without an effect: what changed by timers alone is no
-        new version."""
-        self.jobs[execution.job_id].latest[execution.thing] = execution
-        record = self.things[execution.thing]
-        place = self._place(record, old)
-        record.pending = (*record.pending[:place], execution, *record.pending[place + 1 :])
-        self._set_timer(old, execution)
 
     def delete(self, execution: JobExecution) -> None:
         """Forget one attempt; the one before it, if any, becomes the latest."""

@@ -220,7 +220,7 @@ class JobService:
         elif minutes is not None and self.rules.restarted_step == "set":
             # A job already started is returned as it is; only its step timer may be set.
             execution = execution.with_step_timer(minutes, now_s)
-            self._ledger.go_on(pending[0], execution)
+            self._ledger.go_on(self._ledger.jobs[execution.job_id], pending[0], execution)
         return {"execution": self._with_document(execution, now_s)}
 
     def _describe(self, target: JobsRequest, payload: bytes, now_s: int, _requester: str) -> Accepted:

@@ -103,7 +103,8 @@ def parse_request(topic: str) -> JobsRequest | None:
     if asked is None:
         return None
     if thing is not None:
-        return JobsRequest(thing, *asked)
+        operation, job_id = asked
+        return JobsRequest(thing, operation, job_id)
     return None if other and not _PLAIN.fullmatch(other) else JobsRequest(other, None)
 
 
