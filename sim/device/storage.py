@@ -7,7 +7,7 @@ nobody needs it, and nobody can tell. A boot that is known from an equal flash i
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from operator import attrgetter
 
 from sim.boot.bootloader import Bootloader, BootOutcome, BootStep, Trust
@@ -27,6 +27,9 @@ READ_ONLY_MOUNTS = frozenset({"/bak"})
 TEMP_POINT = "/fota"
 """Where builds that have a volume for staged application files mount it."""
 
+
+MODELS = 64
+"""Whose bootloaders are kept; a fleet has a few."""
 
 _IS_DOOR = attrgetter("is_door")
 
@@ -184,21 +187,14 @@ class Storage:
         """Story of the bootloader, whose value is its BootOutcome. `stepped` hears of its steps; of a boot that is
         played, of the first that counts and of those from this progress on."""
 
-        work = self._boot_work(trust)
-        at: BootStep | BootOutcome | Passage | None = recording(self._nor, work)
+        work, nor = _boot_work(self._kind.model, trust), self._nor
+        at: BootStep | BootOutcome | Passage | None = recording(nor, work)
         while not isinstance(at, BootOutcome):
             if isinstance(at, Passage):
                 at = yield from self._play(at, stepped, told_from)
             else:
-                at = yield from self._do(work, work.begin() if at is None else work.go_on(), stepped)
+                at = yield from self._do(work, work.begin(nor) if at is None else work.go_on(nor), stepped)
         return at
-
-    def _boot_work(self, trust: Trust) -> Work:
-        def loader() -> Bootloader:
-            return Bootloader(self.regions.boot_layout, trust)
-
-        name, reads = ("boot", self._kind.model, trust), _boot_reads(self._kind.model)
-        return Work(name, reads, lambda: loader().run(), lambda: loader().go_on(), _IS_DOOR)
 
     def _play(self, passage: Passage, stepped: Stepped, told_from: float | None) -> Story:
         playback = self._playback = Playback(self._clock, self._nor, passage)
@@ -228,8 +224,12 @@ class Storage:
                 return known
 
 
-@cache
-def _boot_reads(model: ModelSpec) -> tuple[tuple[int, int], ...]:
-    """Addresses and lengths of all that a boot depends on."""
-    layout = model.regions(Nor(model.part)).boot_layout
-    return tuple([(region.start, region.size_bytes) for region in layout.reads])
+@lru_cache(maxsize=MODELS)
+def _boot_work(model: ModelSpec, trust: Trust) -> Work:
+    """What the bootloader of a model does."""
+
+    def loader(nor: Nor) -> Bootloader:
+        return Bootloader(model.regions(nor).boot_layout, trust)
+
+    reads = tuple([region.stretch for region in model.regions(Nor(model.part)).boot_layout.reads])
+    return Work(("boot", model, trust), reads, lambda nor: loader(nor).run(), lambda nor: loader(nor).go_on(), _IS_DOOR)

@@ -21,11 +21,12 @@ from typing import Any
 
 from sim.flash import cells
 from sim.flash.cells import Chunk
+from sim.flash.kept import Kept
 from sim.flash.nor import Nor, Stretches
 from sim.records import record
 
 RECORDINGS = 48
-"""Kept at most; the one not played for longest goes first. One of a whole upgrade holds about a megabyte."""
+"""Kept at most. One of a whole upgrade holds about a megabyte."""
 
 SEEN = 4096
 """Starts that were seen once and are not recorded yet."""
@@ -38,13 +39,13 @@ Steps = Generator[Any, None, Any]
 
 @record
 class Work:
-    """`reads`: address and length of all that it may read or write; `begin` does it from its start, `go_on` from a door
-    on, which `is_door` knows by what was yielded."""
+    """`reads`: address and length of all that it may read or write; `begin` does it on a flash from its start, `go_on`
+    from a door on, which `is_door` knows by what was yielded."""
 
     name: Hashable
     reads: Stretches
-    begin: Callable[[], Steps]
-    go_on: Callable[[], Steps]
+    begin: Callable[[Nor], Steps]
+    go_on: Callable[[Nor], Steps]
     is_door: Callable[[Any], bool]
 
 
@@ -76,19 +77,17 @@ class Mark:
     chunks: tuple[Chunk, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Recording:
     """All that a piece of work did on a flash that held `content` where it looked. The first mark is its start, the
-    last one its end, whose value is what the generator returned. `doors`: what each yielded, the number of its mark."""
+    last one its end, whose value is what the generator returned. `doors`: what each yielded, the number of its mark.
+    `asked` as Kept has it."""
 
     name: Hashable
     content: Content = field(repr=False)
     marks: tuple[Mark, ...]
     doors: dict[Any, int] = field(repr=False)
-
-    @property
-    def end(self) -> Mark:
-        return self.marks[-1]
+    asked: bool = False
 
 
 @record
@@ -108,8 +107,16 @@ class Passage:
         return self.last == len(self.recording.marks) - 1
 
 
-_recordings: OrderedDict[Content, Recording] = OrderedDict()
-_starts: OrderedDict[Hashable, Recording] = OrderedDict()
+@dataclass(slots=True, eq=False)
+class _Start:
+    """A whole recording. `asked` as Kept has it."""
+
+    passage: Passage
+    asked: bool = False
+
+
+_recordings: Kept[Recording] = Kept(RECORDINGS)
+_starts: Kept[_Start] = Kept(STARTS)
 """The same recordings by all chunks of the flash they begin with, wear included, which are quicker to look up."""
 _seen: OrderedDict[Hashable, bool] = OrderedDict()
 """Starts that are not recorded: seen once; or (True) known to come to a first door from where on all is known."""
@@ -121,8 +128,8 @@ def recording(nor: Nor, work: Work, yielded: Any = None) -> Passage | None:
     if type(nor) is not Nor or nor.dead or nor.on_op is not None or nor.cut_armed:
         return None
     if yielded is None:
-        known = _by_start(nor, work)
-        return None if known is None else _before_countdowns(nor, known, 0)
+        whole = _by_start(nor, work)
+        return whole if whole is None or not nor.countdowns else _before_countdowns(nor, whole.recording, 0)
     there = _at_door(nor, work, yielded)
     return None if there is None else _before_countdowns(nor, *there)
 
@@ -140,22 +147,19 @@ def mark_now(nor: Nor) -> Mark:
     return Mark(None, nor.ops, 0, nor.busy_us, nor.seal())
 
 
-def _by_start(nor: Nor, work: Work) -> Recording | None:
+def _by_start(nor: Nor, work: Work) -> Passage | None:
     """What is recorded from a flash like this; recorded now, if such a one starts for the second time."""
-    start = (work.name, nor.seal())
-    known = _starts.get(start)
-    if known is None:
+    key = (work.name, nor.seal())
+    start = _starts.get(key)
+    if start is None:
         content = Content(work.name, tuple([nor.sectors(address, length) for address, length in work.reads]))
         known = _recordings.get(content) or _second_time(nor, work, content)
         if known is None:
             return None
-        _starts[start] = known
-        if len(_starts) > STARTS:
-            _starts.popitem(last=False)
-    else:
-        _starts.move_to_end(start)
-    _recordings.move_to_end(known.content)
-    return known
+        start = _Start(Passage(known, 0, len(known.marks) - 1))
+        _starts.put(key, start)
+    start.passage.recording.asked = True
+    return start.passage
 
 
 def _second_time(nor: Nor, work: Work, content: Content) -> Recording | None:
@@ -169,21 +173,21 @@ def _second_time(nor: Nor, work: Work, content: Content) -> Recording | None:
             _seen.popitem(last=False)
         return None
     del _seen[content]
-    _recordings[content] = known
-    if len(_recordings) > RECORDINGS:
-        _, dropped = _recordings.popitem(last=False)
-        for start in [start for start, it in _starts.items() if it is dropped]:
-            del _starts[start]
+    dropped = _recordings.put(content, known)
+    if dropped is not None:
+        for start in [start for start in _starts if start.passage.recording is dropped]:
+            _starts.drop(start)
     return known
 
 
 def _at_door(nor: Nor, work: Work, yielded: Any) -> tuple[Recording, int] | None:
     """The recording that passed here with the same bytes, and its mark."""
-    for known in _recordings.values():
+    for known in _recordings:
         number = known.doors.get(yielded) if known.name == work.name else None
         if number is not None:
             chunks = known.marks[number].chunks
             if all(nor.agrees(chunks, address, length) for address, length in work.reads):
+                known.asked = True
                 return known, number
     return None
 
@@ -210,7 +214,7 @@ def _record(nor: Nor, work: Work, content: Content) -> Recording | None:
     began, erases = mark_now(nor), nor.all_erases()
     marks = [Mark(None, 0, 0, 0, began.chunks)]
     doors: dict[Any, int] = {}
-    steps, ended = work.begin(), False
+    steps, ended = work.begin(nor), False
     while not ended:
         try:
             value = next(steps)

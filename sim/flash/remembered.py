@@ -7,22 +7,32 @@ so nobody can tell the difference. A flash that is dead, or that shows something
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sim.errors import PackageError
+from sim.flash.kept import Kept
 from sim.flash.nor import Nor, Stretches
 
 ANSWERS = 2048
-"""Remembered at most; the one that was not asked for longest goes first."""
+"""Remembered at most."""
 
 T = TypeVar("T")
 
-Answer = tuple[Any, PackageError | None, int]
 
-_known: OrderedDict[Hashable, Answer] = OrderedDict()
-_by_chunks: OrderedDict[Hashable, Answer] = OrderedDict()
+@dataclass(slots=True, eq=False)
+class Answer:
+    """What was said, or refused, and the time it took. `asked` as Kept has it."""
+
+    value: Any
+    refusal: PackageError | None
+    busy_us: int
+    asked: bool = False
+
+
+_known: Kept[Answer] = Kept(ANSWERS)
+_by_chunks: Kept[Answer] = Kept(ANSWERS)
 """The same answers by the chunks that hold the bytes, which are quicker to look up: equal flashes share them."""
 
 
@@ -35,16 +45,13 @@ def remembered(nor: Nor, question: Hashable, stretches: Stretches, answer: Calla
     named = (question, stretches, nor.pieces(stretches))
     known = _by_chunks.get(named)
     if known is not None:
-        _by_chunks.move_to_end(named)
-        nor.busy_us += known[2]
+        nor.busy_us += known.busy_us
     else:
-        known = _by_chunks[named] = _by_bytes(nor, question, stretches, answer)
-        if len(_by_chunks) > ANSWERS:
-            _by_chunks.popitem(last=False)
-    value, error, _ = known
-    if error is not None:
-        raise error.with_traceback(None)
-    answered: T = value
+        known = _by_bytes(nor, question, stretches, answer)
+        _by_chunks.put(named, known)
+    if known.refusal is not None:
+        raise known.refusal.with_traceback(None)
+    answered: T = known.value
     return answered
 
 
@@ -59,12 +66,10 @@ def _by_bytes(nor: Nor, question: Hashable, stretches: Stretches, answer: Callab
     key = (question, tuple([nor.sectors(start, length) for start, length in stretches]))
     known = _known.get(key)
     if known is None:
-        known = _known[key] = _ask(nor, answer)
-        if len(_known) > ANSWERS:
-            _known.popitem(last=False)
+        known = _ask(nor, answer)
+        _known.put(key, known)
     else:
-        _known.move_to_end(key)
-        nor.busy_us += known[2]
+        nor.busy_us += known.busy_us
     return known
 
 
@@ -76,4 +81,4 @@ def _ask(nor: Nor, answer: Callable[[], Any]) -> Answer:
     except PackageError as error:
         refusal = error
     assert nor.ops == ops, "an answer that is remembered must not write"
-    return value, refusal, nor.busy_us - busy_us
+    return Answer(value, refusal, nor.busy_us - busy_us)

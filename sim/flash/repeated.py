@@ -8,28 +8,30 @@ is watched, flawed, dead, about to lose power, or whose countdown ends within th
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from sim.flash import cells
 from sim.flash.cells import Chunk
+from sim.flash.kept import Kept
 from sim.flash.nor import Nor
 
 CHANGES = 256
-"""Known at most; the one not made for longest goes first."""
+"""Known at most."""
 
 
-class _Made(NamedTuple):
-    """What became of the chunks, and what it took."""
+@dataclass(slots=True, eq=False)
+class _Made:
+    """What became of the chunks, and what it took. `asked` as Kept has it."""
 
     chunks: tuple[Chunk, ...]
     ops: int
     erases: int
     busy_us: int
+    asked: bool = False
 
 
-_known: OrderedDict[Hashable, _Made] = OrderedDict()
+_known: Kept[_Made] = Kept(CHANGES)
 
 
 def repeated(nor: Nor, name: Hashable, stretch: tuple[int, int], change: Callable[[], object]) -> None:
@@ -45,7 +47,6 @@ def repeated(nor: Nor, name: Hashable, stretch: tuple[int, int], change: Callabl
     elif nor.countdowns and nor.awaited_within(made.ops, made.erases):
         change()
     else:
-        _known.move_to_end(key)
         nor.replace(first, made.chunks, made.ops, made.busy_us)
 
 
@@ -59,6 +60,4 @@ def _make(nor: Nor, change: Callable[[], object], key: Hashable, first: int, las
     change()
     if alone:  # a countdown might have ended, and done whatever it does
         chunks = nor.seal()[first:last]
-        _known[key] = _Made(chunks, nor.ops - ops, nor.all_erases() - erases, nor.busy_us - busy_us)
-        if len(_known) > CHANGES:
-            _known.popitem(last=False)
+        _known.put(key, _Made(chunks, nor.ops - ops, nor.all_erases() - erases, nor.busy_us - busy_us))

@@ -78,7 +78,7 @@ def work_on(nor, name):
         yield "first"
         nor.rewrite(8192, bytes(8192))
 
-    return Work(name, ((0, 16384),), work, work, lambda _: False)
+    return Work(name, ((0, 16384),), lambda _: work(), lambda _: work(), lambda _: False)
 
 
 def test_recorded_work_is_had_again_unless_the_moment_is_in_it():
