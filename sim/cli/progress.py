@@ -59,19 +59,19 @@ _TEXTS: dict[str, Callable[[dict[str, Any]], str]] = {
 
 
 @contextmanager
-def progress(scenario: Scenario, follow: str | None = None) -> Iterator[Observer]:
-    """An observer that shows the run of `scenario` until the block ends, or one device of it to `follow`."""
+def progress(scenario: Scenario, follow: str | None = None) -> Iterator[Observer | None]:
+    """An observer that shows the run of `scenario` until the block ends, or one device of it to `follow`. None: there
+    is nothing to show, as nobody reads lines of so many devices."""
     names = [name for entry in scenario.fleet for name in entry.devices()]
     if follow is not None:
         if follow not in names:
             raise SpecError(f"there is no device {follow!r} to follow{suggest(follow, names[:KNOWN_SHOWN])}")
-        show = _plain(1)
-        yield lambda record: show(record) if _device(record) == follow else None
+        yield lambda record: _print(record) if _device(record) == follow else None
     elif sys.stderr.isatty():
         with _live(names) as observer:
             yield observer
     else:
-        yield _plain(len(names))
+        yield _print if len(names) <= MOST_DEVICES else None
 
 
 def _requested(data: dict[str, Any]) -> str:
@@ -102,13 +102,10 @@ def _details(details: dict[str, str]) -> str:
     return " ".join(f"{key}={value}" for key, value in details.items())
 
 
-def _plain(devices: int) -> Observer:
-    def observe(record: Record) -> None:
-        text = told(record)
-        if text and devices <= MOST_DEVICES:
-            click.echo(f"{format_duration(record.at_us):>12}  {_device(record)}  {text}", err=True)
-
-    return observe
+def _print(record: Record) -> None:
+    text = told(record)
+    if text:
+        click.echo(f"{format_duration(record.at_us):>12}  {_device(record)}  {text}", err=True)
 
 
 @contextmanager

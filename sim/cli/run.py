@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sim.scenario.runner import Attendant
     from sim.scenario.schema import Scenario
     from sim.scenario.schema_reports import Detail
+    from sim.scenario.world import World
     from sim.trace import Observer, Record
 
 
@@ -211,15 +212,16 @@ def _run(
 
     scenario = load_scenario(find_scenario(name), [parse_setting(word) for word in settings])
     with ExitStack() as stack:
-        observers: list[Observer] = [_tell_way_in]
+        observers: list[Observer] = []
         if show.trace is not None:
             observers.append(_trace_writer(show.trace, stack))
         if not (show.as_json or show.quiet):
             from sim.cli.progress import progress
 
-            observers.append(stack.enter_context(progress(scenario, show.follow)))
+            shown = stack.enter_context(progress(scenario, show.follow))
+            observers += [] if shown is None else [shown]
         run = run_scenario if plan is None else on_shards(plan)
-        keepers = lambda counting: _keepers(keep, scenario, counting, stack)  # noqa: E731
+        keepers = lambda counting: [_WayIn(), *_keepers(keep, scenario, counting, stack)]  # noqa: E731
         return run_judged(scenario, options, observers, keepers, run)
 
 
@@ -256,11 +258,21 @@ def _trace_writer(path: Path, stack: ExitStack) -> Observer:
     return lambda record: print(record.to_json(), file=file)
 
 
-def _tell_way_in(record: Record) -> None:
-    """Where a serial port leads out of the run, or a listening socket into it, which nobody could guess."""
-    if record.kind == "uart.outside":
+class _WayIn:
+    """Says where a serial port leads out of the run, or a listening socket into it, which nobody could guess."""
+
+    def begin(self, world: World) -> None:
+        """Sockets are told of when time begins."""
+        world.trace.observe(self._serial, ("uart.outside",))
+        world.trace.observe(self._socket, ("tcp.outside",))
+
+    def end(self, world: World, result: RunResult) -> RunResult:  # noqa: ARG002
+        return result
+
+    def _serial(self, record: Record) -> None:
         click.echo(f"{record.track} UART{record.data['port']}: {record.data['address']}", err=True)
-    elif record.kind == "tcp.outside":
+
+    def _socket(self, record: Record) -> None:
         click.echo(f"{record.track} listens on port {record.data['port']}: {record.data['address']}", err=True)
 
 

@@ -33,7 +33,7 @@ from sim.net.lines import Lines
 from sim.net.memory_apart import Call
 from sim.scenario.part import Part
 from sim.scenario.result import RunOptions, RunResult
-from sim.scenario.runner import SETTLE_US, Attendant, Outcome, judged
+from sim.scenario.runner import ENDING, SETTLE_US, Attendant, Outcome, judged
 from sim.scenario.schema import Scenario
 from sim.scenario.sightings import Sightings, kinds_in
 from sim.scenario.tally import Tally
@@ -99,9 +99,12 @@ class Hub:
         """To its verdict. A run that has lost a shard for good is incomplete."""
         started_s = time.perf_counter()
         seen = Sightings(kinds_in(self._scenario.expect))
-        watchers: list[Observer] = [*observers, self._watch, self._tally, seen]
-        for observer in watchers:
-            self.world.trace.observe(observer)
+        trace = self.world.trace
+        for observer in observers:
+            trace.observe(observer)
+        trace.observe(self._watch, ENDING)
+        self._tally.listen(trace)
+        seen.listen(trace)
         for attendant in attendants:
             attendant.begin(self.world)
         with rare_collections():

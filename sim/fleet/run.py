@@ -44,11 +44,11 @@ class Counting:
     def begin(self, world: World) -> None:
         """Count what happens in a world."""
         self._world = world
-        self.stats = Stats(device_tags(self._scenario, world.ground.places))
+        self.stats = Stats(device_tags(self._scenario, world.ground.places).get)
         self._judge = Judge(self._scenario.thresholds, self.stats)
-        world.trace.observe(self.stats)
+        self.stats.listen(world.trace)
         if self._judge.may_abort:
-            world.trace.observe(self._abort_when_broken)
+            world.trace.observe(self._abort_when_broken, JUDGED)
 
     def end(self, world: World, result: RunResult) -> RunResult:
         """The result, with its thresholds and the devices that failed."""
@@ -64,7 +64,7 @@ class Counting:
         return self.stats.rows()
 
     def _abort_when_broken(self, record: Record) -> None:
-        if record.kind not in JUDGED or record.at_us < self._judge_next_us or self._world.ending:
+        if record.at_us < self._judge_next_us or self._world.ending:
             return
         self._judge_next_us = record.at_us + JUDGED_EVERY_US
         self._world.once_over(record.at_us, partial(self._judge_after, record.at_us))

@@ -134,8 +134,11 @@ class Shard:
         self._clock.foretold = []
         self._ahead_us = min(map(shortest_up_us, self.world.devices.values()), default=NEVER_US)
         self._tally, self._watch = Tally(self.world.devices), watch_of(self.world)
-        for observer in (self._tell, self._tally, self._watch):
-            self.world.trace.observe(observer)
+        trace = self.world.trace
+        trace.observe(self._tell)
+        self._tally.listen(trace)
+        if self._watch.evidence:
+            self._watch.listen(trace)
         if any(entry.agent is None for entry in scenario.fleet):
             self._look_out_for_strangers(scenario)
         self.world.start()

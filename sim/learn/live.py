@@ -32,8 +32,8 @@ class Ticks:
         self._world = world
         self._tally = Tally(world.devices)
         self._seen = Sightings(kinds_in(goal.expect or "" for goal in self._lab.goals))
-        world.trace.observe(self._tally)
-        world.trace.observe(self._seen)
+        self._tally.listen(world.trace)
+        self._seen.listen(world.trace)
         world.clock.after(FIRST_APART_US, self._look)
 
     def end(self, world: World, result: RunResult) -> RunResult:

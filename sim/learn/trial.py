@@ -114,8 +114,7 @@ class _Watch:
         """Look at every record."""
         self._world = world
         world.trace.observe(self._count)
-        if self._seen.views():
-            world.trace.observe(self._seen)
+        self._seen.listen(world.trace)
 
     def end(self, world: World, result: RunResult) -> RunResult:
         """What the questions' expressions come to."""

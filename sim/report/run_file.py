@@ -116,7 +116,7 @@ class RunFile:
         self._insert("run", [values])
         self._database.commit()
         if self._detail != "summary":
-            world.trace.observe(self._record)
+            world.trace.observe(self._record, STORY if self._detail == "devices" else None)
             self._flash.begin(world)
 
     def end(self, world: World, result: RunResult) -> RunResult:
@@ -147,11 +147,8 @@ class RunFile:
         self._database.close()
 
     def _record(self, record: Record) -> None:
-        if self._detail == "devices":
-            if record.kind not in STORY:
-                return
-            if record.kind == "execution" and record.data["old"] == record.data["new"]:
-                return
+        if self._detail == "devices" and record.kind == "execution" and record.data["old"] == record.data["new"]:
+            return
         data = json.dumps(record.data, ensure_ascii=False, separators=(",", ":"))
         self._batch.append((record.at_us, record.track, record.seq, record.kind, data))
         if len(self._batch) >= BATCH:

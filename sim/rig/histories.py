@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sim.cloud.account import TRACK_SUFFIX
 from sim.jobs.messages import Status
-from sim.trace import Record
+from sim.trace import Record, Trace
 from sim.units import format_duration
 
 CHANGES_KEPT = 40
@@ -38,9 +38,11 @@ class Histories:
         self._of: dict[str, dict[str, list[Change]]] = {}
         self._counts: dict[str, Counter[str]] = {}
 
-    def __call__(self, record: Record) -> None:
-        if record.kind != "execution" or not record.track.endswith(TRACK_SUFFIX):
-            return
+    def listen(self, trace: Trace) -> None:
+        """Note what it tells from now on."""
+        trace.observe(self._changed, ("execution",))
+
+    def _changed(self, record: Record) -> None:
         data = record.data
         things = self._of.setdefault(data["job"], {})
         changes = things.setdefault(record.track.removesuffix(TRACK_SUFFIX), [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -40,6 +40,9 @@ from sim.trace import Observer, Record
 SETTLE_US = 5_000_000
 """A run goes on for this long after its last execution became terminal, so that devices get their last answers."""
 
+ENDING = ("step", "execution", "job", "job.rollout", "order.refused", "injected")
+"""Kinds of records after which nothing may be left to do: a device's steps, and whatever the cloud tells."""
+
 
 class Attendant(Protocol):
     """Somebody who attends a run: sees its world before time begins, and again, with what it came to, after its end."""
@@ -66,13 +69,13 @@ def run_scenario(
     try:
         for observer in observers:
             world.trace.observe(observer)
-        world.trace.observe(lambda record: end_when_finished(world, record))
+        world.trace.observe(partial(end_when_finished, world), ENDING)
         tally, watch = Tally(world.devices), watch_of(world)
-        world.trace.observe(tally)
-        world.trace.observe(watch)
+        tally.listen(world.trace)
+        if watch.evidence:
+            watch.listen(world.trace)
         seen = Sightings(kinds_in(scenario.expect))
-        if seen.views():
-            world.trace.observe(seen)
+        seen.listen(world.trace)
         for attendant in attendants:
             attendant.begin(world)
         world.start()
@@ -95,7 +98,7 @@ def run_scenario(
 
 
 def end_when_finished(world: World, record: Record) -> None:
-    """To be told every record: once nothing is left to do, the run ends a little later."""
+    """To be told every record of the kinds in ENDING: once nothing is left to do, the run ends a little later."""
     may_end = record.kind == "step" or record.track.endswith(TRACK_SUFFIX)
     if may_end:
         end_if_finished(world)
@@ -135,7 +138,7 @@ def judged(world: World, outcome: Outcome, seen: Mapping[str, SeenView], wall_s:
         trace_hash=world.trace.digest(),
         replay=world.options.replay(named(scenario), world.seed, scenario.settings),
         problems=outcome.problems,
-        costs=[asdict(cost) for cost in outcome.costs],
+        costs=[cost.to_json() for cost in outcome.costs],
         notes=outcome.notes,
         explanations=outcome.explanations,
         shard_lost=list(world.lost),

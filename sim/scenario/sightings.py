@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from sim.scenario.views import SeenView
-from sim.trace import Record
+from sim.trace import Record, Trace
 from sim.units import US_PER_S
 
 SEEN_KINDS = {
@@ -48,10 +48,12 @@ class Sightings:
         self._second: dict[str, tuple[int, int]] = {}
         self._most = dict.fromkeys(self._counts, 0)
 
-    def __call__(self, record: Record) -> None:
+    def listen(self, trace: Trace) -> None:
+        """Count what it tells from now on."""
+        trace.observe(self._saw, self._counts)
+
+    def _saw(self, record: Record) -> None:
         kind = record.kind
-        if kind not in self._counts:
-            return
         self._counts[kind] += 1
         second, number = record.at_us // US_PER_S, 1
         known = self._second.get(kind)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from operator import attrgetter
+from typing import Any, Protocol
 
 from sim.cloud.account import TRACK_SUFFIX
 from sim.flash.nor import Nor
-from sim.trace import Record
+from sim.trace import Record, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,13 @@ class Cost:
     reboots: int
     erases: int
     max_erases: int
+
+    def to_json(self) -> dict[str, Any]:
+        """By name, as a result has it."""
+        return dict(zip(Cost.__slots__, _fields(self), strict=True))
+
+
+_fields = attrgetter(*Cost.__slots__)
 
 
 @dataclass
@@ -61,24 +69,31 @@ class Tally:
         self.unmatched: dict[tuple[str, int], Unmatched] = {}
         """(device, port) → what its peer reported."""
 
-    def __call__(self, record: Record) -> None:
-        if record.kind == "execution":
-            self._execution(record)
-            return
-        if record.kind == "peer.unmatched":
-            self._unmatched((record.track, record.data["port"]), record.data["text"])
-        job = self._running.get(record.track)
-        if job is None:
-            return
-        counted = job[1]
-        if record.kind == "http":
-            counted.downloaded_bytes += record.data.get("bytes", 0)
-        elif record.kind in ("update.requested", "mini.staged", "app.staged"):
-            counted.staged_bytes += record.data.get("bytes", 0)
-        elif record.kind == "reset":
-            counted.reboots += 1
+    def listen(self, trace: Trace) -> None:
+        """Count what it tells from now on."""
+        trace.observe(self._execution, ("execution",))
+        trace.observe(self._http, ("http",))
+        trace.observe(self._staged, ("update.requested", "mini.staged", "app.staged"))
+        trace.observe(self._reset, ("reset",))
+        trace.observe(self._unmatched, ("peer.unmatched",))
 
-    def _unmatched(self, line: tuple[str, int], text: str) -> None:
+    def _http(self, record: Record) -> None:
+        job = self._running.get(record.track)
+        if job is not None:
+            job[1].downloaded_bytes += record.data.get("bytes", 0)
+
+    def _staged(self, record: Record) -> None:
+        job = self._running.get(record.track)
+        if job is not None:
+            job[1].staged_bytes += record.data.get("bytes", 0)
+
+    def _reset(self, record: Record) -> None:
+        job = self._running.get(record.track)
+        if job is not None:
+            job[1].reboots += 1
+
+    def _unmatched(self, record: Record) -> None:
+        line, text = (record.track, record.data["port"]), record.data["text"]
         if line in self.unmatched:
             self.unmatched[line].count += 1
         else:

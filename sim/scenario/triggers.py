@@ -35,20 +35,21 @@ class Drawn(NamedTuple):
 
 
 class Watchers:
-    """Who waits for which record of which device. An observer of the trace, once somebody waits."""
+    """Who waits for which record of which device."""
 
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
-        self._waiting: dict[tuple[str, str], list[Callable[[Record], None]]] = {}
+        self._waiting: dict[str, dict[str, list[Callable[[Record], None]]]] = {}  # by kind and track
 
     def watch(self, track: str, kind: str, told: Callable[[Record], None]) -> None:
         """Call `told` with each record of this kind on this track."""
-        if not self._waiting:
-            self._trace.observe(self._tell)
-        self._waiting.setdefault((track, kind), []).append(told)
+        if kind not in self._waiting:
+            self._waiting[kind] = {}
+            self._trace.observe(self._tell, (kind,))
+        self._waiting[kind].setdefault(track, []).append(told)
 
     def _tell(self, record: Record) -> None:
-        for told in self._waiting.get((record.track, record.kind), ()):
+        for told in self._waiting[record.kind].get(record.track, ()):
             told(record)
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,8 +31,8 @@ class MetricsServer:
     """
 
     def __init__(self, clock: Clock, trace: Trace, devices: Mapping[str, Module], known: Mapping[str, Tags]) -> None:
-        stats = Stats(_TagsOf(devices, known))
-        trace.observe(stats)
+        stats = Stats(_tags_of(devices, known))
+        stats.listen(trace)
         self._collector = FleetCollector(stats, devices, clock)
         self._server = RestServer(self._respond, lambda: clock.epoch_s)
 
@@ -64,16 +64,14 @@ def _answer(status: int, kind: str, body: bytes) -> HttpResponse:
     return HttpResponse(status, {"Content-Type": kind, "Content-Length": str(len(body))}, body)
 
 
-class _TagsOf(dict[str, Tags]):
+def _tags_of(devices: Mapping[str, Module], known: Mapping[str, Tags]) -> Callable[[str], Tags | None]:
     """Tags by device: the scenario's, and for a device that somebody made, once it is asked for, its own."""
+    all_known = dict(known)
 
-    def __init__(self, devices: Mapping[str, Module], known: Mapping[str, Tags]) -> None:
-        super().__init__(known)
-        self._devices = devices
-
-    def __contains__(self, name: object) -> bool:
-        return super().__contains__(name) or name in self._devices
-
-    def __missing__(self, name: str) -> Tags:
-        tags = self[name] = tags_of(self._devices[name])
+    def find(name: str) -> Tags | None:
+        tags = all_known.get(name)
+        if tags is None and name in devices:
+            tags = all_known[name] = tags_of(devices[name])
         return tags
+
+    return find

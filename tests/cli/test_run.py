@@ -122,8 +122,13 @@ def test_a_large_fleet_is_counted() -> None:
 def test_a_large_fleet_prints_no_lines(capsys: pytest.CaptureFixture[str]) -> None:
     many = Fleet(group="g", count=MOST_DEVICES + 1, model="EG915U", firmware="x")
     with progress(SCENARIO.model_copy(update={"fleet": (many,)})) as observe:
-        observe(record("boot", 0, "g-00001", version="A20"))
-    assert capsys.readouterr().err == ""
+        assert observe is None
+    with progress(SCENARIO.model_copy(update={"fleet": (many,)}), "g-00001") as observe:
+        assert observe is not None
+        for name in ("g-00002", "g-00001"):
+            observe(record("boot", 0, name, version="A20"))
+    assert "g-00002" not in (told := capsys.readouterr().err)
+    assert "runs A20" in told
 
 
 def test_on_a_terminal_the_table_is_live(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,19 +3,24 @@
 import tracemalloc
 
 from sim.fleet.stats import WAITING_MAX, Stats, Tags
+from sim.kernel.clock import Clock
 from sim.scenario.thresholds import parse_selector
-from sim.trace import Record
+from sim.trace import Record, Trace
 
 TAGS = Tags("EG915U", "cat1", "meters")
 UPDATE = "$aws/things/d/jobs/j/update"
 
 
 def stats_of(*records, names=("d",)):
-    stats = Stats(dict.fromkeys(names, TAGS))
-    for at_us, kind, data in records:
-        track = "d@cloud" if kind == "execution" else "d"
-        stats(Record(at_us, track, 0, kind, data))
+    stats, trace = Stats(dict.fromkeys(names, TAGS).get), Trace(Clock())
+    stats.listen(trace)
+    tell(trace, *records)
     return stats
+
+
+def tell(trace, *records):
+    for at_us, kind, data in records:
+        trace.take(at_us, "d@cloud" if kind == "execution" else "d", kind, data)
 
 
 def execution(at_us, old, new, job="j"):
@@ -76,7 +81,10 @@ def test_refused_connections_have_no_duration():
 
 
 def test_a_retry_takes_the_place_of_what_failed():
-    stats = stats_of(
+    stats, trace = Stats({"d": TAGS}.get), Trace(Clock())
+    stats.listen(trace)
+    tell(
+        trace,
         execution(0, None, "QUEUED"),
         execution(1, "QUEUED", "IN_PROGRESS"),
         execution(2, "IN_PROGRESS", "TIMED_OUT"),
@@ -86,7 +94,7 @@ def test_a_retry_takes_the_place_of_what_failed():
     assert stats.rate(succeeded, final=True) == (0, 1)
     assert stats.rate(succeeded, final=False) == (0, 0)
     assert stats.rate(parse_selector("job_terminal"), final=True) == (0, 1)
-    stats(Record(3, "d@cloud", 0, *execution(3, "QUEUED", "SUCCEEDED")[1:]))
+    tell(trace, execution(3, "QUEUED", "SUCCEEDED"))
     assert stats.rate(succeeded, final=True) == (1, 1)
 
 
@@ -97,16 +105,25 @@ def test_a_deleted_execution_is_not_counted():
 
 def test_devices_that_rest_cost_nothing():
     names = [f"m-{number:06}" for number in range(20_000)]
-    tags = dict.fromkeys(names, TAGS)
+    tags, trace = dict.fromkeys(names, TAGS), Trace(Clock())
+
+    def give(record):
+        """Past the trace, which keeps something of every track."""
+        for reader in trace.readers[record.kind]:
+            reader(record)
+
     tracemalloc.start()
     try:
-        stats = Stats(tags)
+        stats = Stats(tags.get)
+        stats.listen(trace)
         for name in names:
-            stats(Record(0, name, 0, "mqtt.connect", {}))
-            stats(Record(9, name, 1, "mqtt.connack", {"code": 0}))
+            give(Record(0, name, 0, "mqtt.connect", {}))
+            give(Record(9, name, 1, "mqtt.connack", {"code": 0}))
+            give(Record(9, name, 2, "mqtt.out", {"topic": UPDATE}))
+            give(Record(9, name, 3, "mqtt.in", {"topic": UPDATE + "/accepted"}))
             for old, new in ((None, "QUEUED"), ("QUEUED", "IN_PROGRESS"), ("IN_PROGRESS", "SUCCEEDED")):
                 data = {"job": "j", "old": old, "new": new, "version": 1, "details": {}}
-                stats(Record(9, name + "@cloud", 0, "execution", data))
+                give(Record(9, name + "@cloud", 0, "execution", data))
         kept, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

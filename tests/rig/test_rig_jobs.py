@@ -220,7 +220,7 @@ def test_upload_takes_bytes_and_files(rig: Rig, tmp_path: Path) -> None:
 def test_histories_are_bounded() -> None:
     histories = Histories()
     trace = Trace(Clock())
-    trace.observe(histories)
+    histories.listen(trace)
     for number in range(3 * CHANGES_KEPT):
         status = ("QUEUED", "IN_PROGRESS")[number % 2]
         trace.emit("t@cloud", "execution", job="j", old="", new=status, version=number, details={"n": str(number)})
@@ -237,7 +237,7 @@ STEPS = st.lists(st.tuples(st.sampled_from("jk"), st.sampled_from("abc"), st.sam
 def test_histories_count_as_one_would_by_hand(steps: list[tuple[str, str, Status]]) -> None:
     histories = Histories()
     trace = Trace(Clock())
-    trace.observe(histories)
+    histories.listen(trace)
     by_hand: dict[str, dict[str, list[str]]] = {}
     for now_us, (job, thing, status) in enumerate(steps):
         data = {"job": job, "old": "", "new": status.value, "version": 1, "details": {}}

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.kernel.clock import Clock
 from sim.scenario.expect import EXPR_CHARS, check, evaluate
 from sim.scenario.sightings import SEEN_KINDS, Sightings, kinds_in
 from sim.scenario.views import DeviceView, ExecutionView, FleetView, JobView, Namespace, count
-from sim.trace import Record
+from sim.trace import Trace
 
 NAMES = {"device": ["dev-1", "dev-2"], "job": ["jobfota"], "seen": SEEN_KINDS}
 
@@ -171,9 +172,11 @@ def test_sightings_count_the_kinds_that_are_asked_for_and_the_fullest_second() -
     )
     assert kinds == {"boot", "mqtt.connect"}
     seen = Sightings(kinds)
+    trace = Trace(Clock())
+    seen.listen(trace)
     for at_us in (0, 999_999, 1_000_000, 1_400_000, 1_999_999, 7_000_000):
-        seen(Record(at_us, "dev-1", 0, "mqtt.connect", {}))
-        seen(Record(at_us, "dev-1", 0, "print", {}))
+        trace.take(at_us, "dev-1", "mqtt.connect", {})
+        trace.take(at_us, "dev-1", "print", {})
     views = seen.views()
     assert (views["mqtt.connect"].count, views["mqtt.connect"].most_per_second) == (6, 3)
     assert (views["boot"].count, views["boot"].most_per_second) == (0, 0)

@@ -158,9 +158,9 @@ def test_a_message_that_comes_again_is_told_so():
     watch = Watch(["dut"])
     for number in range(20):
         data = {"topic": "a/b", "payload": "{}", "qos": 1}
-        watch(Record(number, "dut", number, "mqtt.in", data))
+        watch.note(Record(number, "dut", number, "mqtt.in", data))
         log = {"level": "WARNING", "name": "umqtt", "text": "wait msg, Network exception. Trying to reconnect"}
-        watch(Record(number, "dut", number, "log", log))
+        watch.note(Record(number, "dut", number, "log", log))
     sentence = explain(watch.evidence["dut"], lambda path: None, runs=True)
     assert sentence is not None
     assert sentence.endswith("network error before the message is acknowledged, so that the broker sends it again")

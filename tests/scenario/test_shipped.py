@@ -16,12 +16,14 @@ import pytest
 from sentence_rig import Reader
 
 from sim.cli.exits import exit_of
+from sim.cloud.account import TRACK_SUFFIX
 from sim.fleet.run import Run, run_judged
 from sim.scenario.loader import load_scenario
 from sim.scenario.result import RunOptions, RunResult
-from sim.scenario.runner import run_scenario
+from sim.scenario.runner import ENDING, run_scenario
 from sim.scenario.world import World
 from sim.shipped import scenarios_dir
+from sim.trace import Record
 
 GOLDEN = Path(__file__).parent / "golden"
 SCENARIOS = sorted(scenarios_dir().glob("*.yaml"))
@@ -30,13 +32,19 @@ SHORT = 8
 
 
 class Digests:
-    """Keeps the digest of each track at the end of a run."""
+    """Keeps the digest of each track at the end of a run, and kinds after which the run should have looked whether it
+    is over and did not."""
 
     def __init__(self) -> None:
         self.tracks: dict[str, str] = {}
+        self.not_ending: set[str] = set()
 
     def begin(self, world: World) -> None:
-        """Nothing to do yet."""
+        world.trace.observe(self._look)
+
+    def _look(self, record: Record) -> None:
+        if record.track.endswith(TRACK_SUFFIX) and record.kind not in ENDING:
+            self.not_ending.add(record.kind)
 
     def end(self, world: World, result: RunResult) -> RunResult:
         self.tracks = {track: digest[:SHORT] for track, digest in world.trace.hashes().items()}
@@ -50,6 +58,7 @@ def played(file: Path, run: Run = run_scenario) -> dict[str, Any]:
     observers = [reader] if run is run_scenario else []
     result = run_judged(load_scenario(file), options, observers, lambda _: [digests], run)
     assert not reader.stumbled
+    assert not digests.not_ending
     lines = [f"{'yes' if it.passed else 'no'}: {it.expr}" for it in result.expects]
     return {"exit": int(exit_of(result)), "expects": lines, "tracks": digests.tracks}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sim.cloud.account import TRACK_SUFFIX
-from sim.trace import Record
+from sim.trace import Record, Trace
 
 UPDATE_APPLIED = "update applied"
 MAIN = "main"
@@ -74,12 +74,15 @@ class Watch:
             "update.refused": _refused,
         }
 
-    def __call__(self, record: Record) -> None:
-        take = self._kinds.get(record.kind)
-        if take is not None:
-            known = self.evidence.get(record.track.removesuffix(TRACK_SUFFIX))
-            if known is not None:
-                take(known, record.at_us, record.data)
+    def listen(self, trace: Trace) -> None:
+        """Note what it tells from now on."""
+        trace.observe(self.note, self._kinds)
+
+    def note(self, record: Record) -> None:
+        """Note a record of one of the kinds that matter."""
+        known = self.evidence.get(record.track.removesuffix(TRACK_SUFFIX))
+        if known is not None:
+            self._kinds[record.kind](known, record.at_us, record.data)
 
 
 def _begun(known: Evidence, _at_us: int, _data: dict[str, Any]) -> None:
