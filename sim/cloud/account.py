@@ -30,6 +30,7 @@ from sim.jobs.rules import RELAXED_QUOTAS, JobRules
 from sim.jobs.service import Changed, Effect, JobChanged, JobService, Publish, Reply, RolledOut
 from sim.jobs.spec import job_spec
 from sim.jobs.topics import Operation, accepted, parse_request
+from sim.kernel.bounded import keep
 from sim.kernel.clock import Clock, Timer
 from sim.mqtt.switchboard import Greeting, Payload, Request, Rights
 from sim.ports import Foreseen, HttpRequest, HttpResponse
@@ -300,12 +301,11 @@ class Account:
         wanted = (place, expires_s, now_s - late_s, self.artifacts.site)
         url = self._signed.get(wanted)
         if url is None:
-            if len(self._signed) >= URLS_KEPT:
-                self._signed.clear()
             method = "PUT" if place.upload else "GET"
-            url = self._signed[wanted] = self.artifacts.presign(
+            url = self.artifacts.presign(
                 place.bucket, place.key, expires_s, now_s - late_s, version=place.version, method=method
             )
+            keep(self._signed, wanted, url, URLS_KEPT)
         return url
 
 

@@ -13,7 +13,6 @@ from base64 import b32encode, b64encode
 from collections.abc import Hashable, Mapping
 from functools import partial
 from hashlib import blake2b
-from typing import Any
 from urllib.parse import quote
 
 from sim.cloud import sigv4
@@ -28,6 +27,7 @@ from sim.cloud.s3.objects import Answer
 from sim.cloud.s3.request import S3Request, http_date, take_apart
 from sim.cloud.sigv4 import Credentials, Scope
 from sim.errors import SpecError
+from sim.kernel.bounded import keep
 from sim.kernel.clock import EPOCH_S
 from sim.ports import Foreseen, HttpRequest, HttpResponse
 from sim.records import record
@@ -162,7 +162,7 @@ class ArtifactStore:
         if form is None:
             scope = Scope(stamp[:8], self.region, "s3")
             form = form_of(self.signer, scope, method, self._address(bucket, key), expires_s, version)
-            _keep(self._forms, asked, form)
+            keep(self._forms, asked, form, FORESEEN_KEPT)
         url = form.signed(self.signer.secret, stamp)
         if method == "GET":
             self._prove(url, form.about, now_s, now_s + expires_s)
@@ -202,13 +202,14 @@ class ArtifactStore:
             return Foreseen(answer, _never)
         about = (asked.host, asked.path, *[pair for pair in asked.query if not pair[0].startswith(b"X-Amz-")])
         proved = self._prove(request.url, about, now_s, until_s)
-        _keep(self._foreseen, (proved.about, request.headers.get("Range", "")), (self.buckets.revision, answer))
+        asked_for = proved.about, request.headers.get("Range", "")
+        keep(self._foreseen, asked_for, (self.buckets.revision, answer), FORESEEN_KEPT)
         return Foreseen(answer, proved, (self.buckets.revision, proved.about))
 
     def _prove(self, url: str, about: Hashable, from_s: int, until_s: int) -> _Proved:
         """Keep that a presigned URL is good for so long: it was checked, or was made here."""
         proved = _Proved(self, self.buckets.revision, from_s, until_s, about)
-        _keep(self._proved, url, proved)
+        keep(self._proved, url, proved, FORESEEN_KEPT)
         return proved
 
     def respond(self, request: HttpRequest, now_s: int) -> HttpResponse:
@@ -335,13 +336,6 @@ class ArtifactStore:
 
 def _never(_now_s: int) -> bool:
     return False
-
-
-def _keep(known: dict[Any, Any], key: Hashable, value: object) -> None:
-    """In place of the oldest when there are enough: a URL is of use as long as a download goes on."""
-    if len(known) >= FORESEEN_KEPT:
-        del known[next(iter(known))]
-    known[key] = value
 
 
 def _versioning(body: bytes) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
+from sim.kernel.bounded import keep
 from sim.kernel.clock import Clock, Timer
 from sim.mqtt.presence import Ended
 from sim.mqtt.rules import AWS, BrokerRules
@@ -107,8 +108,8 @@ class DeviceSide:
             return None
         answer = as_it_comes("GET", found.answer)
         if found.about is not None:
-            _keep(self._leads, url, found)
-            _keep(self._foreseen, (found.about, headers), answer)
+            keep(self._leads, url, found, FORESEEN_KEPT)
+            keep(self._foreseen, (found.about, headers), answer, FORESEEN_KEPT)
         return answer
 
 
@@ -267,13 +268,6 @@ class _Channel:
         if self._far is not None:
             self._said_us = self._side.clock.now_us
             self._far.say(what, (why,))
-
-
-def _keep(known: dict[Any, Any], key: Hashable, value: object) -> None:
-    """In place of the oldest when there are enough."""
-    if len(known) >= FORESEEN_KEPT:
-        del known[next(iter(known))]
-    known[key] = value
 
 
 def _nobody(_arrival: Arrival) -> None:

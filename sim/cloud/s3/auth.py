@@ -21,6 +21,7 @@ from sim.cloud import sigv4
 from sim.cloud.s3.fault import Fault, bad_request
 from sim.cloud.s3.request import S3Request
 from sim.cloud.sigv4 import Canonical, Claim, Credentials, Scope
+from sim.kernel.bounded import keep
 
 EXPIRES_MAX_S = 7 * 86400
 """Longest life of a SigV4 query signature (Amazon S3 API reference)."""
@@ -69,7 +70,7 @@ class Gate:
         if "X-Amz-Signature" in given:
             claim, expires_s = self._check_query(given, request)
             if claim.header_names == ("host",):  # then nothing but the time can change the answer
-                self._keep(about, claim.stamp, expires_s)
+                keep(self._good, about, (claim.stamp, expires_s), GOOD_MAX)
             return None
         if "AWSAccessKeyId" in given and "Signature" in given:
             self._check_old_query(given, request)
@@ -116,11 +117,6 @@ class Gate:
         digest = hmac.digest(credentials.secret.encode(), text.encode(errors="replace"), "sha1")
         if not sigv4.same(b64encode(digest).decode(), given["Signature"]):
             raise _mismatch(credentials.access_key, given["Signature"])
-
-    def _keep(self, about: tuple[Any, ...], stamp: str, expires_s: int) -> None:
-        if len(self._good) >= GOOD_MAX:
-            self._good.clear()
-        self._good[about] = stamp, expires_s
 
     def _check_query(self, given: Mapping[str, str], request: S3Request) -> tuple[Claim, int]:
         claim, expires_s = self._check_parameters(given)
