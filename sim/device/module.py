@@ -7,7 +7,7 @@ carries its radio, nor whether its program is a script or built in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sim.boot.bootloader import BootLayout, Trust
@@ -26,7 +26,7 @@ from sim.device.sim_card import SimSlot, make_sim
 from sim.device.storage import Storage
 from sim.flash.mounts import Mounts
 from sim.flash.nor import Nor
-from sim.kernel.clock import Clock, Story, Timer
+from sim.kernel.clock import Clock, Timer
 from sim.kernel.shared import one
 from sim.ports import Network
 from sim.trace import Track
@@ -194,8 +194,8 @@ class Module:
         """Unmount it; the prefix stays, as the firmware's does."""
         self.storage.leave_staging(self.mounts)
 
-    def flash_time(self) -> Story:
-        """Let the time pass that flash has used since the last call."""
+    def flash_time(self) -> Iterable[int]:
+        """What a story yields to let the time pass that flash has used since the last call."""
         return self.storage.time()
 
     def take_flash_time_us(self) -> int:

@@ -92,11 +92,10 @@ class Storage:
 
     # -- time
 
-    def time(self) -> Story:
-        """Let the time pass that flash has used since the last call."""
-        used_us, self._flash_us = self._nor.busy_us - self._flash_us, self._nor.busy_us
-        if used_us:
-            yield used_us
+    def time(self) -> tuple[int, ...]:
+        """What a story yields to let the time pass that flash has used since the last call."""
+        used_us = self.take_time_us()
+        return (used_us,) if used_us else ()
 
     def take_time_us(self) -> int:
         """The same time as a number, for a script thread to sleep."""

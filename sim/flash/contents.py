@@ -153,9 +153,10 @@ class Contents:
     def _put(self, index: int, slot: int, run: Run, worn: bool) -> None:
         """Replace sectors of one chunk; `worn` counts an erase of each."""
         self.edition += 1
-        chunk = self._chunks[index]
+        chunks = self._chunks if isinstance(self._chunks, list) else self._writable()
+        chunk = chunks[index]
         if isinstance(chunk, Chunk):
-            self._writable()[index] = cells.rewritten(chunk, slot, run, worn)
+            chunks[index] = cells.rewritten(chunk, slot, run, worn)
             return
         end = slot + len(run.sectors)
         chunk.sectors[slot:end] = run.sectors

@@ -130,7 +130,9 @@ class Region:
         """As `Nor.rewrite`; the whole of the last sector must be within the window, for it is erased."""
         sector_bytes = self.nor.part.sector_bytes
         whole = -(-len(data) // sector_bytes) * sector_bytes
-        self.nor.rewrite(self._absolute(address, whole), data)
+        if address < 0 or address + whole > self.size_bytes:
+            self._absolute(address, whole)
+        self.nor.rewrite(self.start + address, data)
 
     def load(self, address: int, data: bytes) -> None:
         self.nor.load(self._absolute(address, len(data)), data)

@@ -8,13 +8,16 @@ Error numbers: Quectel LTE Standard(A) DFOTA user guide V1.5, HTTP(S) table.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from urllib.parse import urlsplit
 
 from sim.kernel.clock import Story
 from sim.ports import HttpFailure, HttpRequest, HttpResponse, header
 from sim.update.site import Fetcher, Site, UpdateFailed
+
+RANGES_KEPT = 256
+"""Ranges that are put into words, and read, once: a fleet gets the same again and again."""
 
 RANGE_BYTES = 32 * 1024
 """Bytes asked for at once: eight sectors, so every range ends on a sector boundary."""
@@ -86,7 +89,7 @@ def fetch_range(fetcher: Fetcher, url: str, offset: int, length: int) -> Story:
     """One range request: (body, size of the whole). The body is shorter at the end of the whole, and is the whole from
     `offset` on when the server knows no ranges. Raises UpdateFailed."""
     last = offset + length - 1
-    asked = HttpRequest("GET", url, {"Range": f"bytes={offset}-{last}"})
+    asked = HttpRequest("GET", url, _range(offset, last))
     answer: HttpResponse | HttpFailure = yield from fetcher.fetch(asked)
     if isinstance(answer, HttpFailure):
         raise no_answer(answer.reason, url)
@@ -104,7 +107,13 @@ def fetch_range(fetcher: Fetcher, url: str, offset: int, length: int) -> Story:
     return answer.body, span[2]
 
 
-@lru_cache(maxsize=64)  # a fleet gets the same ranges again and again
+@lru_cache(maxsize=RANGES_KEPT)
+def _range(first: int, last: int) -> Mapping[str, str]:
+    """Headers that ask for these bytes; nobody changes them."""
+    return {"Range": f"bytes={first}-{last}"}
+
+
+@lru_cache(maxsize=RANGES_KEPT)
 def _span(text: str) -> tuple[int, int, int] | None:
     """First and last byte, and size of the whole, of a Content-Range; None when it is none."""
     match = _TOTAL.match(text)

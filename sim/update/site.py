@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from sim.boot.bootloader import BootLayout, Trust
@@ -38,8 +38,8 @@ class Site(Protocol):
     def http(self) -> Fetcher:
         """A fresh HTTP connection; its first request pays for DNS, TCP and TLS."""
 
-    def flash_time(self) -> Story:
-        """Let the time pass that flash has used since the last call."""
+    def flash_time(self) -> Iterable[Any]:
+        """What a story yields to let the time pass that flash has used since the last call."""
 
     def enter_phase(self, phase: str, progress: float = 0.0) -> None:
         """Say where the update stands: `download`, `verify`, `apply`, `mini_download`, `stream`, `app_download`,
