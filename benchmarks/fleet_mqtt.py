@@ -1,8 +1,9 @@
 """Fleets over real MQTT: `python benchmarks/fleet_mqtt.py [--quick] [--json] [--locust PYTHON]`.
 
-Sessions: our device's connection, a bare asyncio protocol with the same codec, Locust's MqttUser with paho, and tsung,
-one after the other against the same mosquitto and the same server of two files: memory of a session, CPU of a
-connection with its subscription, of a message with its answer, of a file. PYTHON is that of an environment with locust
+Sessions: our device's connection, a bare asyncio protocol with the same codec, Locust's MqttUser with paho, tsung, and
+our device's connection over TLS with a certificate each, one after the other against the same mosquitto and the same
+server of two files: memory of a session, CPU of a connection with its subscription, of a message with its answer, of a
+file. PYTHON is that of an environment with locust
 and paho-mqtt; tsung is Debian's. A row whose tool is missing is left out, and said to be. Fleet: so many devices do a
 two-file application job through `qpyota run`, on mosquitto and on the embedded broker, at speeds that a machine may not
 keep up with: then the run says so. Compare CPU and ratios: wall time is everybody's. Linux only.
@@ -27,9 +28,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.fleet_clients import AUTHORITY
+
 HERE = Path(__file__).parent
-PORT, FILES_PORT = 27_311, 27_312
-SESSIONS, LOCUST_SESSIONS = 10_000, 1000
+PORT, FILES_PORT, TLS_PORT = 27_311, 27_312, 27_313
+SESSIONS, LOCUST_SESSIONS, TLS_SESSIONS = 10_000, 1000, 2000
 LIMIT_BYTES, LEANER, SLOWER = 5_000, 5, 1.3
 MISSING = {
     "locust": "no --locust PYTHON was given, so there is no row of Locust; pip install locust paho-mqtt in a venv",
@@ -73,14 +79,15 @@ Row = dict[str, Any]
 def sessions(count: int, locust: str | None) -> list[Row]:
     """One row for each kind of client."""
     clients = [sys.executable, str(HERE / "fleet_clients.py")]
-    kinds = [("bare", count, [*clients, "bare"]), ("ours", count, [*clients, "ours"])]
+    kinds = [("bare", PORT, count, [*clients, "bare"]), ("ours", PORT, count, [*clients, "ours"])]
     if locust is not None:
-        kinds.append(("locust", min(count, LOCUST_SESSIONS), [locust, str(HERE / "fleet_locust.py")]))
+        kinds.append(("locust", PORT, min(count, LOCUST_SESSIONS), [locust, str(HERE / "fleet_locust.py")]))
     if shutil.which("tsung") is not None:
-        kinds.append(("tsung", count, [sys.executable, str(HERE / "fleet_tsung.py")]))
+        kinds.append(("tsung", PORT, count, [sys.executable, str(HERE / "fleet_tsung.py")]))
+    kinds.append(("tls", TLS_PORT, min(count, TLS_SESSIONS), [*clients, "tls"]))
     return [
-        {"kind": kind, "sessions": number, **_child([*command, str(PORT), str(FILES_PORT), str(number)])}
-        for kind, number, command in kinds
+        {"kind": kind, "sessions": number, **_child([*command, str(port), str(FILES_PORT), str(number)])}
+        for kind, port, number, command in kinds
     ]
 
 
@@ -130,7 +137,7 @@ def faults(rows: list[Row], fleets: list[Row]) -> list[str]:
     found += [
         f"a session is not five times leaner than one of {kind}"
         for kind, row in by_kind.items()
-        if row["connect"]["bytes"] < LEANER * ours["connect"]["bytes"]
+        if kind in MISSING and row["connect"]["bytes"] < LEANER * ours["connect"]["bytes"]
     ]
     found += [
         f"{row['devices'] - row['succeeded']} devices failed" for row in fleets if row["succeeded"] < row["devices"]
@@ -176,13 +183,23 @@ def _cell(row: Row, ours: Row, part: str, unit: str) -> str:
     return f"{row[part][unit]:7.0f} {row[part][unit] / ours[part][unit]:5.1f}x"
 
 
+def tls_files(folder: Path) -> list[str]:
+    """Lines of mosquitto's configuration that name its own certificate and key and the authority of the clients'."""
+    server = AUTHORITY.server_identity(["127.0.0.1"])
+    texts = {"cafile": AUTHORITY.authority_pem, "certfile": server.certificate_pem, "keyfile": server.private_key_pem}
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    return [f"{name} {folder / name}" for name in texts]
+
+
 @contextmanager
 def servers(folder: Path, mosquitto: str) -> Iterator[None]:
     """The broker and the two files."""
     config = folder / "mosquitto.conf"
     config.write_text(
-        f"listener {PORT} 127.0.0.1\nallow_anonymous true\nconnection_messages false\nlog_dest none\n"
-        "max_connections -1\nset_tcp_nodelay true\nuser root\n"
+        "allow_anonymous true\nconnection_messages false\nlog_dest none\nset_tcp_nodelay true\nuser root\n"
+        f"listener {PORT} 127.0.0.1\nmax_connections -1\n"
+        f"listener {TLS_PORT} 127.0.0.1\nmax_connections -1\nrequire_certificate true\n" + "\n".join(tls_files(folder))
     )
     commands = [[mosquitto, "-c", str(config)], [sys.executable, str(HERE / "fleet_files.py"), str(FILES_PORT)]]
     started = [subprocess.Popen(command) for command in commands]

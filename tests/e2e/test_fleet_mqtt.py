@@ -25,7 +25,13 @@ def devices(succeeded):
     return {"devices": 10, "succeeded": succeeded}
 
 
-GOOD = [row("bare", 2400, 100), row("ours", 2000, 130), row("locust", 32_000, 500), row("tsung", 10_000, 400)]
+GOOD = [
+    row("bare", 2400, 100),
+    row("ours", 2000, 130),
+    row("locust", 32_000, 500),
+    row("tsung", 10_000, 400),
+    row("tls", 70_000, 2900),
+]
 
 
 def test_figures_within_the_aim_are_no_fault():
@@ -37,7 +43,7 @@ def test_figures_within_the_aim_are_no_fault():
     [
         ([GOOD[0], row("ours", 5001, 130)], [], "a session takes 5001 bytes"),
         ([GOOD[0], row("ours", 2000, 131)], [], "connecting costs more than 1.3 times what it costs the bare loop"),
-        ([*GOOD[:3], row("tsung", 9999, 400)], [], "a session is not five times leaner than one of tsung"),
+        ([*GOOD[:3], row("tsung", 9999, 400), GOOD[4]], [], "a session is not five times leaner than one of tsung"),
         ([*GOOD[:2], row("locust", 9999, 1)], [], "a session is not five times leaner than one of locust"),
         (GOOD, [devices(10), devices(7)], "3 devices failed"),
     ],
@@ -95,10 +101,18 @@ def files():
     server.wait()
 
 
-def test_our_clients_ask_and_fetch_as_often_as_they_should(files, tmp_path):
-    broker = Mosquitto(tmp_path).start()
+def own_certificates(folder):
+    """Settings of a listener that lets nobody in without a certificate of ours."""
+    texts = fleet_mqtt.tls_files(folder)
+    return "\n".join(["allow_anonymous true", "require_certificate true", *texts])
+
+
+@pytest.mark.parametrize("kind", ["ours", "tls"])
+def test_our_clients_ask_and_fetch_as_often_as_they_should(kind, files, tmp_path):
+    settings = own_certificates(tmp_path) if kind == "tls" else "allow_anonymous true"
+    broker = Mosquitto(tmp_path, settings).start()
     try:
-        command = [sys.executable, str(BENCHMARKS / "fleet_clients.py"), "ours", str(broker.port), str(files), "30"]
+        command = [sys.executable, str(BENCHMARKS / "fleet_clients.py"), kind, str(broker.port), str(files), "30"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     finally:
         broker.stop()
@@ -108,3 +122,14 @@ def test_our_clients_ask_and_fetch_as_often_as_they_should(files, tmp_path):
     assert all(said[part]["cpu_us"] > 0 for part in said)
     with urllib.request.urlopen(f"http://127.0.0.1:{files}/served", timeout=5) as answer:
         assert answer.read() == b"60"
+
+
+def test_a_client_without_a_certificate_is_let_in_by_no_such_listener(files, tmp_path):
+    broker = Mosquitto(tmp_path, own_certificates(tmp_path)).start()
+    try:
+        command = [sys.executable, str(BENCHMARKS / "fleet_clients.py"), "ours", str(broker.port), str(files), "1"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    finally:
+        broker.stop()
+    assert done.returncode != 0
+    assert "Closed" in done.stderr
