@@ -22,13 +22,23 @@ REWRITTEN = 512  # chunks written to lately, each with what came of it: a fleet'
 _FIRST_SWEEP = 4096  # sectors in the pool before it first looks for unused ones
 
 
+class Held:
+    """What a chunk holds, whatever its wear: one object for equal sectors. Made only by `held`."""
+
+    __slots__ = ("__weakref__", "sectors")
+
+    def __init__(self, sectors: tuple[bytes, ...]) -> None:
+        self.sectors = sectors
+
+
 class Chunk:
     """Up to 64 sealed sectors and how often each was erased. Made only by `seal`."""
 
-    __slots__ = ("__weakref__", "all_erases", "erases", "most_erases", "sectors")
+    __slots__ = ("__weakref__", "all_erases", "erases", "held", "most_erases", "sectors")
 
-    def __init__(self, sectors: tuple[bytes, ...], erases: tuple[int, ...]) -> None:
-        self.sectors = sectors
+    def __init__(self, held: Held, erases: tuple[int, ...]) -> None:
+        self.held = held
+        self.sectors = held.sectors
         self.erases = erases
         self.all_erases = sum(erases)
         self.most_erases = max(erases)
@@ -113,7 +123,8 @@ def _count_pool_references() -> int:
 
 _POOL_REFERENCES = _count_pool_references()
 _sectors = _SectorPool()
-_chunks: WeakValueDictionary[tuple[tuple[bytes, ...], tuple[int, ...]], Chunk] = WeakValueDictionary()
+_held: WeakValueDictionary[tuple[bytes, ...], Held] = WeakValueDictionary()
+_chunks: WeakValueDictionary[tuple[Held, tuple[int, ...]], Chunk] = WeakValueDictionary()
 _splits: OrderedDict[tuple[int, int, int, int], tuple[bytes, Pieces]] = OrderedDict()
 _split_bytes = 0
 
@@ -129,19 +140,28 @@ def shared_sector(sector: bytes) -> bytes:
     return _sectors.one(sector)
 
 
+def held(sectors: tuple[bytes, ...]) -> Held:
+    """The one object for these sectors, which come from the pool: from `split`, or from another chunk."""
+    known = _held.get(sectors)
+    if known is None:
+        known = _held[sectors] = Held(sectors)
+    return known
+
+
 def seal(sectors: Iterable[bytes], erases: Iterable[int]) -> Chunk:
     """The one chunk that holds these sectors and erase counts."""
-    sectors, erases = tuple(sectors), tuple(erases)
-    known = _chunks.get((sectors, erases))
-    return seal_split(_sectors.all_of(sectors), erases) if known is None else known
+    sectors = tuple(sectors)
+    if sectors not in _held:
+        sectors = _sectors.all_of(sectors)
+    return seal_split(sectors, tuple(erases))
 
 
 def seal_split(sectors: tuple[bytes, ...], erases: tuple[int, ...]) -> Chunk:
-    """As `seal`, for sectors that come from `split`."""
-    name = (sectors, erases)
+    """As `seal`, for sectors that come from the pool."""
+    name = (held(sectors), erases)
     known = _chunks.get(name)
     if known is None:
-        known = _chunks[name] = Chunk(sectors, erases)
+        known = _chunks[name] = Chunk(*name)
     return known
 
 

@@ -84,6 +84,18 @@ class Contents:
             return tuple([chunks[first:last] for first, last in spans])
         return tuple([tuple(map(cells.name_of, self._chunks[first:last])) for first, last in spans])
 
+    def held(self, address: int, length: int) -> tuple[Hashable, ...]:
+        """A name for the sectors that hold these bytes: equal sectors have equal names, whatever their wear and their
+        neighbours. `address` is aligned."""
+        found: list[Hashable] = []
+        for index, first, last in self._spans(address, length):
+            chunk = self._chunks[index]
+            if last - first < len(chunk.sectors):
+                found.append(tuple(chunk.sectors[first:last]))
+            else:
+                found.append(chunk.held if isinstance(chunk, Chunk) else cells.seal(chunk.sectors, chunk.erases).held)
+        return tuple(found)
+
     def erase_counts(self, address: int, length: int) -> tuple[int, ...]:
         """How often each of these sectors was erased."""
         found: list[int] = []

@@ -213,7 +213,7 @@ class Nor(Contents):
         """A part of this kind, only as large as these sectors, that holds them and was never worn."""
         made = cls(replace(part, size_bytes=len(sectors) * part.sector_bytes))
         pieces = [sectors[at : at + SECTORS_PER_CHUNK] for at in range(0, len(sectors), SECTORS_PER_CHUNK)]
-        made._chunks = tuple(cells.seal_split(piece, (0,) * len(piece)) for piece in pieces)
+        made._chunks = tuple(cells.seal(piece, (0,) * len(piece)) for piece in pieces)
         return made
 
     # -- one op ---------------------------------------------------------------------------------------------

@@ -50,20 +50,20 @@ class Work:
 
 
 class Content:
-    """All that a piece of work may read, as a key. It is thousands of sectors, so its hash is worked out once."""
+    """All that a piece of work may read, as a key, whose hash is worked out once."""
 
-    __slots__ = ("_hash", "_name", "_sectors")
+    __slots__ = ("_hash", "_held", "_name")
 
-    def __init__(self, name: Hashable, sectors: tuple[tuple[bytes, ...], ...]) -> None:
+    def __init__(self, name: Hashable, held: tuple[Hashable, ...]) -> None:
         self._name = name
-        self._sectors = sectors
-        self._hash = hash((name, sectors))
+        self._held = held
+        self._hash = hash((name, held))
 
     def __hash__(self) -> int:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Content) and (self._name, self._sectors) == (other._name, other._sectors)
+        return isinstance(other, Content) and (self._name, self._held) == (other._name, other._held)
 
 
 @record
@@ -152,7 +152,7 @@ def _by_start(nor: Nor, work: Work) -> Passage | None:
     key = (work.name, nor.seal())
     start = _starts.get(key)
     if start is None:
-        content = Content(work.name, tuple([nor.sectors(address, length) for address, length in work.reads]))
+        content = Content(work.name, tuple([nor.held(address, length) for address, length in work.reads]))
         known = _recordings.get(content) or _second_time(nor, work, content)
         if known is None:
             return None

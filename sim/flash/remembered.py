@@ -63,7 +63,7 @@ def forget() -> None:
 
 def _by_bytes(nor: Nor, question: Hashable, stretches: Stretches, answer: Callable[[], Any]) -> Answer:
     """The answer for these bytes, whatever chunks hold them; it costs the flash its time."""
-    key = (question, tuple([nor.sectors(start, length) for start, length in stretches]))
+    key = (question, tuple([nor.held(start, length) for start, length in stretches]))
     known = _known.get(key)
     if known is None:
         known = _ask(nor, answer)

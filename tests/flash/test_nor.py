@@ -483,3 +483,23 @@ def test_a_read_within_a_sector_is_a_read():
     one.dead = True
     with pytest.raises(PowerLoss):
         one.read_within(0, 0, 1)
+
+
+@given(st.lists(st.integers(0, 130), max_size=4), st.lists(st.integers(0, 130), max_size=4), st.integers(0, 130))
+def test_equal_sectors_have_equal_names_whatever_their_wear_and_whoever_writes_them(worn, written, touched):
+    one, other = Nor(PART), Nor(PART)
+    for sector in worn:
+        other.erase(sector * SECTOR)
+    for sector in written:
+        one.load(sector * SECTOR, bytes(SECTOR))
+        other.rewrite(sector * SECTOR, bytes(SECTOR))
+    other.program(touched * SECTOR, other.image(touched * SECTOR, 1))  # opens its chunk
+    for address, size in ((0, 131), (3, 60), (64, 64), (60, 10), (128, 3)):
+        names = [nor.held(address * SECTOR, size * SECTOR) for nor in (one, other)]
+        assert names[0] == names[1]
+        one.program(address * SECTOR, bytes(1))
+        other.program((address + size - 1) * SECTOR, bytes(2))
+        equal = one.sectors(address * SECTOR, size * SECTOR) == other.sectors(address * SECTOR, size * SECTOR)
+        names = [nor.held(address * SECTOR, size * SECTOR) for nor in (one, other)]
+        assert (names[0] == names[1]) is equal
+        one.restore(other.snapshot())
