@@ -23,7 +23,8 @@ from sim.scenario.fault_acts import ACTS
 from sim.scenario.schema_faults import Phase
 
 SOURCE = Path(sim.__file__).parent
-TELLS_FIRST, TELLS_SECOND = {"trace", "_trace", "_told"}, {"emit", "aside"}
+PLACE_OF_KIND = {"track.tell": 0, "_track.tell": 0, "trace": 0, "_trace": 0, "emit": 1, "aside": 1, "trace.take": 2}
+"""By the end of a call's name: which argument is the kind."""
 BY_VARIABLE = {"kind", "f'host.{kind}'"}
 """Where a kind is passed on; who passes it has a name for it."""
 
@@ -34,13 +35,13 @@ def kinds() -> Iterator[tuple[str, str]]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not isinstance(node, ast.Call):
                 continue
-            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            given = node.args[:1] if name in TELLS_FIRST else node.args[1:2] if name in TELLS_SECOND else []
-            for argument in given:
+            *_, owner, name = ["", *ast.unparse(node.func).split(".")]
+            at = PLACE_OF_KIND.get(f"{owner}.{name}", PLACE_OF_KIND.get(name, len(node.args)))
+            for argument in node.args[at : at + 1]:
                 place = f"{path.relative_to(SOURCE)}:{node.lineno}"
                 if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
                     yield argument.value, place
-                elif name not in ("_told",) and ast.unparse(argument) not in BY_VARIABLE:
+                elif ast.unparse(argument) not in BY_VARIABLE:
                     yield f"? {ast.unparse(argument)}", place
 
 
