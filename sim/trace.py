@@ -42,26 +42,24 @@ class Track:
 
     __slots__ = ("_trace", "hashed", "name", "told")
 
-    def __init__(self, trace: Trace, name: str, told: int = 0, hashed: bytes = b"") -> None:
+    def __init__(self, trace: Trace, name: str) -> None:
         self._trace = trace
         self.name = name
-        self.told = told
-        self.hashed = hashed
+        self.told = 0
+        self.hashed = b""
 
-    def tell(self, kind: str, **data: Any) -> None:
-        """Record that `kind` (lower case and dots) happened here now. `data` must be plain JSON values."""
+    def tell(self, kind: str, at_us: int | None = None, /, **data: Any) -> None:
+        """Record that `kind` (lower case and dots) happened here, now or at that time. `data`: plain JSON values."""
         trace = self._trace
-        record = self.next(trace.clock.now_us, kind, data)
-        for reader in trace.readers.get(kind, trace.every):
-            reader(record)
-
-    def next(self, at_us: int, kind: str, data: dict[str, Any]) -> Record:
-        """The record that comes next here, which no reader has been given yet."""
+        if at_us is None:
+            at_us = trace.clock.now_us
         seq, self.told = self.told, self.told + 1
-        if self._trace.digests:
+        if trace.digests:
             told = self.hashed + f'[{at_us},"{kind}",{_compact(data)}]'.encode()
             self.hashed = blake2b(told, digest_size=16).digest()
-        return _made(Record, (at_us, self.name, seq, kind, data))
+        record = _made(Record, (at_us, self.name, seq, kind, data))
+        for reader in trace.readers.get(kind, trace.every):
+            reader(record)
 
 
 class Trace:
@@ -78,8 +76,6 @@ class Trace:
         self.readers: dict[str, list[Observer]] = {}
         """Those of each kind that somebody has asked for by name, those of any kind among them."""
         self._tracks: dict[str, Track] = {}
-        self._told: dict[str, int] = {}  # of tracks that nobody holds, which are many and tell little
-        self._hashed: dict[str, bytes] = {}
 
     def observe(self, observer: Observer, kinds: Iterable[str] | None = None) -> None:
         """Every later record, or every one of these kinds, is handed to `observer`; it must not change the model."""
@@ -95,42 +91,29 @@ class Trace:
         """The track of this name, for whoever tells much on it; by name it can be told on, too."""
         track = self._tracks.get(name)
         if track is None:
-            track = self._tracks[name] = Track(self, name, self._told.pop(name, 0), self._hashed.pop(name, b""))
+            track = self._tracks[name] = Track(self, name)
         return track
 
     def emit(self, track: str, kind: str, **data: Any) -> None:
         """As `Track.tell`, by name."""
-        self.take(self.clock.now_us, track, kind, data)
+        self.track(track).tell(kind, **data)
 
     def take(self, at_us: int, track: str, kind: str, data: dict[str, Any]) -> None:
         """As `emit`, of what happened elsewhere at that time."""
-        told = self._told.get(track)
-        held = self._tracks.get(track) if told is None else None
-        if held is not None:
-            record = held.next(at_us, kind, data)
-        else:
-            passing = Track(self, track, told or 0, self._hashed.get(track, b""))
-            record = passing.next(at_us, kind, data)
-            self._told[track] = passing.told
-            if self.digests:
-                self._hashed[track] = passing.hashed
-        for reader in self.readers.get(kind, self.every):
-            reader(record)
+        self.track(track).tell(kind, at_us, **data)
 
     def aside(self, track: str, kind: str, **data: Any) -> None:
         """Tell observers what is true of this machine only (a port, a path). It is no part of what repeats: it has the
         number of the record before it, and no digest knows of it."""
-        held = self._tracks.get(track)
-        told = self._told.get(track, 0) if held is None else held.told
-        record = Record(self.clock.now_us, track, max(0, told - 1), kind, data)
+        known = self._tracks.get(track)
+        record = Record(self.clock.now_us, track, max(0, known.told - 1) if known else 0, kind, data)
         for reader in self.readers.get(kind, self.every):
             reader(record)
 
     def hashes(self) -> dict[str, str]:
         """Digest of each track so far, tracks sorted by name: each record's is taken over the one before it."""
-        known = {name: self._hashed.get(name, b"") for name in self._told}
-        known |= {name: track.hashed for name, track in self._tracks.items() if track.told}
-        return {name: known[name].hex() for name in sorted(known)}
+        told = sorted(name for name, track in self._tracks.items() if track.told)
+        return {name: self._tracks[name].hashed.hex() for name in told}
 
     def digest(self) -> str:
         """One hash over all tracks; equal runs have equal digests on every transport. "" when nothing was hashed."""
