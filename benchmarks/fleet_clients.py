@@ -3,9 +3,9 @@
 `python benchmarks/fleet_clients.py KIND PORT FILES_PORT COUNT` connects COUNT clients with one subscription each,
 AT_ONCE at a time, then lets each ask and be answered ROUNDS times and fetch two files, and prints one JSON object.
 `ours` is the device's connection as a run has it: simulated clock, network and all; `tls` the same over TLS, each with
-a certificate of its own, which AUTHORITY has signed; `bare` is a protocol object on plain asyncio with the same codec,
-and fetches nothing.
-Linux only: memory is what the process grew by.
+a certificate of its own; `bare` is a protocol object on plain asyncio with the same codec, and fetches nothing.
+Linux only: memory is what the process grew by. Clients of other makers import this file in environments of their own,
+which have no more than its codec needs.
 """
 
 from __future__ import annotations
@@ -27,14 +27,13 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.broker_load import AT_ONCE, fleet
-from sim.cloud.things import Things
 from sim.net.codec import Publish
 
 FILES = {"/a.py": b"print('2.0')", "/b.py": b"VERSION = '2.0'"}
 """What a device fetches."""
 
-AUTHORITY = Things(0)
-"""Its keys are public: for a broker on this machine."""
+AUTHORITY_SEED = 0
+"""Of the authority that signs the devices' certificates: its keys are public."""
 
 ROUNDS = 4
 LIMIT_US = 600_000_000
@@ -130,6 +129,7 @@ class _Device:
 
 def ours(port: int, files: int, count: int, *, tls: bool = False) -> dict[str, Any]:
     """Connections as the devices of a run have them."""
+    from sim.cloud.things import Things
     from sim.kernel.clock import Clock
     from sim.kernel.garbage import rare_collections
     from sim.net.http import Endpoint
@@ -137,7 +137,7 @@ def ours(port: int, files: int, count: int, *, tls: bool = False) -> dict[str, A
     from sim.net.wire import WireNetwork
     from sim.ports import Hello, HttpPart, HttpRequest, HttpResponse
 
-    clock = Clock("paced")
+    clock, authority = Clock("paced"), Things(AUTHORITY_SEED)
     wire = WireNetwork(clock, lambda _request: None, lambda _request, _now_s: HttpResponse(404, {}, b""))
     network = BrokerNetwork(clock, wire, Remote("127.0.0.1", "127.0.0.1", port, tls), None, print)
     host = "x-ats.iot.us-west-2.amazonaws.com"
@@ -168,13 +168,13 @@ def ours(port: int, files: int, count: int, *, tls: bool = False) -> dict[str, A
     def connect(name: str, on_ready: Callable[[], None]) -> _Device:
         device, hello = _Device(name, on_ready), Hello(host, 8883, name, keepalive_s=1200, tls=tls)
         if tls:
-            own = AUTHORITY.register(name)
+            own = authority.register(name)
             hello = replace(hello, certificate=own.certificate_pem, private_key=own.private_key_pem)
         device.channel = network.mqtt(name, hello, device)
         return device
 
     for number in range(count if tls else 0):  # what a device's key takes to make is not its connection's
-        AUTHORITY.register(f"d{number}")
+        authority.register(f"d{number}")
     devices: list[_Device] = []
     phase(lambda number, done: devices.append(connect(f"warm-{number}", done)), AT_ONCE)
     devices.clear()

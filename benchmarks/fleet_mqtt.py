@@ -31,7 +31,8 @@ from typing import Any
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.fleet_clients import AUTHORITY
+from benchmarks.fleet_clients import AUTHORITY_SEED
+from sim.cloud.things import Things
 
 HERE = Path(__file__).parent
 PORT, FILES_PORT, TLS_PORT = 27_311, 27_312, 27_313
@@ -185,8 +186,9 @@ def _cell(row: Row, ours: Row, part: str, unit: str) -> str:
 
 def tls_files(folder: Path) -> list[str]:
     """Lines of mosquitto's configuration that name its own certificate and key and the authority of the clients'."""
-    server = AUTHORITY.server_identity(["127.0.0.1"])
-    texts = {"cafile": AUTHORITY.authority_pem, "certfile": server.certificate_pem, "keyfile": server.private_key_pem}
+    authority = Things(AUTHORITY_SEED)
+    server = authority.server_identity(["127.0.0.1"])
+    texts = {"cafile": authority.authority_pem, "certfile": server.certificate_pem, "keyfile": server.private_key_pem}
     for name, text in texts.items():
         (folder / name).write_text(text)
     return [f"{name} {folder / name}" for name in texts]

@@ -133,3 +133,12 @@ def test_a_client_without_a_certificate_is_let_in_by_no_such_listener(files, tmp
         broker.stop()
     assert done.returncode != 0
     assert "Closed" in done.stderr
+
+
+def test_what_other_makers_clients_share_with_ours_needs_no_library_that_only_ours_has():
+    """Locust runs in an environment of its own, with this file and paho."""
+    ours_alone = ("cryptography", "simpy", "aiohttp", "pydantic", "yaml", "amqtt")
+    hidden = "".join(f"sys.modules[{name!r}] = None; " for name in ours_alone)
+    code = f"import sys; {hidden}import benchmarks.fleet_clients"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=BENCHMARKS.parent)
+    assert done.returncode == 0, done.stderr
