@@ -47,8 +47,8 @@ _CHUNK_BYTES = 64 * 1024
 _MINI_PHASES = (Phase.MINI_REQUESTED, Phase.MINI_STAGED, Phase.MINI_APPLYING, Phase.STREAMING)
 _BEFORE_FIRST_WRITE = (Phase.REQUESTED, Phase.MINI_STAGED)
 _WITHOUT_PACKAGE = (Phase.IDLE, Phase.COMPLETE, Phase.MINI_REQUESTED)
-_ON_THE_WAY = (Phase.APPLYING, Phase.MINI_APPLYING, Phase.STREAMING)
-"""Images may be half written; nobody asks for their version unless something is wrong with the package."""
+_PERHAPS_HALF_WRITTEN = (Phase.APPLYING, Phase.MINI_APPLYING, Phase.STREAMING)
+"""Nobody asks for the version of images then, unless something is wrong with the package."""
 
 Version = Callable[[], str | None]
 """Says what version all images carry, as `installed_version` does."""
@@ -226,7 +226,7 @@ class Bootloader:
         """Let the time of `installed_version` pass, whose answer is worked out now, or on the way when somebody asks:
         to be asked before anything is written."""
         images, nor = self._layout.images, self._layout.journal.nor
-        if phase not in _ON_THE_WAY or type(nor) is not Nor:  # other parts may show something else each time
+        if phase not in _PERHAPS_HALF_WRITTEN or type(nor) is not Nor:  # other parts may show something else each time
             found = installed_version(images)
             return lambda: found
         for region in images.values():
